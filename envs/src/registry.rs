@@ -1,0 +1,142 @@
+//! Every environment of this crate by name.
+//!
+//! *Design.* One enum and one exhaustive `match` a question, so that a new environment cannot be
+//! half registered. Environments of your own need no registration: implement [`Env`].
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{CartPole, Env, EnvError, Space, TimeLimit};
+
+/// Names an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EnvId {
+    /// `CartPole-v1`, see [`CartPole`].
+    CartPole,
+}
+
+/// What is known of an environment without running it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnvSpec {
+    /// The accepted name.
+    pub id: &'static str,
+    /// Steps after which an episode is truncated.
+    pub max_episode_steps: Option<usize>,
+    /// Mean return from which the task counts as solved.
+    pub reward_threshold: Option<f64>,
+    /// Where observations lie.
+    pub observation_space: Space,
+    /// Where actions lie.
+    pub action_space: Space,
+    /// The package and version that this environment equals.
+    pub source: &'static str,
+}
+
+impl EnvId {
+    /// All environments, in the order in which a list shows them.
+    pub const ALL: &'static [EnvId] = &[EnvId::CartPole];
+
+    /// The accepted name.
+    pub fn name(self) -> &'static str {
+        match self {
+            EnvId::CartPole => "CartPole-v1",
+        }
+    }
+
+    /// What is known of the environment without running it.
+    pub fn spec(self) -> EnvSpec {
+        let env = self.without_time_limit();
+        EnvSpec {
+            id: self.name(),
+            max_episode_steps: self.max_episode_steps(),
+            reward_threshold: self.reward_threshold(),
+            observation_space: env.observation_space().clone(),
+            action_space: env.action_space().clone(),
+            source: self.source(),
+        }
+    }
+
+    /// The environment with its default settings and its time limit.
+    ///
+    /// # Errors
+    /// None for the environments registered so far.
+    pub fn make(self) -> Result<Box<dyn Env>, EnvError> {
+        Ok(match self.max_episode_steps() {
+            Some(limit) => Box::new(TimeLimit::new(self.without_time_limit(), limit)),
+            None => self.without_time_limit(),
+        })
+    }
+
+    fn without_time_limit(self) -> Box<dyn Env> {
+        match self {
+            EnvId::CartPole => Box::new(CartPole::default()),
+        }
+    }
+
+    fn max_episode_steps(self) -> Option<usize> {
+        match self {
+            EnvId::CartPole => Some(500),
+        }
+    }
+
+    fn reward_threshold(self) -> Option<f64> {
+        match self {
+            EnvId::CartPole => Some(475.0),
+        }
+    }
+
+    fn source(self) -> &'static str {
+        match self {
+            EnvId::CartPole => "Gymnasium 1.4.0",
+        }
+    }
+}
+
+impl fmt::Display for EnvId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for EnvId {
+    type Err = EnvError;
+
+    fn from_str(name: &str) -> Result<Self, EnvError> {
+        let found = EnvId::ALL.iter().find(|id| id.name() == name);
+        found.copied().ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &str) -> EnvError {
+    let names: Vec<&'static str> = EnvId::ALL.iter().map(|id| id.name()).collect();
+    let wanted = name.to_lowercase();
+    let distance = |id: &str| strsim::damerau_levenshtein(&wanted, &id.to_lowercase());
+    let nearest = names.iter().copied().min_by_key(|id| distance(id));
+    EnvError::UnknownEnv {
+        name: name.to_owned(),
+        // More than half of the letters wrong is no typing error.
+        nearest: nearest.filter(|id| distance(id) <= id.len() / 2),
+        accepted: names.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for &id in EnvId::ALL {
+            assert_eq!(id.to_string().parse::<EnvId>().expect("own name"), id);
+            assert_eq!(id.spec().id, id.name());
+        }
+    }
+
+    #[test]
+    fn unknown_names_are_answered_with_the_nearest_one() {
+        let message = |name: &str| name.parse::<EnvId>().expect_err("unknown").to_string();
+        assert!(message("cartpole").contains("did you mean \"CartPole-v1\"?"));
+        assert!(message("CartPole-v0").contains("accepted names: CartPole-v1"));
+        assert!(!message("Humanoid-v5").contains("did you mean"));
+    }
+}
