@@ -104,28 +104,15 @@ impl CartPole {
     /// One explicit Euler step, term by term in Gymnasium's order of operations: rounding is part
     /// of the contract.
     fn advance(&mut self, force: f64) {
-        let CartPoleConfig {
-            gravity,
-            cart_mass,
-            pole_mass,
-            half_length,
-            time_step,
-            ..
-        } = self.config;
-        let CartPoleState {
-            position,
-            velocity,
-            angle,
-            angular_velocity,
-        } = self.state;
+        let CartPoleConfig { gravity, cart_mass, pole_mass, half_length, time_step, .. } = self.config;
+        let CartPoleState { position, velocity, angle, angular_velocity } = self.state;
         let total_mass = pole_mass + cart_mass;
         let pole_mass_length = pole_mass * half_length;
         let (sin, cos) = angle.sin_cos();
 
-        let push =
-            (force + pole_mass_length * (angular_velocity * angular_velocity) * sin) / total_mass;
-        let angular_acceleration = (gravity * sin - cos * push)
-            / (half_length * (4.0 / 3.0 - pole_mass * (cos * cos) / total_mass));
+        let push = (force + pole_mass_length * (angular_velocity * angular_velocity) * sin) / total_mass;
+        let angular_acceleration =
+            (gravity * sin - cos * push) / (half_length * (4.0 / 3.0 - pole_mass * (cos * cos) / total_mass));
         let acceleration = push - pole_mass_length * angular_acceleration * cos / total_mass;
 
         self.state = CartPoleState {
@@ -137,9 +124,7 @@ impl CartPole {
     }
 
     fn has_fallen(&self) -> bool {
-        let CartPoleState {
-            position, angle, ..
-        } = self.state;
+        let CartPoleState { position, angle, .. } = self.state;
         position.abs() > Self::POSITION_LIMIT || angle.abs() > Self::ANGLE_LIMIT
     }
 
@@ -152,12 +137,7 @@ impl CartPole {
     }
 
     fn observe(&self, observation: &mut [f32]) {
-        let CartPoleState {
-            position,
-            velocity,
-            angle,
-            angular_velocity,
-        } = self.state;
+        let CartPoleState { position, velocity, angle, angular_velocity } = self.state;
         let rounded = [position, velocity, angle, angular_velocity].map(|x| x as f32);
         observation.copy_from_slice(&rounded);
     }
@@ -180,36 +160,18 @@ impl Env for CartPole {
 
     fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
         let mut draw = || uniform(rng, -Self::RESET_BOUND, Self::RESET_BOUND);
-        self.set_state(CartPoleState {
-            position: draw(),
-            velocity: draw(),
-            angle: draw(),
-            angular_velocity: draw(),
-        });
+        self.set_state(CartPoleState { position: draw(), velocity: draw(), angle: draw(), angular_velocity: draw() });
         self.observe(observation);
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        action: Action<'_>,
-        _rng: &mut dyn RngCore,
-        observation: &mut [f32],
-    ) -> Result<Step, EnvError> {
+    fn step(&mut self, action: Action<'_>, _rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         self.phase.require_running()?;
-        let direction = if action.as_discrete(2)? == 1 {
-            1.0
-        } else {
-            -1.0
-        };
+        let direction = if action.as_discrete(2)? == 1 { 1.0 } else { -1.0 };
         self.advance(direction * self.config.force);
         let terminated = self.has_fallen();
         self.phase = EpisodePhase::after(terminated);
         self.observe(observation);
-        Ok(Step {
-            reward: self.reward(terminated),
-            terminated,
-            truncated: false,
-        })
+        Ok(Step { reward: self.reward(terminated), terminated, truncated: false })
     }
 }

@@ -22,10 +22,7 @@ impl<'a> Action<'a> {
         match self {
             Action::Discrete(action) if action < n => Ok(action),
             Action::Discrete(action) => Err(EnvError::ActionRange { action, n }),
-            Action::Continuous(_) => Err(EnvError::ActionKind {
-                expected: "discrete",
-                found: "continuous",
-            }),
+            Action::Continuous(_) => Err(EnvError::ActionKind { expected: "discrete", found: "continuous" }),
         }
     }
 
@@ -36,22 +33,13 @@ impl<'a> Action<'a> {
     /// [`EnvError::ActionNotFinite`], where Gymnasium would carry NaN into the state.
     pub fn as_continuous(self, len: usize) -> Result<&'a [f32], EnvError> {
         let Action::Continuous(values) = self else {
-            return Err(EnvError::ActionKind {
-                expected: "continuous",
-                found: "discrete",
-            });
+            return Err(EnvError::ActionKind { expected: "continuous", found: "discrete" });
         };
         if values.len() != len {
-            return Err(EnvError::ActionLength {
-                found: values.len(),
-                expected: len,
-            });
+            return Err(EnvError::ActionLength { found: values.len(), expected: len });
         }
         match values.iter().position(|value| !value.is_finite()) {
-            Some(index) => Err(EnvError::ActionNotFinite {
-                index,
-                value: values[index],
-            }),
+            Some(index) => Err(EnvError::ActionNotFinite { index, value: values[index] }),
             None => Ok(values),
         }
     }
@@ -122,12 +110,7 @@ pub trait Env: Send {
     /// [`EnvError::EpisodeOver`] and [`EnvError::NotReset`] when a reset is due, and the action
     /// errors of [`Action::as_discrete`] and [`Action::as_continuous`]. A refused step changes
     /// nothing.
-    fn step(
-        &mut self,
-        action: Action<'_>,
-        rng: &mut dyn RngCore,
-        observation: &mut [f32],
-    ) -> Result<Step, EnvError>;
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError>;
 }
 
 impl<E: Env + ?Sized> Env for Box<E> {
@@ -143,12 +126,7 @@ impl<E: Env + ?Sized> Env for Box<E> {
         (**self).reset(rng, observation)
     }
 
-    fn step(
-        &mut self,
-        action: Action<'_>,
-        rng: &mut dyn RngCore,
-        observation: &mut [f32],
-    ) -> Result<Step, EnvError> {
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         (**self).step(action, rng, observation)
     }
 }
@@ -159,14 +137,7 @@ mod tests {
 
     #[test]
     fn termination_wins_over_truncation() {
-        let outcome = |terminated, truncated| {
-            Step {
-                reward: 0.0,
-                terminated,
-                truncated,
-            }
-            .outcome()
-        };
+        let outcome = |terminated, truncated| Step { reward: 0.0, terminated, truncated }.outcome();
         assert_eq!(outcome(true, true), Outcome::Terminated);
         assert_eq!(outcome(true, false), Outcome::Terminated);
         assert_eq!(outcome(false, true), Outcome::Truncated);
@@ -175,30 +146,12 @@ mod tests {
 
     #[test]
     fn wrong_actions_are_refused_with_their_numbers() {
-        assert!(matches!(
-            Action::Discrete(2).as_discrete(2),
-            Err(EnvError::ActionRange { action: 2, n: 2 })
-        ));
-        assert!(matches!(
-            Action::Discrete(0).as_continuous(1),
-            Err(EnvError::ActionKind { .. })
-        ));
-        assert!(matches!(
-            Action::Continuous(&[]).as_discrete(1),
-            Err(EnvError::ActionKind { .. })
-        ));
+        assert!(matches!(Action::Discrete(2).as_discrete(2), Err(EnvError::ActionRange { action: 2, n: 2 })));
+        assert!(matches!(Action::Discrete(0).as_continuous(1), Err(EnvError::ActionKind { .. })));
+        assert!(matches!(Action::Continuous(&[]).as_discrete(1), Err(EnvError::ActionKind { .. })));
         let too_long = Action::Continuous(&[0.0, 0.0]).as_continuous(1);
-        assert!(matches!(
-            too_long,
-            Err(EnvError::ActionLength {
-                found: 2,
-                expected: 1
-            })
-        ));
+        assert!(matches!(too_long, Err(EnvError::ActionLength { found: 2, expected: 1 })));
         let infinite = Action::Continuous(&[0.0, f32::INFINITY]).as_continuous(2);
-        assert!(matches!(
-            infinite,
-            Err(EnvError::ActionNotFinite { index: 1, .. })
-        ));
+        assert!(matches!(infinite, Err(EnvError::ActionNotFinite { index: 1, .. })));
     }
 }

@@ -32,10 +32,6 @@ impl EpisodePhase {
 
     /// The phase after a step that did or did not end the episode.
     pub fn after(ended: bool) -> Self {
-        if ended {
-            EpisodePhase::Over
-        } else {
-            EpisodePhase::Running
-        }
+        if ended { EpisodePhase::Over } else { EpisodePhase::Running }
     }
 }

@@ -28,19 +28,27 @@
 
 #![warn(missing_docs)]
 
+pub mod acrobot;
 pub mod cart_pole;
 pub mod env;
 pub mod episode;
 pub mod error;
+pub mod mountain_car;
+pub mod mountain_car_continuous;
 pub mod numpy_random;
+pub mod pendulum;
 pub mod registry;
 pub mod spaces;
 pub mod time_limit;
 
+pub use acrobot::Acrobot;
 pub use cart_pole::CartPole;
 pub use env::{Action, Env, Outcome, Step};
 pub use error::EnvError;
+pub use mountain_car::MountainCar;
+pub use mountain_car_continuous::MountainCarContinuous;
 pub use numpy_random::Pcg64;
+pub use pendulum::Pendulum;
 pub use registry::{EnvId, EnvSpec};
 pub use spaces::Space;
 pub use time_limit::TimeLimit;

@@ -27,11 +27,7 @@ impl Pcg64 {
         let [state_high, state_low, stream_high, stream_low] = seed_sequence(seed);
         let join = |high: u64, low: u64| u128::from(high) << 64 | u128::from(low);
         let increment = join(stream_high, stream_low) << 1 | 1;
-        let mut rng = Pcg64 {
-            state: 0,
-            increment,
-            half: None,
-        };
+        let mut rng = Pcg64 { state: 0, increment, half: None };
         rng.advance();
         rng.state = rng.state.wrapping_add(join(state_high, state_low));
         rng.advance();
@@ -44,10 +40,7 @@ impl Pcg64 {
     }
 
     fn advance(&mut self) {
-        self.state = self
-            .state
-            .wrapping_mul(Self::MULTIPLIER)
-            .wrapping_add(self.increment);
+        self.state = self.state.wrapping_mul(Self::MULTIPLIER).wrapping_add(self.increment);
     }
 }
 
@@ -88,10 +81,7 @@ fn seed_sequence(seed: u64) -> [u64; 4] {
         }
     }
 
-    let mut hash = Hash {
-        constant: 0x43b0_d7e5,
-        multiplier: 0x931e_8875,
-    };
+    let mut hash = Hash { constant: 0x43b0_d7e5, multiplier: 0x931e_8875 };
     let mut pool = [seed as u32, (seed >> 32) as u32, 0, 0].map(|word| hash.word(word));
     for source in 0..4 {
         for target in (0..4).filter(|&target| target != source) {
@@ -102,10 +92,7 @@ fn seed_sequence(seed: u64) -> [u64; 4] {
         }
     }
 
-    let mut hash = Hash {
-        constant: 0x8b51_f9dd,
-        multiplier: 0x58f3_8ded,
-    };
+    let mut hash = Hash { constant: 0x8b51_f9dd, multiplier: 0x58f3_8ded };
     std::array::from_fn(|i| {
         let low = hash.word(pool[2 * i % 4]);
         let high = hash.word(pool[(2 * i + 1) % 4]);
@@ -176,10 +163,7 @@ mod tests {
         let draws: Vec<f64> = (0..100_000).map(|_| standard_normal(&mut rng)).collect();
         let mean = draws.iter().sum::<f64>() / 1e5;
         let variance = draws.iter().map(|x| x * x).sum::<f64>() / 1e5;
-        assert!(
-            mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03,
-            "mean {mean}, variance {variance}"
-        );
+        assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.03, "mean {mean}, variance {variance}");
     }
 
     const RANDOM_RAW: [(u64, [u64; 2]); 6] = [
@@ -188,9 +172,6 @@ mod tests {
         (42, [14276969152011380360, 8095878257575067585]),
         (123456789, [511209809126027580, 16725663875132018381]),
         (8589934592, [1490940365631266091, 7423666954494463881]),
-        (
-            18446744073709551615,
-            [12544278110101001871, 15593249672699323225],
-        ),
+        (18446744073709551615, [12544278110101001871, 15593249672699323225]),
     ];
 }

@@ -6,13 +6,21 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{CartPole, Env, EnvError, Space, TimeLimit};
+use crate::{Acrobot, CartPole, Env, EnvError, MountainCar, MountainCarContinuous, Pendulum, Space, TimeLimit};
 
 /// Names an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EnvId {
     /// `CartPole-v1`, see [`CartPole`].
     CartPole,
+    /// `Acrobot-v1`, see [`Acrobot`].
+    Acrobot,
+    /// `MountainCar-v0`, see [`MountainCar`].
+    MountainCar,
+    /// `MountainCarContinuous-v0`, see [`MountainCarContinuous`].
+    MountainCarContinuous,
+    /// `Pendulum-v1`, see [`Pendulum`].
+    Pendulum,
 }
 
 /// What is known of an environment without running it.
@@ -34,12 +42,17 @@ pub struct EnvSpec {
 
 impl EnvId {
     /// All environments, in the order in which a list shows them.
-    pub const ALL: &'static [EnvId] = &[EnvId::CartPole];
+    pub const ALL: &'static [EnvId] =
+        &[EnvId::CartPole, EnvId::Acrobot, EnvId::MountainCar, EnvId::MountainCarContinuous, EnvId::Pendulum];
 
     /// The accepted name.
     pub fn name(self) -> &'static str {
         match self {
             EnvId::CartPole => "CartPole-v1",
+            EnvId::Acrobot => "Acrobot-v1",
+            EnvId::MountainCar => "MountainCar-v0",
+            EnvId::MountainCarContinuous => "MountainCarContinuous-v0",
+            EnvId::Pendulum => "Pendulum-v1",
         }
     }
 
@@ -70,24 +83,36 @@ impl EnvId {
     fn without_time_limit(self) -> Box<dyn Env> {
         match self {
             EnvId::CartPole => Box::new(CartPole::default()),
+            EnvId::Acrobot => Box::new(Acrobot::default()),
+            EnvId::MountainCar => Box::new(MountainCar::default()),
+            EnvId::MountainCarContinuous => Box::new(MountainCarContinuous::default()),
+            EnvId::Pendulum => Box::new(Pendulum::default()),
         }
     }
 
     fn max_episode_steps(self) -> Option<usize> {
         match self {
-            EnvId::CartPole => Some(500),
+            EnvId::CartPole | EnvId::Acrobot => Some(500),
+            EnvId::MountainCar | EnvId::Pendulum => Some(200),
+            EnvId::MountainCarContinuous => Some(999),
         }
     }
 
     fn reward_threshold(self) -> Option<f64> {
         match self {
             EnvId::CartPole => Some(475.0),
+            EnvId::Acrobot => Some(-100.0),
+            EnvId::MountainCar => Some(-110.0),
+            EnvId::MountainCarContinuous => Some(90.0),
+            EnvId::Pendulum => None,
         }
     }
 
     fn source(self) -> &'static str {
         match self {
-            EnvId::CartPole => "Gymnasium 1.4.0",
+            EnvId::CartPole | EnvId::Acrobot | EnvId::MountainCar | EnvId::MountainCarContinuous | EnvId::Pendulum => {
+                "Gymnasium 1.4.0"
+            }
         }
     }
 }

@@ -28,10 +28,7 @@ pub enum Space {
 impl Space {
     /// A box whose entries lie between −`high` and `high`.
     pub fn symmetric(high: Vec<f32>) -> Self {
-        Space::Box {
-            low: high.iter().map(|bound| -bound).collect(),
-            high,
-        }
+        Space::Box { low: high.iter().map(|bound| -bound).collect(), high }
     }
 
     /// Numbers in one point: 1 for discrete, else the number of entries.
@@ -67,12 +64,7 @@ impl Space {
     /// from a single bound, normal without bounds, as Gymnasium's `Box.sample` does (the draws
     /// themselves are not NumPy's ziggurat).
     pub fn sample(&self, rng: &mut dyn RngCore, point: &mut [f32]) {
-        assert_eq!(
-            point.len(),
-            self.len(),
-            "a point of this space has {} numbers",
-            self.len()
-        );
+        assert_eq!(point.len(), self.len(), "a point of this space has {} numbers", self.len());
         match self {
             Space::Discrete { n } => point[0] = uniform_index(rng, *n) as f32,
             Space::Box { low, high } => {
@@ -118,18 +110,11 @@ mod tests {
     #[test]
     fn samples_lie_in_their_space() {
         let mut rng = Pcg64::seed_from(0);
-        for space in [
-            mixed(),
-            Space::Discrete { n: 3 },
-            Space::symmetric(vec![2.0]),
-        ] {
+        for space in [mixed(), Space::Discrete { n: 3 }, Space::symmetric(vec![2.0])] {
             let mut point = vec![f32::NAN; space.len()];
             for _ in 0..1000 {
                 space.sample(&mut rng, &mut point);
-                assert!(
-                    space.contains(&point),
-                    "{space:?} does not contain {point:?}"
-                );
+                assert!(space.contains(&point), "{space:?} does not contain {point:?}");
             }
         }
     }
@@ -144,10 +129,7 @@ mod tests {
             counts[point[0] as usize] += 1;
         }
         // Five standard deviations of a binomial count.
-        assert!(
-            counts.iter().all(|count| (9_600..10_400).contains(count)),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|count| (9_600..10_400).contains(count)), "{counts:?}");
     }
 
     #[test]

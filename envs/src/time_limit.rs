@@ -21,15 +21,8 @@ impl<E: Env> TimeLimit<E> {
     /// # Panics
     /// When `max_episode_steps` is zero: no episode could be stepped.
     pub fn new(env: E, max_episode_steps: usize) -> Self {
-        assert!(
-            max_episode_steps > 0,
-            "a time limit must leave room for a step"
-        );
-        TimeLimit {
-            env,
-            max_episode_steps,
-            elapsed: 0,
-        }
+        assert!(max_episode_steps > 0, "a time limit must leave room for a step");
+        TimeLimit { env, max_episode_steps, elapsed: 0 }
     }
 
     /// The environment inside.
@@ -62,12 +55,7 @@ impl<E: Env> Env for TimeLimit<E> {
         self.env.reset(rng, observation)
     }
 
-    fn step(
-        &mut self,
-        action: Action<'_>,
-        rng: &mut dyn RngCore,
-        observation: &mut [f32],
-    ) -> Result<Step, EnvError> {
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         if self.elapsed >= self.max_episode_steps {
             return Err(EnvError::EpisodeOver);
         }
@@ -94,10 +82,7 @@ mod tests {
                 let step = env.step(Action::Discrete(action), &mut rng, &mut observation);
                 outcomes.push(step.expect("step").outcome());
             }
-            assert_eq!(
-                outcomes,
-                [Outcome::Continues, Outcome::Continues, Outcome::Truncated]
-            );
+            assert_eq!(outcomes, [Outcome::Continues, Outcome::Continues, Outcome::Truncated]);
             let late = env.step(Action::Discrete(0), &mut rng, &mut observation);
             assert!(matches!(late, Err(EnvError::EpisodeOver)));
         }
@@ -108,14 +93,9 @@ mod tests {
         let mut env = TimeLimit::new(CartPole::default(), 1);
         let (mut rng, mut observation) = (Pcg64::seed_from(0), [0.0; 4]);
         env.reset(&mut rng, &mut observation).expect("reset");
-        assert!(
-            env.step(Action::Discrete(9), &mut rng, &mut observation)
-                .is_err()
-        );
+        assert!(env.step(Action::Discrete(9), &mut rng, &mut observation).is_err());
         assert_eq!(env.elapsed(), 0);
-        let step = env
-            .step(Action::Discrete(0), &mut rng, &mut observation)
-            .expect("step");
+        let step = env.step(Action::Discrete(0), &mut rng, &mut observation).expect("step");
         assert!(step.truncated);
     }
 }

@@ -16,17 +16,12 @@ use subject::{Subject, Tolerance, subject};
 type Kwargs = BTreeMap<String, serde_json::Value>;
 
 fn recordings() -> Vec<(PathBuf, Recording)> {
-    let root = std::env::var_os("EGN_GOLDEN").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("EGN_GOLDEN")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data"), PathBuf::from);
     let folder = root.join("gymnasium");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("entry").path()).collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_some_and(|extension| extension == "json")
-    });
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
     paths.sort();
     let known = paths.into_iter().filter_map(|path| {
         let text = std::fs::read_to_string(&path).expect("readable");
@@ -34,16 +29,10 @@ fn recordings() -> Vec<(PathBuf, Recording)> {
         let id = value.get("env_id")?.as_str()?.to_owned();
         subject(&id, &Kwargs::new())?;
         let recording = serde_json::from_value(value);
-        Some((
-            path.clone(),
-            recording.unwrap_or_else(|error| panic!("{path:?}: {error}")),
-        ))
+        Some((path.clone(), recording.unwrap_or_else(|error| panic!("{path:?}: {error}"))))
     });
     let known: Vec<_> = known.collect();
-    assert!(
-        !known.is_empty(),
-        "no recording of a known environment in {folder:?}"
-    );
+    assert!(!known.is_empty(), "no recording of a known environment in {folder:?}");
     known
 }
 
@@ -60,10 +49,7 @@ fn act(env: &mut dyn Env, actions: &Actions, i: usize, observation: &mut [f32]) 
 fn assert_near(what: &str, found: &[f64], recorded: &[f64], tolerance: f64) {
     assert_eq!(found.len(), recorded.len(), "{what}: lengths");
     for (i, (x, y)) in found.iter().zip(recorded).enumerate() {
-        assert!(
-            (x - y).abs() <= tolerance,
-            "{what}, entry {i}: {x:e}, recorded {y:e}"
-        );
+        assert!((x - y).abs() <= tolerance, "{what}, entry {i}: {x:e}, recorded {y:e}");
     }
 }
 
@@ -72,10 +58,7 @@ fn assert_observed(what: &str, found: &[f32], recorded: &[f64], tolerance: f64) 
     let found: Vec<f64> = found.iter().map(|&x| f64::from(x)).collect();
     for (i, (x, y)) in found.iter().zip(recorded).enumerate() {
         let bound = tolerance + f64::from(f32::EPSILON) * y.abs();
-        assert!(
-            (x - y).abs() <= bound,
-            "{what}, entry {i}: {x:e}, recorded {y:e}"
-        );
+        assert!((x - y).abs() <= bound, "{what}, entry {i}: {x:e}, recorded {y:e}");
     }
 }
 
@@ -83,10 +66,7 @@ fn assert_observed(what: &str, found: &[f32], recorded: &[f64], tolerance: f64) 
 fn one_step_from_any_state_equals_gymnasium() {
     for (path, recording) in recordings() {
         let (mut env, tolerance) = subject(&recording.env_id, &Kwargs::new()).expect("known");
-        assert!(
-            !recording.transitions.is_empty(),
-            "{path:?} has no transitions"
-        );
+        assert!(!recording.transitions.is_empty(), "{path:?} has no transitions");
         for (i, transition) in recording.transitions.iter().enumerate() {
             let what = format!("{path:?} transition {i}");
             let mut observation = vec![f32::NAN; transition.obs.len()];
@@ -95,12 +75,7 @@ fn one_step_from_any_state_equals_gymnasium() {
             let step = act(env.env(), &actions, 0, &mut observation);
             assert_near(&what, &env.state(), &transition.next_state, tolerance.state);
             assert_observed(&what, &observation, &transition.obs, tolerance.state);
-            assert_near(
-                &what,
-                &[step.reward],
-                &[transition.reward],
-                tolerance.reward,
-            );
+            assert_near(&what, &[step.reward], &[transition.reward], tolerance.reward);
             assert_eq!(step.terminated, transition.terminated, "{what}: terminated");
         }
     }
@@ -110,23 +85,13 @@ fn one_step_from_any_state_equals_gymnasium() {
 fn seeded_reset_equals_gymnasium_bit_for_bit() {
     for (path, recording) in recordings() {
         let (mut env, _) = subject(&recording.env_id, &Kwargs::new()).expect("known");
-        let seeded = recording
-            .episodes
-            .iter()
-            .filter(|episode| episode.how == "reset(seed)");
+        let seeded = recording.episodes.iter().filter(|episode| episode.how == "reset(seed)");
         let starts = seeded
             .map(|e| (e.reset_seed, &e.initial_state, &e.initial_obs))
-            .chain(
-                recording
-                    .reset_table
-                    .iter()
-                    .map(|r| (r.seed, &r.initial_state, &r.obs)),
-            );
+            .chain(recording.reset_table.iter().map(|r| (r.seed, &r.initial_state, &r.obs)));
         for (seed, state, observed) in starts {
             let mut observation = vec![f32::NAN; observed.len()];
-            env.env()
-                .reset(&mut Pcg64::seed_from(seed), &mut observation)
-                .expect("reset");
+            env.env().reset(&mut Pcg64::seed_from(seed), &mut observation).expect("reset");
             assert_eq!(&env.state(), state, "{path:?} seed {seed}");
             let observation: Vec<f64> = observation.iter().map(|&x| f64::from(x)).collect();
             assert_eq!(&observation, observed, "{path:?} seed {seed}");
@@ -155,11 +120,7 @@ fn whole_episodes_equal_gymnasium_where_rounding_does_not_grow() {
                 continue;
             };
             let what = format!("{path:?} episode {} in open loop", episode.name);
-            let tolerance = Tolerance {
-                state,
-                reward: tolerance.reward.max(state),
-                ..tolerance
-            };
+            let tolerance = Tolerance { state, reward: tolerance.reward.max(state), ..tolerance };
             let mut env = TimeLimit::new(env, recording.max_episode_steps);
             follow(&what, &mut env, episode, &tolerance, Resync::Never);
         }
@@ -172,16 +133,9 @@ enum Resync {
     Never,
 }
 
-fn follow(
-    what: &str,
-    env: &mut TimeLimit<Box<dyn Subject>>,
-    episode: &Episode,
-    tolerance: &Tolerance,
-    resync: Resync,
-) {
+fn follow(what: &str, env: &mut TimeLimit<Box<dyn Subject>>, episode: &Episode, tolerance: &Tolerance, resync: Resync) {
     let mut observation = vec![f32::NAN; episode.initial_obs.len()];
-    env.reset(&mut Pcg64::seed_from(episode.reset_seed), &mut observation)
-        .expect("reset");
+    env.reset(&mut Pcg64::seed_from(episode.reset_seed), &mut observation).expect("reset");
     if episode.how != "reset(seed)" {
         env.inner_mut().place(&episode.initial_state);
     }
@@ -191,24 +145,9 @@ fn follow(
             env.inner_mut().place(&episode.states[i - 1]);
         }
         let step = act(env, &episode.actions, i, &mut observation);
-        assert_near(
-            &what,
-            &env.inner().state(),
-            &episode.states[i],
-            tolerance.state,
-        );
-        assert_observed(
-            &what,
-            &observation,
-            &episode.observations[i],
-            tolerance.state,
-        );
-        assert_near(
-            &what,
-            &[step.reward],
-            &[episode.rewards[i]],
-            tolerance.reward,
-        );
+        assert_near(&what, &env.inner().state(), &episode.states[i], tolerance.state);
+        assert_observed(&what, &observation, &episode.observations[i], tolerance.state);
+        assert_near(&what, &[step.reward], &[episode.rewards[i]], tolerance.reward);
         assert_eq!(step.terminated, episode.terminated[i], "{what}: terminated");
         assert_eq!(step.truncated, episode.truncated[i], "{what}: truncated");
     }

@@ -1,0 +1,144 @@
+//! MountainCar-v0: an engine too weak for the hill must rock the car out of the valley.
+//!
+//! Equal to Gymnasium 1.4.0; the task is that of A. W. Moore (1990), *Efficient Memory-Based
+//! Learning for Robot Control*. Traps: the left wall is inelastic, it takes the velocity away; the
+//! step that reaches the goal costs 1 like every other.
+
+use rand::RngCore;
+
+use crate::episode::EpisodePhase;
+use crate::numpy_random::uniform;
+use crate::{Action, Env, EnvError, Space, Step};
+
+/// Physics and goal of [`MountainCar`]. Lengths and times are without unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MountainCarConfig {
+    /// Velocity that one step of the engine adds.
+    pub force: f64,
+    /// Velocity that one step on the steepest slope adds.
+    pub gravity: f64,
+    /// Least velocity with which the goal counts as reached.
+    pub goal_velocity: f64,
+}
+
+impl Default for MountainCarConfig {
+    fn default() -> Self {
+        // Gymnasium MountainCar-v0.
+        MountainCarConfig { force: 0.001, gravity: 0.0025, goal_velocity: 0.0 }
+    }
+}
+
+/// Where the car is and how it moves.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct MountainCarState {
+    /// Position along the track; the bottom of the valley is at −π/6.
+    pub position: f64,
+    /// Change of position in one step.
+    pub velocity: f64,
+}
+
+/// The car with three actions: push left, roll, push right.
+#[derive(Debug, Clone)]
+pub struct MountainCar {
+    config: MountainCarConfig,
+    observation_space: Space,
+    action_space: Space,
+    state: MountainCarState,
+    phase: EpisodePhase,
+}
+
+impl MountainCar {
+    /// Position of the left wall.
+    pub const MIN_POSITION: f64 = -1.2;
+    /// Right end of the track.
+    pub const MAX_POSITION: f64 = 0.6;
+    /// Greatest speed.
+    pub const MAX_SPEED: f64 = 0.07;
+    /// Position of the flag.
+    pub const GOAL_POSITION: f64 = 0.5;
+    /// First positions lie between these, first velocities are zero.
+    pub(crate) const RESET_POSITIONS: (f64, f64) = (-0.6, -0.4);
+
+    /// A car with the physics of `config`, waiting for a reset.
+    pub fn new(config: MountainCarConfig) -> Self {
+        MountainCar {
+            config,
+            observation_space: Self::positions_and_velocities(),
+            action_space: Space::Discrete { n: 3 },
+            state: MountainCarState::default(),
+            phase: EpisodePhase::NotStarted,
+        }
+    }
+
+    /// Observations of both mountain car tasks.
+    pub(crate) fn positions_and_velocities() -> Space {
+        Space::Box {
+            low: vec![Self::MIN_POSITION as f32, -Self::MAX_SPEED as f32],
+            high: vec![Self::MAX_POSITION as f32, Self::MAX_SPEED as f32],
+        }
+    }
+
+    /// The state in double precision; observations are its rounding.
+    pub fn state(&self) -> MountainCarState {
+        self.state
+    }
+
+    /// Begins an episode at `state`, without a draw.
+    pub fn set_state(&mut self, state: MountainCarState) {
+        self.state = state;
+        self.phase = EpisodePhase::Running;
+    }
+
+    /// One step of the engine, `direction` being −1, 0 or 1.
+    fn advance(&mut self, direction: f64) {
+        let MountainCarState { position, velocity } = self.state;
+        let slope = (3.0 * position).cos();
+        let velocity = velocity + (direction * self.config.force + slope * -self.config.gravity);
+        let velocity = velocity.clamp(-Self::MAX_SPEED, Self::MAX_SPEED);
+        let position = (position + velocity).clamp(Self::MIN_POSITION, Self::MAX_POSITION);
+        let hits_wall = position == Self::MIN_POSITION && velocity < 0.0;
+        self.state = MountainCarState { position, velocity: if hits_wall { 0.0 } else { velocity } };
+    }
+
+    fn is_at_goal(&self) -> bool {
+        let MountainCarState { position, velocity } = self.state;
+        position >= Self::GOAL_POSITION && velocity >= self.config.goal_velocity
+    }
+
+    fn observe(&self, observation: &mut [f32]) {
+        let MountainCarState { position, velocity } = self.state;
+        observation.copy_from_slice(&[position as f32, velocity as f32]);
+    }
+}
+
+impl Default for MountainCar {
+    fn default() -> Self {
+        MountainCar::new(MountainCarConfig::default())
+    }
+}
+
+impl Env for MountainCar {
+    fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        let (low, high) = Self::RESET_POSITIONS;
+        self.set_state(MountainCarState { position: uniform(rng, low, high), velocity: 0.0 });
+        self.observe(observation);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, _rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.phase.require_running()?;
+        self.advance(action.as_discrete(3)? as f64 - 1.0);
+        let terminated = self.is_at_goal();
+        self.phase = EpisodePhase::after(terminated);
+        self.observe(observation);
+        Ok(Step { reward: -1.0, terminated, truncated: false })
+    }
+}
