@@ -39,6 +39,7 @@ pub mod numpy_random;
 pub mod pendulum;
 pub mod registry;
 pub mod spaces;
+pub mod testing;
 pub mod time_limit;
 
 pub use acrobot::Acrobot;

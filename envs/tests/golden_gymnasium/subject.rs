@@ -20,8 +20,9 @@ pub trait Subject: Env {
 pub struct Tolerance {
     pub state: f64,
     pub reward: f64,
-    /// Tolerance over a whole episode, where rounding does not grow.
-    pub open_loop: Option<f64>,
+    /// Tolerance over a whole episode, where rounding does not grow, and the most steps for
+    /// which that is so.
+    pub open_loop: Option<(f64, usize)>,
 }
 
 /// A fresh environment and its tolerances; none for an id that is not known here.
@@ -31,7 +32,7 @@ pub fn subject(id: &str, kwargs: &Kwargs) -> Option<(Box<dyn Subject>, Tolerance
         "CartPole-v1" => {
             let sutton_barto_reward = flag(&mut kwargs, "sutton_barto_reward");
             let config = CartPoleConfig { sutton_barto_reward, ..Default::default() };
-            let tolerance = Tolerance { state: 1e-12, reward: 0.0, open_loop: Some(1e-9) };
+            let tolerance = Tolerance { state: 1e-12, reward: 0.0, open_loop: Some((1e-4, 100)) };
             (Box::new(CartPole::new(config)), tolerance)
         }
         "Acrobot-v1" => {
@@ -41,13 +42,13 @@ pub fn subject(id: &str, kwargs: &Kwargs) -> Option<(Box<dyn Subject>, Tolerance
         "MountainCar-v0" => {
             let goal_velocity = number(&mut kwargs, "goal_velocity").unwrap_or(0.0);
             let config = MountainCarConfig { goal_velocity, ..Default::default() };
-            let tolerance = Tolerance { state: 1e-12, reward: 0.0, open_loop: Some(1e-9) };
+            let tolerance = Tolerance { state: 1e-12, reward: 0.0, open_loop: Some((1e-4, usize::MAX)) };
             (Box::new(MountainCar::new(config)), tolerance)
         }
         "MountainCarContinuous-v0" => {
             let goal_velocity = number(&mut kwargs, "goal_velocity").unwrap_or(0.0);
             let config = MountainCarContinuousConfig { goal_velocity, ..Default::default() };
-            let tolerance = Tolerance { state: 1e-6, reward: 1e-6, open_loop: Some(1e-4) };
+            let tolerance = Tolerance { state: 1e-6, reward: 1e-6, open_loop: Some((1e-4, usize::MAX)) };
             (Box::new(MountainCarContinuous::new(config)), tolerance)
         }
         "Pendulum-v1" => {
