@@ -1,1 +1,69 @@
-//! solver
+//! Exact Gauss-Newton (EGN) and first-order optimizers behind one trait.
+//!
+//! A [`Network`] is an architecture; a [`Learner`] is a network with parameters and the optimizer
+//! that trains them. A [`Loss`] turns the network's outputs into a value, a residual and a square
+//! root of its curvature, and that is all an optimizer ever sees of the task. This crate has never
+//! heard of rewards.
+//!
+//! # The step
+//!
+//! For a batch of b samples with loss L = (1/b) Σ ℓᵢ(fᵢ), the damped Gauss-Newton step is
+//! d = −(H + λI)⁻¹ g with g = Jᵀr / b and H = JᵀQJ / b. With Q = S Sᵀ and r = S ρ, the push-through
+//! identity gives the same step from a symmetric positive definite system with as many rows as the
+//! batch has (k per sample), whatever the number of parameters:
+//!
+//! ```text
+//! (Sᵀ K S + b λ I) v = ρ,     K = J Jᵀ,     d = −Jᵀ S v
+//! ```
+//!
+//! # Symbols
+//!
+//! | letter | meaning | shape |
+//! |---|---|---|
+//! | b, c, k | samples, outputs per sample, rows per sample | |
+//! | p | parameters | |
+//! | θ | parameters, one flat candle tensor | (p) |
+//! | J | ∂outputs/∂θ, never stored | (b·c, p) |
+//! | r | residual ∂ℓ/∂f | (b, c) |
+//! | Q = S Sᵀ | curvature ∂²ℓ/∂f², or the stand-in the loss names | (c, c) a sample |
+//! | ρ | S ρ = r | (b·k) |
+//! | A, D | a layer's inputs, and its back-propagated rows | (b, n_in), (b·k, n_out) |
+//! | λ | damping, in parameter space | |
+//!
+//! Source: Korbit, Adeoye, Bemporad, Zanon, "Exact Gauss-Newton Optimization for Training Deep
+//! Neural Networks", arXiv 2405.14402.
+
+mod adam;
+mod cholesky;
+mod egn;
+mod error;
+mod flat;
+mod gram;
+mod initialise;
+mod learner;
+pub mod loss;
+mod matmul;
+mod network;
+mod optimizer;
+mod pass;
+mod problem;
+mod real;
+mod schedule;
+mod sgd;
+pub mod testing;
+
+pub use adam::{Adam, AdamConfig};
+pub use cholesky::{Factorization, RowSystem};
+pub use egn::{Egn, EgnConfig};
+pub use error::SolverError;
+pub use flat::{read_flat, update_flat};
+pub use initialise::Initialisation;
+pub use learner::{Learner, Precision, Snapshot};
+pub use loss::{Loss, Outputs};
+pub use network::{Activation, Dense, Network, Widths};
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Report, StepContext};
+pub use pass::Pass;
+pub use problem::{Linearization, NetworkProblem, Problem};
+pub use real::Real;
+pub use schedule::Schedule;
+pub use sgd::{Sgd, SgdConfig};

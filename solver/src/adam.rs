@@ -1,0 +1,147 @@
+//! Adam, with PyTorch's semantics.
+//!
+//! ```text
+//! m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  θ ← θ − lr · (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + ε)
+//! ```
+//!
+//! Source: Kingma and Ba (2015), algorithm 1, arXiv 1412.6980; ε outside the corrected root and
+//! clipping of the global norm as in `torch.optim.Adam` and `torch.nn.utils.clip_grad_norm_`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext, flat::update_flat, optimizer::require,
+    problem::sum_of_squares,
+};
+
+/// Settings of [`Adam`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamConfig {
+    /// Step size, in (0, ∞).
+    pub lr: Schedule,
+    /// Decay of the gradient's average, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the squared gradient's average, in [0, 1).
+    pub beta2: f64,
+    /// Added to the root, in (0, ∞).
+    pub eps: f64,
+    /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
+    pub max_grad_norm: Option<f64>,
+}
+
+impl Default for AdamConfig {
+    fn default() -> Self {
+        // torch.optim.Adam.
+        Self { lr: 1e-3.into(), beta1: 0.9, beta2: 0.999, eps: 1e-8, max_grad_norm: None }
+    }
+}
+
+impl AdamConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
+        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
+        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
+        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
+        let limit = self.max_grad_norm.unwrap_or(1.0);
+        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+    }
+}
+
+/// The optimizer.
+#[derive(Debug)]
+pub struct Adam<T> {
+    config: AdamConfig,
+    /// t, steps taken.
+    n_steps: i32,
+    /// m, v: averages of g and g².
+    first_moment: Vec<T>,
+    second_moment: Vec<T>,
+    gradient: Vec<T>,
+}
+
+impl<T: Real> Adam<T> {
+    /// Ready to take its first step.
+    pub fn new(config: AdamConfig) -> Self {
+        Self { config, n_steps: 0, first_moment: Vec::new(), second_moment: Vec::new(), gradient: Vec::new() }
+    }
+}
+
+impl<T: Real> Optimizer<T> for Adam<T> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+        let AdamConfig { lr, beta1, beta2, eps, max_grad_norm } = self.config;
+        let p = problem.params().elem_count();
+        for state in [&mut self.gradient, &mut self.first_moment, &mut self.second_moment] {
+            state.resize(p, T::zero());
+        }
+        let loss = problem.gradient(&mut self.gradient)?;
+        let gradient_norm = pulp::Arch::new().dispatch(|| sum_of_squares(&self.gradient)).sqrt();
+        if !gradient_norm.is_finite() {
+            return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
+        }
+
+        self.n_steps += 1;
+        let lr = lr.at(context.progress);
+        let update = Update {
+            shrink: T::of(clip_factor(gradient_norm, max_grad_norm)),
+            keep: [T::of(beta1), T::of(beta2)],
+            take: [T::of(1.0 - beta1), T::of(1.0 - beta2)],
+            step: T::of(lr / (1.0 - beta1.powi(self.n_steps))),
+            unbias: T::of(1.0 / (1.0 - beta2.powi(self.n_steps)).sqrt()),
+            eps: T::of(eps),
+        };
+        let step_squared = update_flat::<T, _>(problem.params(), |theta| {
+            pulp::Arch::new()
+                .dispatch(|| update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment))
+        });
+        Ok(Report {
+            loss,
+            gradient_norm: Some(gradient_norm),
+            step_norm: step_squared.sqrt(),
+            alpha: lr,
+            ..Report::default()
+        })
+    }
+}
+
+/// What a gradient of this norm is multiplied by, as `torch.nn.utils.clip_grad_norm_`.
+pub(crate) fn clip_factor(norm: f64, limit: Option<f64>) -> f64 {
+    limit.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0))
+}
+
+/// The constants of one step.
+struct Update<T> {
+    shrink: T,
+    keep: [T; 2],
+    take: [T; 2],
+    step: T,
+    unbias: T,
+    eps: T,
+}
+
+impl<T: Real> Update<T> {
+    /// Moves θ, m and v by one step; returns ‖Δθ‖².
+    #[inline(always)]
+    fn apply(&self, theta: &mut [T], gradient: &[T], first: &mut [T], second: &mut [T]) -> f64 {
+        let mut squares = [T::zero(); 16];
+        let one = |x: &mut T, g: T, m: &mut T, v: &mut T| {
+            let g = g * self.shrink;
+            *m = self.keep[0] * *m + self.take[0] * g;
+            *v = self.keep[1] * *v + self.take[1] * (g * g);
+            let change = self.step * *m / (v.sqrt() * self.unbias + self.eps);
+            *x -= change;
+            change * change
+        };
+        let state = first.chunks_mut(16).zip(second.chunks_mut(16));
+        for ((x, g), (m, v)) in theta.chunks_mut(16).zip(gradient.chunks(16)).zip(state) {
+            for i in 0..x.len() {
+                squares[i] += one(&mut x[i], g[i], &mut m[i], &mut v[i]);
+            }
+        }
+        squares.iter().map(|s| s.to_f64()).sum()
+    }
+}

@@ -1,0 +1,117 @@
+//! The row system (SᵀKS + bλ I) v = ρ, in f64.
+
+use faer::{
+    Conj, MatMut, MatRef, Par,
+    dyn_stack::{MemBuffer, MemStack},
+    linalg::cholesky::llt::{
+        factor::{LltError, cholesky_in_place, cholesky_in_place_scratch},
+        solve::solve_in_place_with_conj,
+    },
+};
+
+use crate::SolverError;
+
+/// Storage of a row system, kept from step to step.
+#[derive(Default)]
+pub struct RowSystem {
+    /// SᵀKS, then its factor: lower triangle, column-major (n, n).
+    gram: Vec<f64>,
+    scratch: Option<MemBuffer>,
+}
+
+/// What the factorisation was like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Factorization {
+    /// Smallest pivot of the Cholesky factor, squared: near bλ when the system is nearly singular.
+    pub smallest_pivot: f64,
+}
+
+impl RowSystem {
+    /// Buffer for the lower triangle of SᵀKS, n × n column-major.
+    pub fn gram_mut(&mut self, n: usize) -> &mut [f64] {
+        self.gram.resize(n * n, 0.0);
+        &mut self.gram
+    }
+
+    /// A copy of SᵀKS, before it is factored.
+    pub fn gram(&self) -> Vec<f64> {
+        self.gram.clone()
+    }
+
+    /// Solves for v in place of `rho`, given the diagonal shift bλ. Overwrites the Gram matrix.
+    ///
+    /// # Errors
+    /// [`SolverError::NotPositiveDefinite`] when a pivot is not positive, which λ > 0 excludes in
+    /// exact arithmetic.
+    pub fn solve(&mut self, damping: f64, batch: usize, rho: &mut [f64]) -> Result<Factorization, SolverError> {
+        let n = rho.len();
+        let shift = batch as f64 * damping;
+        self.gram.iter_mut().step_by(n + 1).for_each(|pivot| *pivot += shift);
+        let need = cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
+        let scratch = match &mut self.scratch {
+            Some(scratch) if scratch.len() >= need.unaligned_bytes_required() => scratch,
+            other => other.insert(MemBuffer::new(need)),
+        };
+        let stack = MemStack::new(scratch);
+        let matrix = MatMut::from_column_major_slice_mut(&mut self.gram, n, n);
+        cholesky_in_place(matrix, Default::default(), Par::Seq, stack, Default::default()).map_err(
+            |LltError::NonPositivePivot { index }| SolverError::NotPositiveDefinite {
+                rows: n,
+                row: index,
+                damping,
+                batch,
+            },
+        )?;
+        let factor = MatRef::from_column_major_slice(&self.gram, n, n);
+        let right = MatMut::from_column_major_slice_mut(rho, n, 1);
+        solve_in_place_with_conj(factor, Conj::No, right, Par::Seq, stack);
+        let smallest = self.gram.iter().step_by(n + 1).fold(f64::INFINITY, |least, &pivot| least.min(pivot));
+        Ok(Factorization { smallest_pivot: smallest * smallest })
+    }
+}
+
+/// M u for a symmetric M given by its lower triangle, (n, n) column-major.
+pub(crate) fn symmetric_product(lower: &[f64], u: &[f64]) -> Vec<f64> {
+    let n = u.len();
+    let mut product = vec![0.0; n];
+    for (j, column) in lower.chunks_exact(n).enumerate() {
+        product[j] += column[j] * u[j];
+        for i in j + 1..n {
+            product[i] += column[i] * u[j];
+            product[j] += column[i] * u[i];
+        }
+    }
+    product
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_by_two(damping: f64) -> (Result<Factorization, SolverError>, [f64; 2]) {
+        let mut system = RowSystem::default();
+        system.gram_mut(2).copy_from_slice(&[1.0, 1.0, f64::NAN, 1.0]);
+        let mut rho = [3.0, 3.0];
+        let result = system.solve(damping, 2, &mut rho);
+        (result, rho)
+    }
+
+    #[test]
+    fn solves_a_system_given_by_its_lower_triangle() {
+        // (1 + 1)(v) + v = 3 on both rows.
+        let (result, v) = two_by_two(0.5);
+        assert!(v.iter().all(|v| (v - 1.0).abs() < 1e-15), "{v:?}");
+        assert!((result.unwrap().smallest_pivot - 1.5).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_singular_system_is_refused_with_its_row() {
+        let (result, _) = two_by_two(0.0);
+        assert_eq!(result, Err(SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }));
+    }
+
+    #[test]
+    fn applies_the_matrix_from_its_triangle() {
+        assert_eq!(symmetric_product(&[2.0, 1.0, f64::NAN, 3.0], &[1.0, 10.0]), [12.0, 31.0]);
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong in a step. Every error leaves the parameters as they were.
+
+/// Why no step was taken.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SolverError {
+    /// The loss of the batch is NaN or infinite: inputs, targets or parameters are not finite.
+    #[error("no step: the loss of the batch of {batch} is {loss}; inputs or targets are not finite")]
+    NonFiniteLoss {
+        /// The loss.
+        loss: f64,
+        /// Samples in the batch.
+        batch: usize,
+    },
+    /// The row system has no Cholesky factor.
+    #[error(
+        "no step: row system of {rows} rows not positive definite at row {row} \
+         (damping {damping:e}, batch {batch}); raise the damping"
+    )]
+    NotPositiveDefinite {
+        /// Rows of the system, b·k.
+        rows: usize,
+        /// First row whose pivot is not positive.
+        row: usize,
+        /// λ.
+        damping: f64,
+        /// Samples in the batch.
+        batch: usize,
+    },
+    /// The step computed is NaN or infinite.
+    #[error("no step: its length is {step_norm} (damping {damping:e}); raise the damping")]
+    NonFiniteStep {
+        /// ‖d‖.
+        step_norm: f64,
+        /// λ, zero for an optimizer without damping.
+        damping: f64,
+    },
+    /// A batch without samples has no mean.
+    #[error("no step: the batch is empty")]
+    EmptyBatch,
+    /// candle refused a tensor operation.
+    #[error("tensor operation failed: {message}")]
+    Tensor {
+        /// What candle said.
+        message: String,
+    },
+}
+
+impl From<candle_core::Error> for SolverError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor { message: error.to_string() }
+    }
+}

@@ -1,0 +1,65 @@
+//! A dense layer's share of the Gram matrix, from its two factors.
+//!
+//! *Design.* Only the lower triangle is computed, block by block, so that both factors of a block
+//! are still in the first cache when their entrywise product is added. Factors are products in the
+//! network's own type; the sum over layers is f64.
+
+use crate::{
+    Real,
+    matmul::{Matrix, matmul},
+};
+
+/// Samples in a block, before a sample's k rows: a 64 × 64 block of f32 is 16 KiB.
+const BLOCK_ROWS: usize = 64;
+
+/// Adds (A Aᵀ + 1) ∘ (D Dᵀ) to the lower triangle of `gram`, (b·k, b·k) column-major.
+///
+/// Shapes: `inputs` A is (b, n_in), `rows` D is (b·k, n_out) sample-major; the 1 is the bias.
+pub(crate) fn add_layer_gram<T: Real>(
+    inputs: Matrix<'_, T>,
+    rows: Matrix<'_, T>,
+    k: usize,
+    blocks: &mut [Vec<T>; 2],
+    gram: &mut [f64],
+) {
+    let (b, n) = (inputs.n_rows(), rows.n_rows());
+    let block = (BLOCK_ROWS / k).max(1);
+    let starts = || (0..b).step_by(block);
+    let [input_gram, row_gram] = blocks;
+    for first in starts() {
+        let i = first..(first + block).min(b);
+        for second in starts().take_while(|&start| start <= first) {
+            let j = second..(second + block).min(b);
+            // Transposed, (j, i): a column of the result is then contiguous.
+            input_gram.resize(i.len() * j.len(), T::zero());
+            row_gram.resize(i.len() * j.len() * k * k, T::zero());
+            matmul(input_gram, false, inputs.slice_rows(j.clone()), inputs.slice_rows(i.clone()).transposed());
+            let row_block = |samples: &std::ops::Range<usize>| rows.slice_rows(samples.start * k..samples.end * k);
+            matmul(row_gram, false, row_block(&j), row_block(&i).transposed());
+            pulp::Arch::new().dispatch(|| {
+                for (column, products) in row_gram.chunks_exact(i.len() * k).enumerate() {
+                    let inner = &input_gram[column / k * i.len()..][..i.len()];
+                    let column = j.start * k + column;
+                    let sums = &mut gram[column * n + i.start * k..][..i.len() * k];
+                    add_column(inner, products, k, sums);
+                }
+            });
+        }
+    }
+}
+
+/// One column of a block: sums += (inner + 1) ∘ products, `inner` repeated k times.
+#[inline(always)]
+fn add_column<T: Real>(inner: &[T], products: &[T], k: usize, sums: &mut [f64]) {
+    if k == 1 {
+        for ((sum, &product), &a) in sums.iter_mut().zip(products).zip(inner) {
+            *sum += ((a + T::one()) * product).to_f64();
+        }
+        return;
+    }
+    for ((sums, products), &a) in sums.chunks_exact_mut(k).zip(products.chunks_exact(k)).zip(inner) {
+        for (sum, &product) in sums.iter_mut().zip(products) {
+            *sum += ((a + T::one()) * product).to_f64();
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! A network with parameters and the optimizer that trains them: what an agent holds.
+//!
+//! *Design.* The number type is chosen at run time and ends here: behind a learner everything is
+//! generic over f32 and f64, in front of it batches are candle tensors and outputs are f64.
+
+use candle_core::{DType, Device, Tensor};
+use rand::RngCore;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Initialisation, Loss, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report, SolverError,
+    StepContext, problem::Model,
+};
+
+/// Number type of a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single, the default.
+    #[default]
+    F32,
+    /// Double.
+    F64,
+}
+
+/// A network in training.
+pub struct Learner {
+    trained: Box<dyn Trained>,
+}
+
+impl Learner {
+    /// A network with freshly drawn parameters.
+    ///
+    /// # Errors
+    /// When candle cannot make the tensor.
+    pub fn new(
+        network: Network,
+        initialisation: Initialisation,
+        precision: Precision,
+        optimizer: &OptimizerConfig,
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, SolverError> {
+        let params = initialisation.draw(&network, rng);
+        let dtype = match precision {
+            Precision::F32 => DType::F32,
+            Precision::F64 => DType::F64,
+        };
+        Self::from_params(network, Tensor::new(params, &Device::Cpu)?.to_dtype(dtype)?, optimizer)
+    }
+
+    /// A network with the given flat parameters, f32 or f64, which it takes a copy of.
+    ///
+    /// # Errors
+    /// When candle cannot copy the tensor.
+    pub fn from_params(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Result<Self, SolverError> {
+        let params = params.copy()?;
+        let trained: Box<dyn Trained> = match params.dtype() {
+            DType::F64 => Box::new(WithOptimizer::<f64>::new(network, params, optimizer)),
+            _ => Box::new(WithOptimizer::<f32>::new(network, params.to_dtype(DType::F32)?, optimizer)),
+        };
+        Ok(Self { trained })
+    }
+
+    /// Outputs (b, c) for inputs (b, n_inputs).
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError> {
+        self.trained.forward(inputs)
+    }
+
+    /// One optimizer step on the loss at inputs (b, n_inputs).
+    ///
+    /// # Errors
+    /// When no step could be taken; the parameters are then unchanged.
+    pub fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        self.trained.step(inputs, loss, context)
+    }
+
+    /// A copy of the network as it is now, which later steps do not change.
+    ///
+    /// # Errors
+    /// When candle cannot copy the parameters.
+    pub fn snapshot(&self) -> Result<Snapshot, SolverError> {
+        let (network, params) = self.trained.state();
+        Ok(Snapshot { network: network.clone(), params: params.copy()? })
+    }
+}
+
+/// A network frozen at some moment; cheap to share between threads.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    network: Network,
+    params: Tensor,
+}
+
+impl Snapshot {
+    /// A network with the given flat parameters (p), f32 or f64.
+    ///
+    /// # Panics
+    /// When the number of parameters is not the network's.
+    pub fn new(network: Network, params: Tensor) -> Self {
+        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
+        Self { network, params }
+    }
+
+    /// The architecture.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The flat parameters, (p).
+    pub fn params(&self) -> &Tensor {
+        &self.params
+    }
+
+    /// Outputs (b, c) for inputs (b, n_inputs).
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn predict(&self, inputs: &Tensor) -> Result<Outputs, SolverError> {
+        fn run<T: Real>(snapshot: &Snapshot, inputs: &Tensor) -> Result<Outputs, SolverError> {
+            let mut model = Model::<T>::new(snapshot.network.clone(), snapshot.params.clone());
+            model.load(inputs)?;
+            Ok(model.forward().clone())
+        }
+        match self.params.dtype() {
+            DType::F64 => run::<f64>(self, inputs),
+            _ => run::<f32>(self, inputs),
+        }
+    }
+}
+
+/// A learner whose number type is forgotten.
+trait Trained: Send {
+    fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
+    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn state(&self) -> (&Network, &Tensor);
+}
+
+struct WithOptimizer<T> {
+    model: Model<T>,
+    optimizer: Box<dyn Optimizer<T>>,
+}
+
+impl<T: Real> WithOptimizer<T> {
+    fn new(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Self {
+        Self { model: Model::new(network, params), optimizer: optimizer.build() }
+    }
+}
+
+impl<T: Real> Trained for WithOptimizer<T> {
+    fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError> {
+        self.model.load(inputs)?;
+        Ok(self.model.forward())
+    }
+
+    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        self.model.load(inputs)?;
+        self.optimizer.step(&mut NetworkProblem { model: &mut self.model, loss }, context)
+    }
+
+    fn state(&self) -> (&Network, &Tensor) {
+        (&self.model.network, &self.model.params)
+    }
+}

@@ -1,0 +1,55 @@
+//! Losses: a value, a residual and a square root of the curvature at the outputs of a network.
+//!
+//! Every loss is a mean over samples, L = (1/b) Σ ℓᵢ(fᵢ). It declares the positive semi-definite Q
+//! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
+//! gradient is the same whichever way it is taken. Everything here is f64, whatever the network is.
+
+mod cross_entropy;
+mod policy_gradient;
+mod squared_error;
+
+pub use cross_entropy::{CrossEntropy, log_softmax};
+pub use policy_gradient::{CategoricalPolicyGradient, PolicySample};
+pub use squared_error::{ChosenAction, SquaredError};
+
+/// Outputs of a network for a batch: (b, c), row-major.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outputs {
+    /// All entries, sample after sample.
+    pub values: Vec<f64>,
+    /// Entries of one output, c.
+    pub n_outputs: usize,
+}
+
+impl Outputs {
+    /// Number of samples, b.
+    pub fn batch(&self) -> usize {
+        self.values.len() / self.n_outputs
+    }
+
+    /// The output of every sample in turn.
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.values.chunks_exact(self.n_outputs)
+    }
+}
+
+/// Square root of the curvature and what it leaves of the residual.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Root {
+    /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.
+    pub rows: Vec<f64>,
+    /// ρ with S ρ = r, (b·k).
+    pub rho: Vec<f64>,
+}
+
+/// What a network is trained on.
+pub trait Loss {
+    /// The loss of the batch.
+    fn value(&self, outputs: &Outputs) -> f64;
+
+    /// The loss, and r = ∂ℓ/∂f of every sample into `residual`, (b, c).
+    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64;
+
+    /// The loss, and Sᵀ and ρ of every sample into `root`.
+    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
+}

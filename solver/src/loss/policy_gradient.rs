@@ -1,0 +1,121 @@
+//! Policy gradient for discrete actions.
+
+use super::{Loss, Outputs, Root, cross_entropy::SoftmaxRoot, log_softmax};
+
+/// What is known of one action taken.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PolicySample {
+    /// The action, below c.
+    pub action: u32,
+    /// Its advantage A.
+    pub advantage: f64,
+    /// log π_old(a|s) of the policy that took it.
+    pub old_log_prob: f64,
+}
+
+/// The clipped surrogate of PPO with an entropy bonus, on logits (b, c):
+///
+/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π),  ρ = π(a|s) / π_old(a|s).
+///
+/// Without `clip` it is the surrogate of TRPO, whose gradient at π = π_old is the policy gradient.
+/// This is no convex loss of the logits: ∂²ℓ/∂z² is indefinite where A < 0. The curvature declared
+/// is the Fisher matrix of the policy, Q = diag(p) − p pᵀ (Kakade 2001, Schulman et al. 2015, arXiv
+/// 1502.05477), so that the Gauss-Newton step **is** the damped natural policy gradient.
+///
+/// Source: Schulman et al. (2017), eq. 7 and 9, arXiv 1707.06347.
+#[derive(Debug, Clone, Copy)]
+pub struct CategoricalPolicyGradient<'a> {
+    /// One a sample, (b).
+    pub samples: &'a [PolicySample],
+    /// ε > 0; `None` does not clip.
+    pub clip: Option<f64>,
+    /// β ≥ 0, the entropy coefficient.
+    pub entropy: f64,
+}
+
+impl CategoricalPolicyGradient<'_> {
+    /// Calls `each` with (log p, r) of every sample and returns the loss.
+    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(&[f64], &[f64])) -> f64 {
+        let c = outputs.n_outputs;
+        assert_eq!(self.samples.len(), outputs.batch(), "samples and outputs");
+        let (mut log_p, mut residual) = (vec![0.0; c], vec![0.0; c]);
+        let mut sum = 0.0;
+        for (z, sample) in outputs.rows().zip(self.samples) {
+            log_softmax(z, &mut log_p);
+            sum += self.sample(&log_p, sample, &mut residual);
+            each(&log_p, &residual);
+        }
+        sum / outputs.batch() as f64
+    }
+
+    /// ℓ of one sample, and r into `residual`.
+    fn sample(&self, log_p: &[f64], sample: &PolicySample, residual: &mut [f64]) -> f64 {
+        let action = sample.action as usize;
+        let ratio = (log_p[action] - sample.old_log_prob).exp();
+        let clipped = self.clip.map_or(ratio, |clip| ratio.clamp(1.0 - clip, 1.0 + clip));
+        let (free, bound) = (ratio * sample.advantage, clipped * sample.advantage);
+        // Where the bound is the smaller of the two it is constant in the policy.
+        let slope = if free <= bound { free } else { 0.0 };
+        let entropy: f64 = -log_p.iter().map(|l| l.exp() * l).sum::<f64>();
+        for (j, (r, &l)) in residual.iter_mut().zip(log_p).enumerate() {
+            let p = l.exp();
+            let taken = f64::from(u8::from(j == action));
+            *r = -slope * (taken - p) + self.entropy * p * (l + entropy);
+        }
+        -free.min(bound) - self.entropy * entropy
+    }
+}
+
+impl Loss for CategoricalPolicyGradient<'_> {
+    fn value(&self, outputs: &Outputs) -> f64 {
+        self.scan(outputs, |_, _| {})
+    }
+
+    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
+        residual.clear();
+        self.scan(outputs, |_, r| residual.extend_from_slice(r))
+    }
+
+    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
+        let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
+        self.scan(outputs, |log_p, r| softmax.push(log_p, r.iter().copied()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::check_loss;
+
+    fn samples() -> [PolicySample; 3] {
+        let sample = |action, advantage, p: f64| PolicySample { action, advantage, old_log_prob: p.ln() };
+        [sample(0, 1.5, 0.2), sample(1, -0.7, 0.5), sample(1, 2.0, 0.05)]
+    }
+
+    #[test]
+    fn gradient_equals_differences_for_two_and_three_actions() {
+        let (values, samples) = (vec![0.5, -1.0, 0.2, 0.25, 0.0, -0.5], samples());
+        let loss = CategoricalPolicyGradient { samples: &samples, clip: None, entropy: 0.3 };
+        check_loss(&loss, &Outputs { values: values.clone(), n_outputs: 2 }, false);
+        let pair = CategoricalPolicyGradient { samples: &samples[..2], ..loss };
+        check_loss(&pair, &Outputs { values, n_outputs: 3 }, false);
+        let clipped = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0 };
+        check_loss(&clipped, &Outputs { values: vec![0.5, -1.0, 0.2, 0.25, 0.0, -0.5], n_outputs: 2 }, false);
+    }
+
+    #[test]
+    fn clipping_stops_the_gradient_only_where_it_would_go_further() {
+        // p = ½ for both actions; the old probability makes the ratio 2 or ½.
+        let slope = |advantage: f64, old: f64| {
+            let samples = [PolicySample { action: 0, advantage, old_log_prob: old.ln() }];
+            let loss = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0 };
+            let mut residual = Vec::new();
+            loss.residual(&Outputs { values: vec![0.0, 0.0], n_outputs: 2 }, &mut residual);
+            residual[0]
+        };
+        assert_eq!(slope(1.0, 0.25), 0.0);
+        assert!((slope(-1.0, 0.25) - 1.0).abs() < 1e-12);
+        assert!((slope(1.0, 1.0) + 0.25).abs() < 1e-12);
+        assert_eq!(slope(-1.0, 1.0), 0.0);
+    }
+}

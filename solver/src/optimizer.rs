@@ -1,0 +1,153 @@
+//! The one trait behind which every optimizer stands, and the choice among them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Adam, AdamConfig, Egn, EgnConfig, Problem, Real, Sgd, SgdConfig, SolverError};
+
+/// A rule that changes a problem's parameters.
+pub trait Optimizer<T: Real>: Send {
+    /// One step on the problem as it stands.
+    ///
+    /// # Errors
+    /// When no step could be taken; the parameters and the optimizer's own state are then as before.
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError>;
+}
+
+/// What a step needs to know of the run around it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StepContext {
+    /// Fraction of training done, in [0, 1]: where schedules stand.
+    pub progress: f64,
+    /// Also report what costs extra: gradient norm and solve residual of an EGN step.
+    pub diagnose: bool,
+}
+
+/// What a step did. Fields that do not apply to the optimizer, or were not asked for, are `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Report {
+    /// Loss of the batch before the step.
+    pub loss: f64,
+    /// ‖g‖, before clipping.
+    pub gradient_norm: Option<f64>,
+    /// ‖Δθ‖.
+    pub step_norm: f64,
+    /// α: what the direction was multiplied by.
+    pub alpha: f64,
+    /// λ.
+    pub damping: Option<f64>,
+    /// −(g·Δ + ½ ΔᵀHΔ): what the undamped model says the step gains.
+    pub predicted_decrease: Option<f64>,
+    /// ½ α² dᵀHd, the KL divergence a policy's step was predicted to make.
+    pub predicted_kl: Option<f64>,
+    /// ‖(SᵀKS + bλI) v − ρ‖ / ‖ρ‖.
+    pub solve_residual: Option<f64>,
+    /// Smallest squared pivot of the row system's Cholesky factor.
+    pub smallest_pivot: Option<f64>,
+}
+
+/// An optimizer's textbook name, as on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OptimizerName {
+    /// Exact Gauss-Newton.
+    Egn,
+    /// Adam.
+    Adam,
+    /// Stochastic gradient descent.
+    Sgd,
+}
+
+impl OptimizerName {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Egn, Self::Adam, Self::Sgd];
+
+    /// One line on what it is.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Egn => "exact Gauss-Newton: damped, optional KL trust region (arXiv 2405.14402)",
+            Self::Adam => "Adam with PyTorch's semantics, optional global-norm clipping",
+            Self::Sgd => "stochastic gradient descent with PyTorch's momentum",
+        }
+    }
+}
+
+impl fmt::Display for OptimizerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Egn => "egn",
+            Self::Adam => "adam",
+            Self::Sgd => "sgd",
+        })
+    }
+}
+
+impl FromStr for OptimizerName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|name| name.to_string() == text).ok_or_else(|| format!("unknown optimizer '{text}'"))
+    }
+}
+
+/// An optimizer with its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OptimizerConfig {
+    /// Exact Gauss-Newton.
+    Egn(EgnConfig),
+    /// Adam.
+    Adam(AdamConfig),
+    /// Stochastic gradient descent.
+    Sgd(SgdConfig),
+}
+
+impl OptimizerConfig {
+    /// Which one it is.
+    pub fn name(&self) -> OptimizerName {
+        match self {
+            Self::Egn(_) => OptimizerName::Egn,
+            Self::Adam(_) => OptimizerName::Adam,
+            Self::Sgd(_) => OptimizerName::Sgd,
+        }
+    }
+
+    /// Ready to take its first step.
+    pub fn build<T: Real>(&self) -> Box<dyn Optimizer<T>> {
+        match self {
+            Self::Egn(config) => Box::new(Egn::new(config.clone())),
+            Self::Adam(config) => Box::new(Adam::new(config.clone())),
+            Self::Sgd(config) => Box::new(Sgd::new(config.clone())),
+        }
+    }
+
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        match self {
+            Self::Egn(config) => config.validate(),
+            Self::Adam(config) => config.validate(),
+            Self::Sgd(config) => config.validate(),
+        }
+    }
+}
+
+/// `Err("name must be in range, not value")` unless `ok`.
+pub(crate) fn require(ok: bool, name: &str, range: &str, value: impl fmt::Debug) -> Result<(), String> {
+    if ok { Ok(()) } else { Err(format!("{name} must be {range}, not {value:?}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for name in OptimizerName::ALL {
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        assert!("adamw2".parse::<OptimizerName>().is_err());
+    }
+}

@@ -1,0 +1,208 @@
+//! One pass of a batch through a network: forward, back-propagated rows, and every product with the
+//! Jacobian that an optimizer needs. The Jacobian itself is never stored.
+//!
+//! For a dense layer the Jacobian row of (sample i, row k) is the outer product of the layer's input
+//! aᵢ and the back-propagated row δᵢₖ. Two matrices a layer hold it: A (b, n_in) and D (b·k, n_out).
+//!
+//! | product | here | cost |
+//! |---|---|---|
+//! | SᵀKS, K = J Jᵀ | Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ) | b²k² · Σ widths |
+//! | Jᵀ S v | Aᵀ (v-weighted D), layer by layer | b·p |
+//! | J t | one forward-mode pass | 2·b·p |
+//!
+//! *Design.* Buffers are kept from pass to pass, so that a step allocates nothing once the batch
+//! size is settled. A pass borrows architecture and parameters anew at each call; it holds only
+//! what belongs to the last batch.
+
+use crate::{
+    Activation, Network, Real,
+    gram::add_layer_gram,
+    matmul::{Matrix, matmul},
+};
+
+/// What is remembered of the last batch.
+#[derive(Debug, Default)]
+pub struct Pass<T> {
+    batch: usize,
+    rows_per_sample: usize,
+    /// `[0]` the inputs, `[l]` the outputs of layer l: (b, n_l).
+    activations: Vec<Vec<T>>,
+    /// `[l]` the back-propagated rows at the pre-activation of layer l: (b·k, n_out).
+    rows: Vec<Vec<T>>,
+    /// Tangents of a forward-mode pass, two layers deep.
+    tangents: [Vec<T>; 2],
+    /// Rows of one layer summed over k with weights: (b, n_out).
+    weighted: Vec<T>,
+    /// A block of two Gram factors.
+    blocks: [Vec<T>; 2],
+}
+
+impl<T: Real> Pass<T> {
+    /// A pass that has seen no batch yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Samples in the last batch, b.
+    pub fn batch(&self) -> usize {
+        self.batch
+    }
+
+    /// Buffer for the inputs (b, n_inputs) of the next [`Pass::forward`].
+    pub fn inputs_mut(&mut self, network: &Network, batch: usize) -> &mut [T] {
+        self.batch = batch;
+        self.activations.resize_with(network.layers().len() + 1, Vec::new);
+        let inputs = &mut self.activations[0];
+        inputs.resize(batch * network.n_inputs(), T::zero());
+        inputs
+    }
+
+    /// Outputs (b, c) at the inputs last written.
+    pub fn forward(&mut self, network: &Network, params: &[T]) -> &[T] {
+        let b = self.batch;
+        for (l, layer) in network.layers().iter().enumerate() {
+            let (before, after) = self.activations.split_at_mut(l + 1);
+            let outputs = &mut after[0];
+            outputs.resize(b * layer.n_outputs, T::zero());
+            for row in outputs.chunks_exact_mut(layer.n_outputs) {
+                row.copy_from_slice(&params[layer.bias()]);
+            }
+            let weight = Matrix::new(&params[layer.weight()], layer.n_inputs, layer.n_outputs);
+            matmul(outputs, true, Matrix::new(&before[l], b, layer.n_inputs), weight);
+            activate(layer.activation, outputs);
+        }
+        self.outputs()
+    }
+
+    /// Outputs (b, c) of the last [`Pass::forward`].
+    pub fn outputs(&self) -> &[T] {
+        &self.activations[self.activations.len() - 1]
+    }
+
+    /// Carries rows given at the outputs (b·k, c), sample-major, back to every layer.
+    pub fn propagate_rows(&mut self, network: &Network, params: &[T], output_rows: &[f64]) {
+        let layers = network.layers();
+        let last = layers.len() - 1;
+        let n_rows = output_rows.len() / network.n_outputs();
+        assert_eq!(n_rows % self.batch, 0, "{n_rows} rows for {} samples", self.batch);
+        self.rows_per_sample = n_rows / self.batch;
+        self.rows.resize_with(layers.len(), Vec::new);
+        self.rows[last].clear();
+        self.rows[last].extend(output_rows.iter().map(|&x| T::of(x)));
+        for l in (0..last).rev() {
+            let (lower, upper) = self.rows.split_at_mut(l + 1);
+            let (rows, next) = (&mut lower[l], &layers[l + 1]);
+            rows.resize(n_rows * next.n_inputs, T::zero());
+            let weight = Matrix::new(&params[next.weight()], next.n_inputs, next.n_outputs);
+            matmul(rows, false, Matrix::new(&upper[0], n_rows, next.n_outputs), weight.transposed());
+            scale_by_derivative(layers[l].activation, &self.activations[l + 1], next.n_inputs, rows);
+        }
+    }
+
+    /// Jᵀ S v for the rows last propagated; `weights` is v (b·k) and `result` has length p.
+    pub fn pull_back(&mut self, network: &Network, weights: &[f64], result: &mut [T]) {
+        let (b, k) = (self.batch, self.rows_per_sample);
+        assert_eq!(weights.len(), b * k, "one weight a row");
+        for (l, layer) in network.layers().iter().enumerate() {
+            let n = layer.n_outputs;
+            self.weighted.resize(b * n, T::zero());
+            weigh_rows(&self.rows[l], weights, k, n, &mut self.weighted);
+            column_sums(&self.weighted, n, &mut result[layer.bias()]);
+            let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs).transposed();
+            matmul(&mut result[layer.weight()], false, inputs, Matrix::new(&self.weighted, b, n));
+        }
+    }
+
+    /// J t: the change of the outputs (b, c) per unit of the parameter change `tangent` (p).
+    pub fn push_forward(&mut self, network: &Network, params: &[T], tangent: &[T]) -> &[T] {
+        let b = self.batch;
+        for (l, layer) in network.layers().iter().enumerate() {
+            let [front, back] = &mut self.tangents;
+            let (incoming, outgoing) = if l % 2 == 0 { (front, back) } else { (back, front) };
+            outgoing.clear();
+            (0..b).for_each(|_| outgoing.extend_from_slice(&tangent[layer.bias()]));
+            let matrix = |values| Matrix::new(values, layer.n_inputs, layer.n_outputs);
+            let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs);
+            matmul(outgoing, true, inputs, matrix(&tangent[layer.weight()]));
+            if l > 0 {
+                matmul(outgoing, true, Matrix::new(incoming, b, layer.n_inputs), matrix(&params[layer.weight()]));
+            }
+            scale_by_derivative(layer.activation, &self.activations[l + 1], layer.n_outputs, outgoing);
+        }
+        &self.tangents[network.layers().len() % 2]
+    }
+
+    /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major, for the rows last propagated.
+    pub fn gram(&mut self, network: &Network, gram: &mut [f64]) {
+        let n = self.batch * self.rows_per_sample;
+        assert_eq!(gram.len(), n * n, "Gram matrix of {n} rows");
+        gram.fill(0.0);
+        for (l, layer) in network.layers().iter().enumerate() {
+            let inputs = Matrix::new(&self.activations[l], self.batch, layer.n_inputs);
+            let rows = Matrix::new(&self.rows[l], n, layer.n_outputs);
+            add_layer_gram(inputs, rows, self.rows_per_sample, &mut self.blocks, gram);
+        }
+    }
+}
+
+fn activate<T: Real>(activation: Activation, values: &mut [T]) {
+    match activation {
+        Activation::Identity => {}
+        Activation::Tanh => T::tanh_in_place(values),
+        // Written so that NaN stays NaN.
+        Activation::Relu => pulp::Arch::new().dispatch(|| {
+            for x in values.iter_mut() {
+                *x = if *x < T::zero() { T::zero() } else { *x };
+            }
+        }),
+    }
+}
+
+/// Multiplies each row (b·k, n) by the activation's derivative, a function of its output (b, n).
+fn scale_by_derivative<T: Real>(activation: Activation, outputs: &[T], width: usize, rows: &mut [T]) {
+    let simd = pulp::Arch::new();
+    match activation {
+        Activation::Identity => {}
+        Activation::Tanh => simd.dispatch(|| scale(outputs, width, rows, |a| T::one() - a * a)),
+        Activation::Relu => {
+            simd.dispatch(|| scale(outputs, width, rows, |a| if a > T::zero() { T::one() } else { T::zero() }));
+        }
+    }
+}
+
+#[inline(always)]
+fn scale<T: Real>(outputs: &[T], width: usize, rows: &mut [T], derivative: impl Fn(T) -> T) {
+    if outputs.len() == rows.len() {
+        rows.iter_mut().zip(outputs).for_each(|(d, &a)| *d *= derivative(a));
+        return;
+    }
+    let k = rows.len() / outputs.len();
+    for (output, group) in outputs.chunks_exact(width).zip(rows.chunks_exact_mut(k * width)) {
+        for row in group.chunks_exact_mut(width) {
+            row.iter_mut().zip(output).for_each(|(d, &a)| *d *= derivative(a));
+        }
+    }
+}
+
+/// Σₖ vᵢₖ δᵢₖ for every sample i: rows (b·k, n) to (b, n).
+fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, n: usize, weighted: &mut [T]) {
+    pulp::Arch::new().dispatch(|| {
+        let groups = rows.chunks_exact(k * n).zip(weights.chunks_exact(k));
+        for (sum, (group, weights)) in weighted.chunks_exact_mut(n).zip(groups) {
+            sum.fill(T::zero());
+            for (row, &weight) in group.chunks_exact(n).zip(weights) {
+                let weight = T::of(weight);
+                sum.iter_mut().zip(row).for_each(|(s, &d)| *s += weight * d);
+            }
+        }
+    });
+}
+
+fn column_sums<T: Real>(matrix: &[T], n: usize, sums: &mut [T]) {
+    sums.fill(T::zero());
+    pulp::Arch::new().dispatch(|| {
+        for row in matrix.chunks_exact(n) {
+            sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
+        }
+    });
+}

@@ -1,0 +1,185 @@
+//! What an optimizer may ask of the thing it minimises.
+//!
+//! *Design.* A first-order method asks for a gradient, a Gauss-Newton method for a linearisation;
+//! neither pays for the other. The parameters are one flat tensor that the optimizer changes in
+//! place, once, when its step is known to be good.
+
+use candle_core::Tensor;
+
+use crate::{
+    Loss, Network, Outputs, Pass, Real, SolverError,
+    flat::{read_flat, update_flat},
+    loss::Root,
+};
+
+/// Loss and size of a batch at the parameters it was linearised at.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Linearization {
+    /// L = (1/b) Σ ℓᵢ.
+    pub loss: f64,
+    /// Samples, b.
+    pub batch: usize,
+}
+
+/// A loss as a function of a flat parameter vector θ (p).
+pub trait Problem<T: Real> {
+    /// θ, (p), contiguous on the CPU.
+    fn params(&self) -> &Tensor;
+
+    /// The loss, and its gradient g (p).
+    ///
+    /// # Errors
+    /// When the loss is not finite or the batch is empty.
+    fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError>;
+
+    /// Linearises at θ: fills ρ (b·k) and prepares [`Problem::gram`] and [`Problem::pull_back`].
+    ///
+    /// # Errors
+    /// As [`Problem::gradient`].
+    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError>;
+
+    /// Lower triangle of SᵀKS, (b·k, b·k) column-major, at the last linearisation.
+    fn gram(&mut self, gram: &mut [f64]);
+
+    /// Jᵀ S v into `result` (p), at the last linearisation.
+    fn pull_back(&mut self, v: &[f64], result: &mut [T]);
+}
+
+/// Parameters of a network, and what is kept from batch to batch.
+#[derive(Debug)]
+pub(crate) struct Model<T> {
+    pub network: Network,
+    pub params: Tensor,
+    pub pass: Pass<T>,
+    outputs: Outputs,
+    residual: Vec<f64>,
+    root: Root,
+}
+
+impl<T: Real> Model<T> {
+    pub fn new(network: Network, params: Tensor) -> Self {
+        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
+        let outputs = Outputs { values: Vec::new(), n_outputs: network.n_outputs() };
+        Self { network, params, pass: Pass::new(), outputs, residual: Vec::new(), root: Root::default() }
+    }
+
+    /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
+    ///
+    /// # Errors
+    /// When candle cannot read the tensor.
+    pub fn load(&mut self, inputs: &Tensor) -> Result<(), SolverError> {
+        let (batch, width) = inputs.dims2()?;
+        assert_eq!(width, self.network.n_inputs(), "inputs of shape ({batch}, {width}) for {}", self.network);
+        let inputs = inputs.to_dtype(T::DTYPE)?.contiguous()?;
+        let buffer = self.pass.inputs_mut(&self.network, batch);
+        read_flat::<T, _>(&inputs, |values| buffer.copy_from_slice(values));
+        Ok(())
+    }
+
+    /// Outputs at the inputs last loaded.
+    pub fn forward(&mut self) -> &Outputs {
+        let Self { network, params, pass, outputs, .. } = self;
+        read_flat::<T, _>(params, |theta| {
+            outputs.values.clear();
+            outputs.values.extend(pass.forward(network, theta).iter().map(|x| x.to_f64()));
+        });
+        &self.outputs
+    }
+
+    fn propagate(&mut self, rows: &[f64]) {
+        let Self { network, params, pass, .. } = self;
+        read_flat::<T, _>(params, |theta| pass.propagate_rows(network, theta, rows));
+    }
+}
+
+/// A network on the batch last loaded, with a loss.
+pub struct NetworkProblem<'a, T> {
+    pub(crate) model: &'a mut Model<T>,
+    pub(crate) loss: &'a dyn Loss,
+}
+
+impl<T: Real> NetworkProblem<'_, T> {
+    fn checked(&self, loss: f64) -> Result<f64, SolverError> {
+        let batch = self.model.pass.batch();
+        if loss.is_finite() { Ok(loss) } else { Err(SolverError::NonFiniteLoss { loss, batch }) }
+    }
+
+    fn outputs(&mut self) -> Result<(), SolverError> {
+        if self.model.pass.batch() == 0 {
+            return Err(SolverError::EmptyBatch);
+        }
+        self.model.forward();
+        Ok(())
+    }
+}
+
+impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
+    fn params(&self) -> &Tensor {
+        &self.model.params
+    }
+
+    fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError> {
+        self.outputs()?;
+        let mut residual = std::mem::take(&mut self.model.residual);
+        let loss = self.loss.residual(&self.model.outputs, &mut residual);
+        let batch = self.model.pass.batch();
+        self.model.propagate(&residual);
+        self.model.residual = residual;
+        self.model.pass.pull_back(&self.model.network, &vec![1.0 / batch as f64; batch], gradient);
+        self.checked(loss)
+    }
+
+    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
+        self.outputs()?;
+        let mut root = std::mem::take(&mut self.model.root);
+        let loss = self.loss.root(&self.model.outputs, &mut root);
+        self.model.propagate(&root.rows);
+        rho.clone_from(&root.rho);
+        self.model.root = root;
+        Ok(Linearization { loss: self.checked(loss)?, batch: self.model.pass.batch() })
+    }
+
+    fn gram(&mut self, gram: &mut [f64]) {
+        self.model.pass.gram(&self.model.network, gram);
+    }
+
+    fn pull_back(&mut self, v: &[f64], result: &mut [T]) {
+        self.model.pass.pull_back(&self.model.network, v, result);
+    }
+}
+
+/// θ ← θ + α·direction, unless the step is not finite. Returns ‖α·direction‖.
+///
+/// # Errors
+/// [`SolverError::NonFiniteStep`]; θ is then as it was.
+pub(crate) fn take_step<T: Real>(
+    params: &Tensor,
+    direction: &[T],
+    alpha: f64,
+    damping: f64,
+) -> Result<f64, SolverError> {
+    let squares = pulp::Arch::new().dispatch(|| sum_of_squares(direction));
+    let step_norm = alpha.abs() * squares.sqrt();
+    if !step_norm.is_finite() {
+        return Err(SolverError::NonFiniteStep { step_norm, damping });
+    }
+    let alpha = T::of(alpha);
+    update_flat::<T, _>(params, |theta| {
+        pulp::Arch::new().dispatch(|| theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d));
+    });
+    Ok(step_norm)
+}
+
+/// Σ x² in f64, in eight interleaved sums so that it vectorises; the order is fixed.
+#[inline(always)]
+pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
+    let mut sums = [0.0_f64; 8];
+    let chunks = values.chunks_exact(8);
+    let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64() * x.to_f64()).sum();
+    for chunk in chunks {
+        for (sum, x) in sums.iter_mut().zip(chunk) {
+            *sum += x.to_f64() * x.to_f64();
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}

@@ -1,0 +1,123 @@
+//! Values that change over a run: learning rate, damping, clip range, exploration.
+
+use serde::{Deserialize, Serialize};
+
+/// A value as a function of progress, which runs from 0 at the start of training to 1 at its end.
+///
+/// In a file or on the command line a plain number is a constant; the others are tables such as
+/// `{ kind = "linear", from = 1e-3, to = 0.0 }`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Schedule {
+    /// The same value always.
+    Constant(f64),
+    /// A value that moves.
+    Moving(Moving),
+}
+
+/// The shapes of a moving schedule. `over` is the fraction of training in which the value moves
+/// (in (0, 1]; afterwards it stays at `to`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Moving {
+    /// Straight line.
+    Linear {
+        /// Value at progress 0.
+        from: f64,
+        /// Value at progress `over`.
+        to: f64,
+        /// Fraction of training in which the value moves.
+        #[serde(default = "whole_run")]
+        over: f64,
+    },
+    /// Geometric: equal ratios in equal times. Both ends must be positive.
+    Exponential {
+        /// Value at progress 0.
+        from: f64,
+        /// Value at progress `over`.
+        to: f64,
+        /// Fraction of training in which the value moves.
+        #[serde(default = "whole_run")]
+        over: f64,
+    },
+    /// Half a cosine wave: flat at both ends.
+    Cosine {
+        /// Value at progress 0.
+        from: f64,
+        /// Value at progress `over`.
+        to: f64,
+        /// Fraction of training in which the value moves.
+        #[serde(default = "whole_run")]
+        over: f64,
+    },
+}
+
+fn whole_run() -> f64 {
+    1.0
+}
+
+impl Schedule {
+    /// A straight line from `from` to `to` over the whole run.
+    pub const fn linear(from: f64, to: f64) -> Self {
+        Self::Moving(Moving::Linear { from, to, over: 1.0 })
+    }
+
+    /// The value at `progress`, clamped to [0, 1].
+    pub fn at(&self, progress: f64) -> f64 {
+        let fraction = |over: f64| (progress.clamp(0.0, 1.0) / over).min(1.0);
+        match *self {
+            Self::Constant(value) => value,
+            Self::Moving(Moving::Linear { from, to, over }) => from + (to - from) * fraction(over),
+            Self::Moving(Moving::Exponential { from, to, over }) => from * (to / from).powf(fraction(over)),
+            Self::Moving(Moving::Cosine { from, to, over }) => {
+                to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * fraction(over)).cos())
+            }
+        }
+    }
+
+    /// Whether every value the schedule takes lies in [`low`, `high`] and its shape is well formed.
+    pub fn stays_within(&self, low: f64, high: f64) -> bool {
+        let inside = |value: f64| value >= low && value <= high;
+        match *self {
+            Self::Constant(value) => inside(value),
+            Self::Moving(Moving::Exponential { from, to, over }) => {
+                from > 0.0 && to > 0.0 && over > 0.0 && over <= 1.0 && inside(from) && inside(to)
+            }
+            Self::Moving(Moving::Linear { from, to, over } | Moving::Cosine { from, to, over }) => {
+                over > 0.0 && over <= 1.0 && inside(from) && inside(to)
+            }
+        }
+    }
+}
+
+impl From<f64> for Schedule {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn linear_meets_its_ends_and_middle() {
+        let schedule = Schedule::linear(1.0, 0.5);
+        assert_eq!([0.0, 0.5, 1.0].map(|t| schedule.at(t)), [1.0, 0.75, 0.5]);
+    }
+
+    #[test]
+    fn a_value_stays_after_over() {
+        let schedule = Schedule::Moving(Moving::Linear { from: 1.0, to: 0.0, over: 0.25 });
+        assert_eq!(schedule.at(0.125), 0.5);
+        assert_eq!(schedule.at(0.7), 0.0);
+    }
+
+    #[test]
+    fn exponential_and_cosine_by_hand() {
+        let exponential = Schedule::Moving(Moving::Exponential { from: 1.0, to: 0.01, over: 1.0 });
+        assert!((exponential.at(0.5) - 0.1).abs() < 1e-15);
+        let cosine = Schedule::Moving(Moving::Cosine { from: 2.0, to: 0.0, over: 1.0 });
+        assert!((cosine.at(0.5) - 1.0).abs() < 1e-15);
+    }
+}

@@ -1,0 +1,81 @@
+//! Stochastic gradient descent with momentum, with PyTorch's semantics.
+//!
+//! u ← μu + g, θ ← θ − lr·u: the first step is lr·g, and u is no average.
+//!
+//! Source: `torch.optim.SGD` (no dampening).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    adam::clip_factor,
+    optimizer::require,
+    problem::{sum_of_squares, take_step},
+};
+
+/// Settings of [`Sgd`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SgdConfig {
+    /// Step size, in (0, ∞).
+    pub lr: Schedule,
+    /// μ, in [0, 1).
+    pub momentum: f64,
+    /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
+    pub max_grad_norm: Option<f64>,
+}
+
+impl Default for SgdConfig {
+    fn default() -> Self {
+        // torch.optim.SGD.
+        Self { lr: 1e-3.into(), momentum: 0.0, max_grad_norm: None }
+    }
+}
+
+impl SgdConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
+        let limit = self.max_grad_norm.unwrap_or(1.0);
+        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+    }
+}
+
+/// The optimizer.
+#[derive(Debug)]
+pub struct Sgd<T> {
+    config: SgdConfig,
+    /// u.
+    momentum: Vec<T>,
+    gradient: Vec<T>,
+}
+
+impl<T: Real> Sgd<T> {
+    /// Ready to take its first step.
+    pub fn new(config: SgdConfig) -> Self {
+        Self { config, momentum: Vec::new(), gradient: Vec::new() }
+    }
+}
+
+impl<T: Real> Optimizer<T> for Sgd<T> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+        let p = problem.params().elem_count();
+        self.gradient.resize(p, T::zero());
+        self.momentum.resize(p, T::zero());
+        let loss = problem.gradient(&mut self.gradient)?;
+        let gradient_norm = sum_of_squares(&self.gradient).sqrt();
+        if !gradient_norm.is_finite() {
+            return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
+        }
+        let shrink = T::of(clip_factor(gradient_norm, self.config.max_grad_norm));
+        let keep = T::of(self.config.momentum);
+        self.momentum.iter_mut().zip(&self.gradient).for_each(|(u, &g)| *u = keep * *u + shrink * g);
+        let alpha = self.config.lr.at(context.progress);
+        let step_norm = take_step(problem.params(), &self.momentum, -alpha, 0.0)?;
+        Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
+    }
+}

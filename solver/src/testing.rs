@@ -1,0 +1,101 @@
+//! Checks as functions: one call for a new loss or network.
+//!
+//! They panic with the numbers when a check fails, so they belong in tests.
+
+use crate::{Loss, Network, Outputs, Pass, loss::Root};
+
+/// Step of a central difference in f64.
+const DIFFERENCE: f64 = 1e-5;
+
+/// Checks a loss against differences at `outputs`.
+///
+/// r = ∂ℓ/∂f by differences of the value; S ρ = r; and, with `exact_curvature`, Q = S Sᵀ by
+/// differences of r. (Q is positive semi-definite by its form.)
+///
+/// # Panics
+/// When a derivative disagrees.
+pub fn check_loss(loss: &dyn Loss, outputs: &Outputs, exact_curvature: bool) {
+    let (b, c) = (outputs.batch(), outputs.n_outputs);
+    let (mut residual, mut root) = (Vec::new(), Root::default());
+    let value = loss.residual(outputs, &mut residual);
+    close(loss.value(outputs), value, 1e-14, "value and value with residual");
+    close(loss.root(outputs, &mut root), value, 1e-14, "value and value with root");
+    let k = root.rho.len() / b;
+    assert_eq!(root.rows.len(), b * k * c, "rows of S");
+    let nudged = |entry: usize, by: f64| {
+        let mut outputs = outputs.clone();
+        outputs.values[entry] += by;
+        outputs
+    };
+    for i in 0..b {
+        let rows = || root.rows[i * k * c..(i + 1) * k * c].chunks_exact(c);
+        for j in 0..c {
+            let entry = i * c + j;
+            let (up, down) = (nudged(entry, DIFFERENCE), nudged(entry, -DIFFERENCE));
+            let slope = (loss.value(&up) - loss.value(&down)) / (2.0 * DIFFERENCE) * b as f64;
+            close(residual[entry], slope, 1e-7, "residual and difference of the value");
+            let product: f64 = root.rho[i * k..].iter().zip(rows()).map(|(rho, row)| rho * row[j]).sum();
+            close(product, residual[entry], 1e-12, "S rho and residual");
+            if !exact_curvature {
+                continue;
+            }
+            let (mut above, mut below) = (Vec::new(), Vec::new());
+            loss.residual(&up, &mut above);
+            loss.residual(&down, &mut below);
+            for m in 0..c {
+                let difference = (above[i * c + m] - below[i * c + m]) / (2.0 * DIFFERENCE);
+                let q: f64 = rows().map(|row| row[j] * row[m]).sum();
+                close(q, difference, 1e-7, "curvature and difference of the residual");
+            }
+        }
+    }
+}
+
+/// The explicit Jacobian (b·c, p), row-major, by back-propagating one unit row per output.
+///
+/// For tests: its memory is what the rest of this crate avoids.
+pub fn explicit_jacobian(network: &Network, params: &[f64], inputs: &[f64]) -> Vec<f64> {
+    let mut pass = Pass::new();
+    let (b, c, p) = (inputs.len() / network.n_inputs(), network.n_outputs(), network.n_params());
+    pass.inputs_mut(network, b).copy_from_slice(inputs);
+    pass.forward(network, params);
+    let mut jacobian = vec![0.0; b * c * p];
+    for (row, gradient) in jacobian.chunks_exact_mut(p).enumerate() {
+        let mut unit = vec![0.0; b * c];
+        unit[row] = 1.0;
+        pass.propagate_rows(network, params, &unit);
+        pass.pull_back(network, &vec![1.0; b], gradient);
+    }
+    jacobian
+}
+
+/// Checks a network's Jacobian against central differences of its outputs.
+///
+/// # Panics
+/// When an entry disagrees.
+pub fn check_jacobian(network: &Network, params: &[f64], inputs: &[f64]) {
+    let jacobian = explicit_jacobian(network, params, inputs);
+    let b = inputs.len() / network.n_inputs();
+    let outputs = |params: &[f64]| {
+        let mut pass = Pass::new();
+        pass.inputs_mut(network, b).copy_from_slice(inputs);
+        pass.forward(network, params).to_vec()
+    };
+    let p = network.n_params();
+    for parameter in 0..p {
+        let nudged = |by: f64| {
+            let mut params = params.to_vec();
+            params[parameter] += by;
+            outputs(&params)
+        };
+        let (up, down) = (nudged(DIFFERENCE), nudged(-DIFFERENCE));
+        for (row, (up, down)) in up.iter().zip(&down).enumerate() {
+            close(jacobian[row * p + parameter], (up - down) / (2.0 * DIFFERENCE), 1e-7, "Jacobian");
+        }
+    }
+}
+
+fn close(a: f64, b: f64, tolerance: f64, what: &str) {
+    let error = (a - b).abs();
+    assert!(error <= tolerance * (1.0 + a.abs().max(b.abs())), "{what}: {a} against {b}");
+}
