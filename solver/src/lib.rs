@@ -48,7 +48,7 @@ mod optimizer;
 mod pass;
 mod problem;
 mod real;
-mod schedule;
+pub mod schedule;
 mod sgd;
 pub mod testing;
 
@@ -61,7 +61,7 @@ pub use initialise::Initialisation;
 pub use learner::{Learner, Precision, Snapshot};
 pub use loss::{Loss, Outputs};
 pub use network::{Activation, Dense, Network, Widths};
-pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Report, StepContext};
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Report, StepContext, require};
 pub use pass::Pass;
 pub use problem::{Linearization, NetworkProblem, Problem};
 pub use real::Real;

@@ -1,0 +1,122 @@
+//! What an agent is, seen from the program that runs it.
+
+use std::sync::Arc;
+
+use egn_envs::Space;
+use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, StepContext};
+
+use crate::{Policy, Rollout};
+
+/// Why an agent cannot be made, or cannot go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AgentError {
+    /// The environment's actions are of a kind that the agent cannot take.
+    #[error("agent '{agent}' needs {needs} actions")]
+    ActionSpace {
+        /// The agent.
+        agent: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// A network could not be evaluated or made.
+    #[error(transparent)]
+    Network(#[from] SolverError),
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Clock {
+    /// Steps of all environments so far.
+    pub env_steps: u64,
+    /// Steps of the whole run.
+    pub total_steps: u64,
+}
+
+impl Clock {
+    /// Fraction of training done, in [0, 1].
+    pub fn progress(&self) -> f64 {
+        (self.env_steps as f64 / self.total_steps as f64).min(1.0)
+    }
+
+    /// For an optimizer's step; the first of a series also reports what costs extra.
+    pub(crate) fn context(&self, first: bool) -> StepContext {
+        StepContext { progress: self.progress(), diagnose: first }
+    }
+}
+
+/// One optimizer step, or why there was none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Update {
+    /// Which of the agent's networks.
+    pub network: &'static str,
+    /// What the step did. After an error the network is as it was.
+    pub result: Result<Report, SolverError>,
+}
+
+/// What came of a rollout.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Learned {
+    /// Every optimizer step, in order.
+    pub updates: Vec<Update>,
+    /// Figures of the agent's own, such as the entropy of its policy.
+    pub metrics: Vec<(&'static str, f64)>,
+}
+
+/// An algorithm in training.
+pub trait Agent: Send {
+    /// Steps that each environment takes between two calls of [`Agent::learn`].
+    fn steps_per_rollout(&self) -> usize;
+
+    /// The policy as it is now, which learning does not change.
+    ///
+    /// # Errors
+    /// When the network cannot be copied.
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError>;
+
+    /// Learns from a rollout; `clock` stands at its end.
+    ///
+    /// # Errors
+    /// When learning cannot go on at all; a step that failed is an [`Update`] instead.
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError>;
+
+    /// The network that acts, which [`crate::AgentConfig::policy_from`] turns into a policy again.
+    ///
+    /// # Errors
+    /// When the network cannot be copied.
+    fn policy_network(&self) -> Result<Snapshot, AgentError>;
+}
+
+/// What an agent is made for and with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Where observations lie.
+    pub observation_space: Space,
+    /// Where actions lie.
+    pub action_space: Space,
+    /// Steps of the whole run, for schedules.
+    pub total_steps: u64,
+    /// The run's seed, from which the agent derives its streams.
+    pub seed: u64,
+    /// Number type of the networks.
+    pub precision: Precision,
+    /// Optimizer of the policy or Q-network.
+    pub optimizer: OptimizerConfig,
+    /// Optimizer of the critic, where there is one.
+    pub critic_optimizer: OptimizerConfig,
+}
+
+impl Setting {
+    /// Number of actions, for agents that need a discrete space.
+    pub(crate) fn n_actions(&self, agent: &'static str) -> Result<usize, AgentError> {
+        match self.action_space {
+            Space::Discrete { n } => Ok(n),
+            Space::Box { .. } => Err(AgentError::ActionSpace { agent, needs: "discrete" }),
+        }
+    }
+}
+
+/// Widths of a perceptron from observations to `n_outputs`.
+pub(crate) fn widths(setting: &Setting, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
+    let inputs = std::iter::once(setting.observation_space.len());
+    inputs.chain(hidden.iter().copied()).chain(std::iter::once(n_outputs)).collect()
+}

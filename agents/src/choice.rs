@@ -1,0 +1,103 @@
+//! The choice among agents.
+
+use std::{fmt, str::FromStr, sync::Arc};
+
+use egn_solver::Snapshot;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Agent, AgentError, CategoricalPolicy, EpsilonGreedyPolicy, Policy, Setting,
+    dqn::{Dqn, DqnConfig},
+    ppo::{Ppo, PpoConfig},
+};
+
+/// An agent's textbook name, as on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AgentName {
+    /// Deep Q-networks.
+    Dqn,
+    /// Proximal policy optimization.
+    Ppo,
+}
+
+impl AgentName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Dqn, Self::Ppo];
+
+    /// One line on what it is.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Dqn => "deep Q-networks: double, target network, uniform replay (discrete actions)",
+            Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient (discrete actions)",
+        }
+    }
+}
+
+impl fmt::Display for AgentName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dqn => "dqn",
+            Self::Ppo => "ppo",
+        })
+    }
+}
+
+impl FromStr for AgentName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|name| name.to_string() == text).ok_or_else(|| format!("unknown agent '{text}'"))
+    }
+}
+
+/// An agent with its settings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AgentConfig {
+    /// Deep Q-networks.
+    Dqn(DqnConfig),
+    /// Proximal policy optimization.
+    Ppo(PpoConfig),
+}
+
+impl AgentConfig {
+    /// Which one it is.
+    pub fn name(&self) -> AgentName {
+        match self {
+            Self::Dqn(_) => AgentName::Dqn,
+            Self::Ppo(_) => AgentName::Ppo,
+        }
+    }
+
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When the agent cannot take the environment's actions, or a network cannot be made.
+    pub fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(match self {
+            Self::Dqn(config) => Box::new(Dqn::new(config.clone(), setting)?),
+            Self::Ppo(config) => Box::new(Ppo::new(config.clone(), setting)?),
+        })
+    }
+
+    /// The policy that acts with a saved network ([`Agent::policy_network`]).
+    pub fn policy_from(&self, network: Snapshot) -> Arc<dyn Policy> {
+        match self {
+            Self::Dqn(config) => {
+                Arc::new(EpsilonGreedyPolicy { q: network, epsilon: config.exploration, random_before: 0.0 })
+            }
+            Self::Ppo(_) => Arc::new(CategoricalPolicy { logits: network }),
+        }
+    }
+
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        match self {
+            Self::Dqn(config) => config.validate(),
+            Self::Ppo(config) => config.validate(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Deep Q-networks.
+//!
+//! Quick facts: off-policy, discrete actions, one network and its delayed copy. The loss has one
+//! row a sample, so an exact Gauss-Newton step factors a matrix of the batch's own size.
+//!
+//! ```text
+//! y = r + γ Q̄(s′, argmaxₐ Q(s′, a))        (double; Q̄ itself chooses otherwise)
+//! L = (1/b) Σ h(Q(s, a) − y)               h: Huber with δ, or ½e² with δ = ∞
+//! ```
+//!
+//! A time limit is not an end: y bootstraps from the real observation after a truncation.
+//!
+//! Source: Mnih et al. (2015), doi 10.1038/nature14236; double: van Hasselt, Guez, Silver (2016),
+//! arXiv 1509.06461. Settings as in Stable-Baselines3, which is not double.
+
+use std::sync::Arc;
+
+use egn_solver::{Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, loss::ChosenAction, require, schedule::Moving};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
+    agent::widths,
+    policy::{argmax, batch_of},
+    replay::{ReplayBuffer, Transitions},
+    stream,
+};
+
+/// Settings of [`Dqn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DqnConfig {
+    /// Widths of the hidden ReLU layers.
+    pub hidden: Vec<usize>,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// Transitions remembered, 1 or more.
+    pub buffer_size: usize,
+    /// Environment steps of random actions before the first update.
+    pub learning_starts: u64,
+    /// Steps of each environment between two rounds of updates, 1 or more.
+    pub train_freq: usize,
+    /// Updates in a round, 1 or more.
+    pub gradient_steps: usize,
+    /// Transitions in a batch, 1 or more.
+    pub batch_size: usize,
+    /// Environment steps between two copies to the target network, 1 or more.
+    pub target_update_interval: u64,
+    /// ε, in [0, 1].
+    pub exploration: Schedule,
+    /// Whether the online network chooses the next action.
+    pub double: bool,
+    /// δ, in (0, ∞]: the error from which the loss is linear; `inf` is plain squared error.
+    pub huber: f64,
+}
+
+impl Default for DqnConfig {
+    fn default() -> Self {
+        // Stable-Baselines3's DQN, but double.
+        Self {
+            hidden: vec![64, 64],
+            gamma: 0.99,
+            buffer_size: 1_000_000,
+            learning_starts: 100,
+            train_freq: 4,
+            gradient_steps: 1,
+            batch_size: 32,
+            target_update_interval: 10_000,
+            exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
+            double: true,
+            huber: 1.0,
+        }
+    }
+}
+
+impl DqnConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
+        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
+        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        let interval = self.target_update_interval;
+        require(interval > 0, "target_update_interval", "1 or more", interval)?;
+        require(self.exploration.stays_within(0.0, 1.0), "exploration", "in [0, 1]", self.exploration)?;
+        require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
+    }
+}
+
+/// The agent.
+pub struct Dqn {
+    config: DqnConfig,
+    q: Learner,
+    target: Snapshot,
+    replay: ReplayBuffer,
+    rng: Stream,
+    width: usize,
+    total_steps: u64,
+    /// Environment steps at the last copy to the target.
+    target_updated: u64,
+}
+
+impl Dqn {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When the action space is not discrete, or the network cannot be made.
+    pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
+        let network = Network::mlp(&widths(setting, &config.hidden, setting.n_actions("dqn")?), Activation::Relu);
+        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
+        let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let width = setting.observation_space.len();
+        Ok(Self {
+            target: q.snapshot()?,
+            q,
+            replay: ReplayBuffer::new(config.buffer_size, width),
+            rng: stream(setting.seed, Purpose::Learning, 0),
+            width,
+            total_steps: setting.total_steps,
+            target_updated: 0,
+            config,
+        })
+    }
+
+    /// y of every transition.
+    fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
+        let next = batch_of(&batch.next_observations, self.width)?;
+        let values = self.target.predict(&next)?;
+        let choice = if self.config.double { self.q.forward(&next)? } else { &values };
+        let chosen = values.rows().zip(choice.rows()).map(|(values, choice)| values[argmax(choice) as usize]);
+        let rewards = batch.rewards.iter().zip(&batch.terminal);
+        Ok(rewards.zip(chosen).map(|((r, &end), v)| if end { *r } else { r + self.config.gamma * v }).collect())
+    }
+
+    fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
+        let batch = self.replay.sample(self.config.batch_size, &mut self.rng);
+        let targets = self.targets(&batch)?;
+        let huber = self.config.huber.is_finite().then_some(self.config.huber);
+        let loss = ChosenAction { actions: &batch.actions, targets: &targets, weights: None, huber };
+        let observations = batch_of(&batch.observations, self.width)?;
+        Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
+    }
+}
+
+impl Agent for Dqn {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.train_freq
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        let random_before = self.config.learning_starts as f64 / self.total_steps as f64;
+        Ok(Arc::new(EpsilonGreedyPolicy { q: self.q.snapshot()?, epsilon: self.config.exploration, random_before }))
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        self.replay.extend(rollout);
+        let mut learned = Learned::default();
+        if clock.env_steps <= self.config.learning_starts {
+            return Ok(learned);
+        }
+        if clock.env_steps - self.target_updated >= self.config.target_update_interval {
+            self.target = self.q.snapshot()?;
+            self.target_updated = clock.env_steps;
+        }
+        for i in 0..self.config.gradient_steps {
+            learned.updates.push(self.update(clock, i == 0)?);
+        }
+        learned.metrics.push(("epsilon", self.config.exploration.at(clock.progress())));
+        Ok(learned)
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        Ok(self.q.snapshot()?)
+    }
+}

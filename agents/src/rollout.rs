@@ -1,0 +1,130 @@
+//! What environments and policies lived through, as agents learn from it.
+
+use egn_envs::{Action, Outcome, Space};
+
+/// Actions of several steps or environments.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Actions {
+    /// Indices, one a step.
+    Discrete(Vec<u32>),
+    /// Vectors of `width` entries, one after the other.
+    Continuous {
+        /// All entries.
+        values: Vec<f32>,
+        /// Entries of one action.
+        width: usize,
+    },
+}
+
+impl Actions {
+    /// No actions yet, of the kind that a space takes.
+    pub fn none(space: &Space) -> Self {
+        match space {
+            Space::Discrete { .. } => Self::Discrete(Vec::new()),
+            Space::Box { .. } => Self::Continuous { values: Vec::new(), width: space.len() },
+        }
+    }
+
+    /// Forgets all actions and keeps the memory.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Discrete(actions) => actions.clear(),
+            Self::Continuous { values, .. } => values.clear(),
+        }
+    }
+
+    /// Action `i`, as an environment takes it.
+    pub fn get(&self, i: usize) -> Action<'_> {
+        match self {
+            Self::Discrete(actions) => Action::Discrete(actions[i] as usize),
+            Self::Continuous { values, width } => Action::Continuous(&values[i * width..(i + 1) * width]),
+        }
+    }
+
+    /// Appends action `i` of `other`, which is of the same kind.
+    pub fn push_from(&mut self, other: &Self, i: usize) {
+        match (self, other) {
+            (Self::Discrete(to), Self::Discrete(from)) => to.push(from[i]),
+            (Self::Continuous { values: to, width }, Self::Continuous { values: from, .. }) => {
+                to.extend_from_slice(&from[i * *width..(i + 1) * *width]);
+            }
+            (to, from) => panic!("actions of two kinds: {to:?} and {from:?}"),
+        }
+    }
+
+    /// Appends all actions of `other`, which is of the same kind.
+    pub fn extend(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Discrete(to), Self::Discrete(from)) => to.extend_from_slice(from),
+            (Self::Continuous { values: to, .. }, Self::Continuous { values: from, .. }) => to.extend_from_slice(from),
+            (to, from) => panic!("actions of two kinds: {to:?} and {from:?}"),
+        }
+    }
+
+    /// All indices.
+    ///
+    /// # Panics
+    /// For continuous actions: an agent for discrete actions is never given any.
+    pub fn discrete(&self) -> &[u32] {
+        match self {
+            Self::Discrete(actions) => actions,
+            Self::Continuous { width, .. } => panic!("discrete actions wanted, found vectors of {width}"),
+        }
+    }
+}
+
+/// Steps of several environments, environment after environment: step t of environment e is row
+/// e·`n_steps` + t, so that each environment's trajectory is contiguous.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rollout {
+    /// Environments.
+    pub n_envs: usize,
+    /// Steps of each.
+    pub n_steps: usize,
+    /// What the policy saw, (n_envs·n_steps, observation).
+    pub observations: Vec<f32>,
+    /// What it did.
+    pub actions: Actions,
+    /// What the environment paid, (n_envs·n_steps).
+    pub rewards: Vec<f64>,
+    /// What it saw next, (n_envs·n_steps, observation): the real last observation of an episode.
+    pub next_observations: Vec<f32>,
+    /// How the episode stood after the step, (n_envs·n_steps).
+    pub outcomes: Vec<Outcome>,
+}
+
+impl Rollout {
+    /// No steps yet, of no environment.
+    pub fn empty(n_steps: usize, action_space: &Space) -> Self {
+        Self {
+            n_envs: 0,
+            n_steps,
+            observations: Vec::new(),
+            actions: Actions::none(action_space),
+            rewards: Vec::new(),
+            next_observations: Vec::new(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Number of steps, all environments together.
+    pub fn len(&self) -> usize {
+        self.rewards.len()
+    }
+
+    /// Whether there is no step.
+    pub fn is_empty(&self) -> bool {
+        self.rewards.is_empty()
+    }
+
+    /// Appends the environments of `segment` after those here.
+    pub fn append(&mut self, segment: &Rollout) {
+        assert_eq!(self.n_steps, segment.n_steps, "steps of two segments of one rollout");
+        self.n_envs += segment.n_envs;
+        self.observations.extend_from_slice(&segment.observations);
+        self.actions.extend(&segment.actions);
+        self.rewards.extend_from_slice(&segment.rewards);
+        self.next_observations.extend_from_slice(&segment.next_observations);
+        self.outcomes.extend_from_slice(&segment.outcomes);
+    }
+}

@@ -1,0 +1,58 @@
+//! Named random streams: every random number of a run comes from one of them.
+//!
+//! A stream is a function of (seed, purpose, index) alone, so it does not matter in which order
+//! streams are made, or on which thread: a run is the same for any number of workers.
+
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// The generator of every stream: named, and stable across versions, unlike `StdRng`.
+pub type Stream = ChaCha8Rng;
+
+/// What the numbers of a stream are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Resets and noise of an environment; index: the environment.
+    Environment,
+    /// Exploration in an environment; index: the environment.
+    Exploration,
+    /// First parameters of an agent's networks.
+    Initialisation,
+    /// Minibatches and other draws of learning.
+    Learning,
+}
+
+/// The stream for a purpose of the run with this seed.
+pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
+    let purpose: u64 = match purpose {
+        Purpose::Environment => 1,
+        Purpose::Exploration => 2,
+        Purpose::Initialisation => 3,
+        Purpose::Learning => 4,
+    };
+    let mut key = [0; 32];
+    for (part, value) in key.chunks_exact_mut(8).zip([seed, purpose, index]) {
+        part.copy_from_slice(&value.to_le_bytes());
+    }
+    Stream::from_seed(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngCore;
+
+    use super::*;
+
+    #[test]
+    fn streams_differ_in_every_part_of_their_name() {
+        let first = |seed, purpose, index| stream(seed, purpose, index).next_u64();
+        let base = first(0, Purpose::Environment, 0);
+        assert_eq!(base, first(0, Purpose::Environment, 0));
+        for other in [
+            first(1, Purpose::Environment, 0),
+            first(0, Purpose::Exploration, 0),
+            first(0, Purpose::Environment, 1),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}
