@@ -116,7 +116,6 @@ impl Setting {
 }
 
 /// Widths of a perceptron from observations to `n_outputs`.
-pub(crate) fn widths(setting: &Setting, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
-    let inputs = std::iter::once(setting.observation_space.len());
-    inputs.chain(hidden.iter().copied()).chain(std::iter::once(n_outputs)).collect()
+pub(crate) fn widths(n_observations: usize, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
+    [&[n_observations], hidden, &[n_outputs]].concat()
 }

@@ -2,13 +2,14 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use egn_solver::Snapshot;
+use egn_solver::{Network, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Agent, AgentError, CategoricalPolicy, EpsilonGreedyPolicy, Policy, Setting,
-    dqn::{Dqn, DqnConfig},
-    ppo::{Ppo, PpoConfig},
+    agent::widths,
+    dqn::{self, Dqn, DqnConfig},
+    ppo::{self, Ppo, PpoConfig},
 };
 
 /// An agent's textbook name, as on the command line.
@@ -78,6 +79,15 @@ impl AgentConfig {
             Self::Dqn(config) => Box::new(Dqn::new(config.clone(), setting)?),
             Self::Ppo(config) => Box::new(Ppo::new(config.clone(), setting)?),
         })
+    }
+
+    /// Architecture of the network that acts.
+    pub fn policy_architecture(&self, n_observations: usize, n_actions: usize) -> Network {
+        let (hidden, activation) = match self {
+            Self::Dqn(config) => (&config.hidden, dqn::ACTIVATION),
+            Self::Ppo(config) => (&config.hidden, ppo::ACTIVATION),
+        };
+        Network::mlp(&widths(n_observations, hidden, n_actions), activation)
     }
 
     /// The policy that acts with a saved network ([`Agent::policy_network`]).

@@ -26,6 +26,9 @@ use crate::{
     stream,
 };
 
+/// Of the hidden layers.
+pub(crate) const ACTIVATION: Activation = Activation::Relu;
+
 /// Settings of [`Dqn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -111,10 +114,10 @@ impl Dqn {
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let network = Network::mlp(&widths(setting, &config.hidden, setting.n_actions("dqn")?), Activation::Relu);
+        let width = setting.observation_space.len();
+        let network = Network::mlp(&widths(width, &config.hidden, setting.n_actions("dqn")?), ACTIVATION);
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
-        let width = setting.observation_space.len();
         Ok(Self {
             target: q.snapshot()?,
             q,

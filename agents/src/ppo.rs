@@ -31,6 +31,9 @@ use crate::{
     agent::widths, policy::batch_of, returns, stream,
 };
 
+/// Of the hidden layers.
+pub(crate) const ACTIVATION: Activation = Activation::Tanh;
+
 /// Settings of [`Ppo`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,8 +121,9 @@ impl Ppo {
     /// When the action space is not discrete, or a network cannot be made.
     pub fn new(config: PpoConfig, setting: &Setting) -> Result<Self, AgentError> {
         let n_actions = setting.n_actions("ppo")?;
+        let width = setting.observation_space.len();
         let learner = |index, n_outputs, output_gain, optimizer| {
-            let network = Network::mlp(&widths(setting, &config.hidden, n_outputs), Activation::Tanh);
+            let network = Network::mlp(&widths(width, &config.hidden, n_outputs), ACTIVATION);
             let mut rng = stream(setting.seed, Purpose::Initialisation, index);
             let initialisation = Initialisation::Orthogonal { output_gain };
             Learner::new(network, initialisation, setting.precision, optimizer, &mut rng)
@@ -128,7 +132,7 @@ impl Ppo {
             actor: learner(0, n_actions, 0.01, &setting.optimizer)?,
             critic: learner(1, 1, 1.0, &setting.critic_optimizer)?,
             rng: stream(setting.seed, Purpose::Learning, 0),
-            width: setting.observation_space.len(),
+            width,
             config,
         })
     }

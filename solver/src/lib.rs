@@ -48,6 +48,7 @@ mod optimizer;
 mod pass;
 mod problem;
 mod real;
+mod safetensors;
 pub mod schedule;
 mod sgd;
 pub mod testing;

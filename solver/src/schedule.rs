@@ -6,8 +6,12 @@ use serde::{Deserialize, Serialize};
 ///
 /// In a file or on the command line a plain number is a constant; the others are tables such as
 /// `{ kind = "linear", from = 1e-3, to = 0.0 }`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a number, or a schedule such as { kind = \"linear\", from = 1e-3, to = 0.0 } \
+                 with kind linear, exponential or cosine"
+)]
 pub enum Schedule {
     /// The same value always.
     Constant(f64),
@@ -86,6 +90,16 @@ impl Schedule {
             Self::Moving(Moving::Linear { from, to, over } | Moving::Cosine { from, to, over }) => {
                 over > 0.0 && over <= 1.0 && inside(from) && inside(to)
             }
+        }
+    }
+}
+
+impl std::fmt::Debug for Schedule {
+    /// A constant as its number.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Constant(value) => value.fmt(f),
+            Self::Moving(moving) => moving.fmt(f),
         }
     }
 }

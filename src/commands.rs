@@ -1,0 +1,235 @@
+//! What each subcommand does, on top of the library.
+
+use std::{
+    io::{ErrorKind, Write, stdout},
+    path::Path,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::{Context, Result, anyhow};
+use egn_agents::AgentName;
+use egn_envs::{EnvId, Space};
+use egn_solver::{Network, OptimizerName, Snapshot};
+
+use crate::{
+    cli::{Cli, Command, EvaluateArgs, Listing, ProgressStyle, TrainArgs, Which},
+    config::{ConfigError, RunConfig},
+    evaluation::{greedy_returns, summarise},
+    progress::{Line, Watch},
+    record::{Ended, RecordError, Summary},
+    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
+    trainer::registered,
+};
+
+/// Success.
+const SUCCESS: u8 = 0;
+/// The run failed.
+const FAILED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// Stopped by Ctrl-C, as a shell reports SIGINT.
+const INTERRUPTED: u8 = 130;
+
+/// Wrong usage, found after the command line was parsed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// Carries out a command line and says how it went.
+pub fn execute(cli: &Cli) -> ExitCode {
+    match dispatch(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            ExitCode::from(exit_code(&error))
+        }
+    }
+}
+
+fn dispatch(cli: &Cli) -> Result<u8> {
+    match &cli.command {
+        Command::Train(args) => train(args),
+        Command::Evaluate(args) => evaluate(args),
+        Command::List(args) => list(args.what),
+        Command::Compare(_) | Command::Plot(_) | Command::BenchStep(_) => todo!(),
+    }
+}
+
+/// A person's mistake is 2, all else 1.
+fn exit_code(error: &anyhow::Error) -> u8 {
+    let refused = error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
+            || matches!(cause.downcast_ref(), Some(RunError::Record(RecordError::Exists { .. })))
+            || cause.is::<ConfigError>()
+            || cause.is::<Usage>()
+    });
+    if refused { USAGE } else { FAILED }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    })
+}
+
+/// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
+pub(crate) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn train(args: &TrainArgs) -> Result<u8> {
+    let config = args.sources().resolve()?;
+    let stop = stop_on_ctrl_c()?;
+    let execution = Execution {
+        records: &args.settings.records,
+        force: args.settings.force,
+        n_workers: args.workers as usize,
+        stop: &stop,
+    };
+    let steps = config.run.steps;
+    let summary = match args.progress {
+        ProgressStyle::None => run(&config, &execution, &mut Watch::new(steps, |_| {}))?,
+        ProgressStyle::Json => {
+            let mut print = Watch::new(steps, |standing| {
+                let line = serde_json::to_string(&standing).expect("three numbers");
+                // Whoever stopped listening does not stop the run.
+                let _ = writeln!(stdout(), "{line}");
+            });
+            return Ok(code_of(&run(&config, &execution, &mut print)?));
+        }
+        ProgressStyle::Bar => {
+            let settings = &config.run;
+            let mut line =
+                Line::new(format!("{} {} {} seed {}", settings.env, settings.agent, settings.optimizer, settings.seed));
+            line.begin(steps);
+            let summary = run(&config, &execution, &mut Watch::new(steps, |standing| line.show(standing)))?;
+            line.finish(&outcome(&summary));
+            summary
+        }
+    };
+    writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
+    Ok(code_of(&summary))
+}
+
+fn code_of(summary: &Summary) -> u8 {
+    match summary.ended {
+        Ended::Finished => SUCCESS,
+        Ended::Stopped => INTERRUPTED,
+        Ended::Failed => FAILED,
+    }
+}
+
+/// What became of a run, in a few words.
+pub(crate) fn outcome(summary: &Summary) -> String {
+    let best = summary.best.map_or_else(String::new, |best| format!(", best {:.1}", best.mean));
+    match (summary.ended, &summary.error, summary.final_evaluation) {
+        (Ended::Finished, _, Some(last)) => {
+            let when = summary.threshold.map_or_else(
+                || "threshold not reached".to_owned(),
+                |threshold| format!("threshold at {} steps", threshold.env_steps),
+            );
+            format!("final {:.1}{best}, {when}, {:.1} CPU s", last.mean, summary.cpu_seconds)
+        }
+        (Ended::Failed, Some(error), _) => format!("failed: {error}"),
+        (ended, _, _) => format!("{ended:?} after {} steps{best}", summary.env_steps).to_lowercase(),
+    }
+}
+
+fn evaluate(args: &EvaluateArgs) -> Result<u8> {
+    let config = read_config(&args.record)?;
+    let file = match args.which {
+        Which::Last => LAST_POLICY,
+        Which::Best => BEST_POLICY,
+    };
+    let path = args.record.join(file);
+    let spec = config.run.env.spec();
+    let n_outputs = match spec.action_space {
+        Space::Discrete { n } => n,
+        Space::Box { .. } => spec.action_space.len(),
+    };
+    let network = config.agent.policy_architecture(spec.observation_space.len(), n_outputs);
+    let snapshot = Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
+    let policy = config.agent.policy_from(snapshot);
+    let returns = greedy_returns(&registered(config.run.env), &*policy, args.episodes as usize, args.seed)?;
+    let verdict = summarise(0, &returns);
+    if args.json {
+        let returns = serde_json::json!({
+            "episodes": verdict.episodes, "mean": verdict.mean, "std": verdict.std,
+            "min": verdict.min, "max": verdict.max, "first_seed": args.seed, "returns": returns,
+        });
+        writeln!(stdout(), "{returns}")?;
+    } else {
+        writeln!(
+            stdout(),
+            "{} greedy episodes: mean {:.2}, std {:.2}, min {:.1}, max {:.1}",
+            verdict.episodes,
+            verdict.mean,
+            verdict.std,
+            verdict.min,
+            verdict.max
+        )?;
+    }
+    Ok(SUCCESS)
+}
+
+fn read_config(record: &Path) -> Result<RunConfig> {
+    let path = record.join("config.toml");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display()))))?;
+    RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
+}
+
+fn list(what: Listing) -> Result<u8> {
+    let mut out = stdout().lock();
+    match what {
+        Listing::Agents => {
+            for name in AgentName::ALL {
+                writeln!(out, "{name:10} {}", name.summary())?;
+            }
+        }
+        Listing::Optimizers => {
+            for name in OptimizerName::ALL {
+                writeln!(out, "{name:10} {}", name.summary())?;
+            }
+        }
+        Listing::Envs => {
+            writeln!(out, "{:28} {:>11} {:>12} {:>10} {:>9}  source", "id", "observation", "actions", "time limit", "threshold")?;
+            for spec in EnvId::ALL.iter().map(|id| id.spec()) {
+                let number = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+                let actions = match &spec.action_space {
+                    Space::Discrete { n } => format!("{n} discrete"),
+                    Space::Box { low, .. } => format!("{} numbers", low.len()),
+                };
+                writeln!(
+                    out,
+                    "{:28} {:>11} {actions:>12} {:>10} {:>9}  {}",
+                    spec.id,
+                    spec.observation_space.len(),
+                    number(spec.max_episode_steps.map(|n| n.to_string())),
+                    number(spec.reward_threshold.map(|r| r.to_string())),
+                    spec.source
+                )?;
+            }
+        }
+    }
+    Ok(SUCCESS)
+}
+
+/// Used where a network is named by its widths.
+pub(crate) fn perceptron(widths: &str) -> Result<Network> {
+    let widths: egn_solver::Widths = widths.parse().map_err(|message| anyhow!(Usage(message)))?;
+    Ok(Network::mlp(&widths.0, egn_solver::Activation::Relu))
+}

@@ -1,0 +1,459 @@
+//! A run's settings: where they come from, how they merge, and what is refused.
+//!
+//! Later ones win: built-in defaults, the preset `<env>-<agent>-<optimizer>.toml`, flags, `--set`.
+//! A configuration of a record is complete: read back with `--config` it takes the preset's place
+//! and reproduces the record.
+//!
+//! *Design.* Everything merges as TOML tables and becomes types once, at the end, so that a key is
+//! declared in one place only: the struct that holds it. The number of workers is no setting of
+//! the experiment, since it changes no result, and is not recorded.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use egn_agents::{AgentConfig, AgentName};
+use egn_envs::EnvId;
+use egn_solver::{OptimizerConfig, OptimizerName, Precision, require};
+use include_dir::{Dir, include_dir};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use crate::suggest::{did_you_mean, unknown_key};
+
+/// The presets committed in `runs/presets`, so that the program alone has them.
+static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
+
+/// Where presets are looked for first.
+const PRESET_FOLDER: &str = "runs/presets";
+
+/// Sections of a configuration.
+const SECTIONS: [&str; 4] = ["run", "agent", "optimizer", "critic_optimizer"];
+
+/// Why settings are refused. Every message names the setting and what is accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting is unknown, of the wrong type or out of range.
+    #[error("{0}")]
+    Setting(String),
+    /// A file is not TOML.
+    #[error("{} is not a configuration: {message}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// What is trained, on what, for how long: section `run`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSettings {
+    /// Environment id.
+    #[serde(with = "as_text")]
+    pub env: EnvId,
+    /// Agent.
+    pub agent: AgentName,
+    /// Optimizer of every network.
+    pub optimizer: OptimizerName,
+    /// Seed of every random stream.
+    #[serde(default)]
+    pub seed: u64,
+    /// Environment steps, all environments together, 1 or more. A rollout is never cut short, so
+    /// training may go over by less than a rollout.
+    #[serde(default = "RunSettings::default_steps")]
+    pub steps: u64,
+    /// Environments that step side by side, 1 or more.
+    #[serde(default = "RunSettings::default_envs")]
+    pub envs: usize,
+    /// Number type of the networks.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
+    pub eval_every: Option<u64>,
+    /// Greedy episodes of an evaluation in training, 1 or more.
+    #[serde(default = "RunSettings::default_eval_episodes")]
+    pub eval_episodes: usize,
+    /// Greedy episodes of the evaluations after training, 1 or more.
+    #[serde(default = "RunSettings::default_final_episodes")]
+    pub final_episodes: usize,
+}
+
+impl RunSettings {
+    fn default_steps() -> u64 {
+        100_000
+    }
+
+    fn default_envs() -> usize {
+        1
+    }
+
+    fn default_eval_episodes() -> usize {
+        20
+    }
+
+    fn default_final_episodes() -> usize {
+        100
+    }
+
+    /// Environment steps between two evaluations.
+    pub fn eval_every(&self) -> u64 {
+        self.eval_every.unwrap_or((self.steps / 50).max(1))
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        require(self.steps > 0, "steps", "1 or more", self.steps)?;
+        require((1..=4096).contains(&self.envs), "envs", "from 1 to 4096", self.envs)?;
+        require(self.eval_every() > 0, "eval_every", "1 or more", self.eval_every())?;
+        require(self.eval_episodes > 0, "eval_episodes", "1 or more", self.eval_episodes)?;
+        require(self.final_episodes > 0, "final_episodes", "1 or more", self.final_episodes)
+    }
+}
+
+/// Everything that decides a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunConfig {
+    /// Section `run`.
+    pub run: RunSettings,
+    /// Section `agent`.
+    pub agent: AgentConfig,
+    /// Section `optimizer`: of the policy, or of the only network.
+    pub optimizer: OptimizerConfig,
+    /// Section `critic_optimizer`: what differs for the critic, on top of `optimizer`.
+    pub critic_optimizer: OptimizerConfig,
+}
+
+/// Where settings are taken from, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A configuration in place of the preset.
+    pub config: Option<PathBuf>,
+    /// Flags, as a table of sections.
+    pub flags: Table,
+    /// `key=value` pairs, in order.
+    pub set: Vec<String>,
+}
+
+impl Sources {
+    /// Merges and checks all settings.
+    ///
+    /// # Errors
+    /// The first setting refused.
+    pub fn resolve(&self) -> Result<RunConfig, ConfigError> {
+        let mut overrides = Table::new();
+        merge(&mut overrides, &self.flags);
+        for pair in &self.set {
+            set(&mut overrides, pair)?;
+        }
+        let mut table = match &self.config {
+            Some(path) => read_table(path)?,
+            None => preset_for(&overrides)?,
+        };
+        merge(&mut table, &overrides);
+        RunConfig::from_table(table)
+    }
+}
+
+impl RunConfig {
+    /// A complete or partial configuration, defaults for what is missing.
+    ///
+    /// # Errors
+    /// The first setting refused.
+    pub fn from_table(table: Table) -> Result<Self, ConfigError> {
+        if let Some(key) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+            return Err(ConfigError::Setting(format!(
+                "unknown section '{key}'; accepted: {}{}",
+                SECTIONS.join(", "),
+                did_you_mean(key, &SECTIONS)
+            )));
+        }
+        let mut run = section(&table, "run")?;
+        check_names(&run)?;
+        run.entry("seed").or_insert(Value::Integer(0));
+        let run: RunSettings = typed("run", run)?;
+        let agent = section(&table, "agent")?;
+        let agent = match run.agent {
+            AgentName::Dqn => AgentConfig::Dqn(typed("agent", agent)?),
+            AgentName::Ppo => AgentConfig::Ppo(typed("agent", agent)?),
+        };
+        let base = section(&table, "optimizer")?;
+        let mut critic = base.clone();
+        merge(&mut critic, &section(&table, "critic_optimizer")?);
+        let config = Self {
+            agent,
+            optimizer: optimizer(run.optimizer, "optimizer", base)?,
+            critic_optimizer: optimizer(run.optimizer, "critic_optimizer", critic)?,
+            run: RunSettings { eval_every: Some(run.eval_every()), ..run },
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Parses a configuration.
+    ///
+    /// # Errors
+    /// When `text` is not TOML, or the first setting refused.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_table(text.parse::<Table>().map_err(|error| ConfigError::Setting(error.to_string()))?)
+    }
+
+    /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
+    pub fn to_toml(&self) -> String {
+        #[derive(Serialize)]
+        struct Sections<'a, A: Serialize, O: Serialize> {
+            run: &'a RunSettings,
+            agent: &'a A,
+            optimizer: &'a O,
+            critic_optimizer: &'a O,
+        }
+        fn with_agent<O: Serialize>(config: &RunConfig, optimizer: &O, critic_optimizer: &O) -> String {
+            let run = &config.run;
+            match &config.agent {
+                AgentConfig::Dqn(agent) => write(&Sections { run, agent, optimizer, critic_optimizer }),
+                AgentConfig::Ppo(agent) => write(&Sections { run, agent, optimizer, critic_optimizer }),
+            }
+        }
+        fn write(sections: &impl Serialize) -> String {
+            toml::to_string(sections).expect("settings are numbers, names and lists")
+        }
+        match (&self.optimizer, &self.critic_optimizer) {
+            (OptimizerConfig::Egn(actor), OptimizerConfig::Egn(critic)) => with_agent(self, actor, critic),
+            (OptimizerConfig::Adam(actor), OptimizerConfig::Adam(critic)) => with_agent(self, actor, critic),
+            (OptimizerConfig::Sgd(actor), OptimizerConfig::Sgd(critic)) => with_agent(self, actor, critic),
+            (actor, critic) => unreachable!("one optimizer a run, not {} and {}", actor.name(), critic.name()),
+        }
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let within = |section: &str, result: Result<(), String>| {
+            result.map_err(|message| ConfigError::Setting(format!("{section}.{message}")))
+        };
+        within("run", self.run.validate())?;
+        within("agent", self.agent.validate())?;
+        within("optimizer", self.optimizer.validate())?;
+        within("critic_optimizer", self.critic_optimizer.validate())
+    }
+}
+
+fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
+    Ok(match name {
+        OptimizerName::Egn => OptimizerConfig::Egn(typed(section, table)?),
+        OptimizerName::Adam => OptimizerConfig::Adam(typed(section, table)?),
+        OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
+    })
+}
+
+/// Refuses unknown names with the accepted ones, and missing ones with the flag that gives them.
+fn check_names(run: &Table) -> Result<(), ConfigError> {
+    let agents = AgentName::ALL.map(|name| name.to_string());
+    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
+    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).collect();
+    for (key, accepted) in [("env", &envs[..]), ("agent", &agents[..]), ("optimizer", &optimizers[..])] {
+        let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+        match run.get(key) {
+            Some(Value::String(name)) if accepted.contains(&name.as_str()) => {}
+            Some(name) => {
+                let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+                return Err(ConfigError::Setting(format!(
+                    "unknown {key} '{name}'; accepted: {}{}",
+                    accepted.join(", "),
+                    did_you_mean(&name, &accepted)
+                )));
+            }
+            None => {
+                return Err(ConfigError::Setting(format!("no {key} given; --{key} takes one of {}", accepted.join(", "))));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
+    match table.get(name) {
+        None => Ok(Table::new()),
+        Some(Value::Table(section)) => Ok(section.clone()),
+        Some(other) => Err(ConfigError::Setting(format!("'{name}' is a section, not {other}"))),
+    }
+}
+
+/// The settings of a section; `none` takes one back to its default.
+fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
+    table.retain(|_, value| value.as_str() != Some("none"));
+    T::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let message = unknown_key(error.message());
+        // serde does not say which key has the wrong value: it is the one without which all is well.
+        let key = table.keys().find(|key| {
+            let mut without = table.clone();
+            without.remove(*key);
+            T::deserialize(Value::Table(without)).is_ok()
+        });
+        ConfigError::Setting(match key {
+            Some(key) if !message.contains("unknown field") => format!("{section}.{key}: {message}"),
+            _ => format!("{section}: {message}"),
+        })
+    })
+}
+
+/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
+fn merge(table: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// `key=value` with a dotted key; the value is TOML, or else text.
+fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
+    let refuse = || {
+        ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"))
+    };
+    let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
+    let (section, name) = key.trim().split_once('.').ok_or_else(refuse)?;
+    let text = value.trim();
+    let value = format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()));
+    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+    section.as_table_mut().ok_or_else(refuse)?.insert(name.to_owned(), value);
+    Ok(())
+}
+
+fn read_table(path: &Path) -> Result<Table, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| ConfigError::File {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// The preset for the names in `overrides`: the file in the working directory, or the built-in
+/// one, or nothing.
+fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
+    let run = section(overrides, "run")?;
+    check_names(&run)?;
+    let name = |key: &str| run.get(key).and_then(Value::as_str).unwrap_or_default().replace('/', "-");
+    let file = format!("{}-{}-{}.toml", name("env"), name("agent"), name("optimizer"));
+    let path = Path::new(PRESET_FOLDER).join(&file);
+    if path.exists() {
+        return read_table(&path);
+    }
+    match PRESETS.get_file(&file).and_then(|preset| preset.contents_utf8()) {
+        Some(text) => parse(&path, text),
+        None => Ok(Table::new()),
+    }
+}
+
+/// A type that is written as its name.
+mod as_text {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(set: &[&str]) -> Sources {
+        let names = ["run.env=CartPole-v1", "run.agent=ppo", "run.optimizer=egn"];
+        Sources { set: names.iter().chain(set).map(ToString::to_string).collect(), ..Sources::default() }
+    }
+
+    fn message(set: &[&str]) -> String {
+        sources(set).resolve().expect_err("this must be refused").to_string()
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back_as_itself() {
+        for optimizer in ["egn", "adam", "sgd"] {
+            for agent in ["dqn", "ppo"] {
+                let set = [format!("run.optimizer={optimizer}"), format!("run.agent={agent}")];
+                let config = sources(&[&set[0], &set[1]]).resolve().unwrap();
+                assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
+            }
+        }
+    }
+
+    #[test]
+    fn later_sources_win_and_none_takes_back() {
+        let OptimizerConfig::Egn(egn) = sources(&["optimizer.lambda=0.5"]).resolve().unwrap().optimizer else {
+            panic!("egn was asked for")
+        };
+        assert_eq!(egn.lambda, 0.5.into());
+        let config = sources(&["optimizer.kl_limit=0.1", "optimizer.kl_limit=none"]).resolve().unwrap();
+        let OptimizerConfig::Egn(egn) = config.optimizer else { panic!("egn was asked for") };
+        assert_eq!(egn.kl_limit, None);
+    }
+
+    #[test]
+    fn the_critic_takes_what_it_does_not_set_from_the_optimizer() {
+        let table = "run = { env = 'CartPole-v1', agent = 'ppo', optimizer = 'egn' }
+            optimizer = { lambda = 0.25, kl_limit = 0.01 }
+            critic_optimizer = { lr = 0.5, kl_limit = 'none' }";
+        let OptimizerConfig::Egn(egn) = RunConfig::from_toml(table).unwrap().critic_optimizer else { panic!() };
+        assert_eq!((egn.lambda, egn.lr, egn.kl_limit), (0.25.into(), 0.5.into(), None));
+    }
+
+    #[test]
+    fn refusals_name_the_setting_and_what_is_accepted() {
+        for (set, parts) in [
+            ("run.env=CartPole-v2", &["unknown env 'CartPole-v2'", "CartPole-v1", "did you mean 'CartPole-v1'"][..]),
+            ("run.optimizer=adm", &["unknown optimizer 'adm'", "egn, adam, sgd", "did you mean 'adam'"]),
+            ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
+            ("optimizer.lr=fast", &["optimizer.lr"]),
+            ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more, not -1"]),
+            ("agent.gamma=1.5", &["agent.gamma must be in [0, 1], not 1.5"]),
+            ("run.envs=0", &["run.envs must be from 1 to 4096, not 0"]),
+            ("optimiser.lr=1", &["unknown section 'optimiser'", "did you mean 'optimizer'"]),
+            ("lr=1", &["--set takes section.key=value"]),
+        ] {
+            let message = message(&[set]);
+            for part in parts {
+                assert!(message.contains(part), "{set}: '{message}' lacks '{part}'");
+            }
+        }
+    }
+
+    #[test]
+    fn every_committed_preset_resolves() {
+        let mut n_presets = 0;
+        for file in PRESETS.files() {
+            let text = file.contents_utf8().unwrap();
+            let table: Table = text.parse().unwrap();
+            let config = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
+            let run = config.run;
+            let name = format!("{}-{}-{}.toml", run.env.to_string().replace('/', "-"), run.agent, run.optimizer);
+            assert_eq!(file.path().to_str(), Some(name.as_str()));
+            n_presets += 1;
+        }
+        assert!(n_presets >= 4, "{n_presets} presets");
+    }
+}

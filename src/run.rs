@@ -1,0 +1,264 @@
+//! One run from configuration to record.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+};
+
+use egn_agents::Update;
+use egn_solver::{Report, Snapshot, SolverError};
+use serde::Serialize;
+
+use crate::{
+    config::RunConfig,
+    evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
+    record::{
+        CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary, record_dir,
+    },
+    resources::{Stopwatch, peak_rss_bytes},
+    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer, registered},
+    workers::MakeEnv,
+};
+
+/// The acting network at the end of a run, in its record.
+pub const LAST_POLICY: &str = "policy.safetensors";
+/// The acting network with the best evaluation in training.
+pub const BEST_POLICY: &str = "best/policy.safetensors";
+
+/// Update reports kept of each network: at most one in every thousandth of a run, and those of
+/// failed steps besides, up to as many again.
+const REPORTS_PER_NETWORK: u64 = 1000;
+
+/// Why a run left no summary.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The run could not begin.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// The evaluation after training failed.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// A policy could not be saved.
+    #[error("cannot write {}: {source}", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: SolverError,
+    },
+    /// A folder could not be made.
+    #[error("cannot make {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// How a run is carried out, as against what is trained.
+pub struct Execution<'a> {
+    /// Root of all records.
+    pub records: &'a Path,
+    /// Whether an existing record may be replaced.
+    pub force: bool,
+    /// Threads that step environments.
+    pub n_workers: usize,
+    /// Ends the run after the present rollout.
+    pub stop: &'a AtomicBool,
+}
+
+/// Trains on a registered environment and writes the record.
+///
+/// # Errors
+/// When the record exists or cannot be written, or the run cannot begin. A run that fails later
+/// has a record, and a summary that says why.
+pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
+    let threshold = config.run.env.spec().reward_threshold;
+    run_in(config, &registered(config.run.env), threshold, execution, watch)
+}
+
+/// Trains on any environment and writes the record under the names in `config`.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_in(
+    config: &RunConfig,
+    make_env: &MakeEnv<'_>,
+    reward_threshold: Option<f64>,
+    execution: &Execution<'_>,
+    watch: &mut dyn Callback,
+) -> Result<Summary, RunError> {
+    let settings = &config.run;
+    let names = [settings.env.to_string(), settings.agent.to_string(), settings.optimizer.to_string()];
+    let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
+    let mut writer = RecordWriter::create(&dir, execution.force)?;
+    writer.config(&config.to_toml())?;
+
+    let clock = Stopwatch::start();
+    let trainer =
+        Trainer { config, make_env, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
+    let mut log = Log { writer, total_steps: settings.steps, last_report: Vec::new(), n_updates: 0, n_failures: 0 };
+    let trained = trainer.train(&mut [&mut log, watch])?;
+    let verdicts = match trained.ended {
+        Ended::Finished => {
+            save(&trained.last, &dir.join(LAST_POLICY))?;
+            [Some(evaluate_last(config, make_env, &trained)?), evaluate_best(config, make_env, &trained)?]
+        }
+        // Close at once: the last word is the last evaluation there was.
+        Ended::Stopped | Ended::Failed => {
+            save(&trained.last, &dir.join(LAST_POLICY))?;
+            [None, trained.best.as_ref().map(|(evaluation, _)| *evaluation)]
+        }
+    };
+    if let Some((_, best)) = &trained.best {
+        save(best, &dir.join(BEST_POLICY))?;
+    }
+    let (cpu_seconds, wall_seconds) = clock.read();
+    let [env, agent, optimizer] = names;
+    let summary = Summary {
+        schema: SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        env,
+        agent,
+        optimizer,
+        seed: settings.seed,
+        env_steps: trained.env_steps,
+        updates: trained.updates,
+        updates_failed: trained.updates_failed,
+        cpu_seconds,
+        wall_seconds,
+        peak_rss_bytes: peak_rss_bytes(),
+        ended: trained.ended,
+        error: trained.error,
+        final_evaluation: verdicts[0],
+        best: verdicts[1],
+        threshold: trained.threshold,
+    };
+    log.writer.finish(&summary)?;
+    Ok(summary)
+}
+
+/// The last policy on fresh episodes.
+fn evaluate_last(config: &RunConfig, make_env: &MakeEnv<'_>, trained: &Trained) -> Result<Evaluation, EvaluationError> {
+    judge(config, make_env, trained.env_steps, &trained.last)
+}
+
+/// The policy that was best in training, judged anew: the episodes that chose it would flatter it.
+fn evaluate_best(
+    config: &RunConfig,
+    make_env: &MakeEnv<'_>,
+    trained: &Trained,
+) -> Result<Option<Evaluation>, EvaluationError> {
+    let best = trained.best.as_ref();
+    best.map(|(chosen, network)| judge(config, make_env, chosen.env_steps, network)).transpose()
+}
+
+fn judge(
+    config: &RunConfig,
+    make_env: &MakeEnv<'_>,
+    env_steps: u64,
+    network: &Snapshot,
+) -> Result<Evaluation, EvaluationError> {
+    let policy = config.agent.policy_from(network.clone());
+    let returns = greedy_returns(make_env, &*policy, config.run.final_episodes, FINAL_SEED)?;
+    Ok(summarise(env_steps, &returns))
+}
+
+fn save(network: &Snapshot, path: &Path) -> Result<(), RunError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| RunError::Folder { path: folder.to_owned(), source })?;
+    }
+    network.save(path).map_err(|source| RunError::Policy { path: path.to_owned(), source })
+}
+
+/// Writes the record while the run goes on.
+struct Log {
+    writer: RecordWriter,
+    total_steps: u64,
+    /// Slot of the run's thousandths in which each network last reported.
+    last_report: Vec<(&'static str, u64)>,
+    n_updates: u64,
+    n_failures: u64,
+}
+
+/// A line of `updates.jsonl`.
+#[derive(Serialize)]
+struct UpdateRow<'a> {
+    env_steps: u64,
+    update: u64,
+    network: &'static str,
+    #[serde(flatten)]
+    report: Option<Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<&'a std::collections::BTreeMap<&'static str, f64>>,
+}
+
+impl Log {
+    /// Whether this network has not reported in the present thousandth of the run; notes that it has.
+    fn is_due(&mut self, network: &'static str, env_steps: u64) -> bool {
+        let slot = env_steps * REPORTS_PER_NETWORK / self.total_steps;
+        match self.last_report.iter_mut().find(|(name, _)| *name == network) {
+            Some((_, last)) if *last == slot => false,
+            Some((_, last)) => {
+                *last = slot;
+                true
+            }
+            None => {
+                self.last_report.push((network, slot));
+                true
+            }
+        }
+    }
+
+    fn write(&mut self, update: &Update, event: &RolloutEvent<'_>) -> Result<(), RecordError> {
+        self.n_updates += 1;
+        let env_steps = event.after.env_steps;
+        let failed = update.result.is_err();
+        self.n_failures += u64::from(failed);
+        if !self.is_due(update.network, env_steps) && !(failed && self.n_failures <= REPORTS_PER_NETWORK) {
+            return Ok(());
+        }
+        let metrics = event.learned.metrics.iter().copied().collect();
+        self.writer.update(&UpdateRow {
+            env_steps,
+            update: self.n_updates,
+            network: update.network,
+            report: update.result.as_ref().ok().copied(),
+            error: update.result.as_ref().err().map(ToString::to_string),
+            metrics: Some(&metrics),
+        })
+    }
+}
+
+impl Callback for Log {
+    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        for episode in event.episodes {
+            self.writer.episode(&EpisodeRow {
+                env_steps: event.before.env_steps + (episode.step as u64 + 1) * event.n_envs as u64,
+                env: episode.env as u64,
+                length: episode.length,
+                episode_return: episode.episode_return,
+                outcome: match episode.outcome {
+                    egn_envs::Outcome::Terminated => EpisodeOutcome::Terminated,
+                    egn_envs::Outcome::Truncated | egn_envs::Outcome::Continues => EpisodeOutcome::Truncated,
+                },
+            })?;
+        }
+        for update in &event.learned.updates {
+            self.write(update, event)?;
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
+        self.writer.evaluation(point)?;
+        Ok(Flow::Continue(()))
+    }
+}

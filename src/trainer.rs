@@ -1,0 +1,269 @@
+//! The training loop: collect, learn, evaluate.
+//!
+//! ```text
+//! policy n ──► workers ──► rollout n ──► agent.learn ──► policy n+1 ──► …
+//! ```
+//!
+//! A [`Callback`] sees every rollout and evaluation and may stop the run: the record is one, the
+//! progress line another. Nothing here touches the disk.
+
+use std::{
+    ops::ControlFlow,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
+use egn_envs::EnvId;
+use egn_solver::Snapshot;
+
+use crate::{
+    config::RunConfig,
+    evaluation::{EvaluationError, TRAINING_SEED, greedy_returns, summarise},
+    record::{CurvePoint, Ended, Evaluation, RecordError, Threshold},
+    resources::Stopwatch,
+    workers::{Episode, MakeEnv, Task, WorkerError, Workers},
+};
+
+/// Why a run broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// An environment failed or panicked.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The agent cannot be made, or cannot go on.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// An evaluation failed.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// What a callback answers: go on, or stop the run.
+pub type Flow = ControlFlow<()>;
+
+/// A rollout that has been learned from.
+#[derive(Debug, Clone, Copy)]
+pub struct RolloutEvent<'a> {
+    /// Where the run stood before the rollout.
+    pub before: Clock,
+    /// Where it stands now.
+    pub after: Clock,
+    /// Environments.
+    pub n_envs: usize,
+    /// Episodes that ended, by time and environment.
+    pub episodes: &'a [Episode],
+    /// What the agent did with it.
+    pub learned: &'a Learned,
+}
+
+/// Watches a run.
+pub trait Callback {
+    /// After every rollout.
+    ///
+    /// # Errors
+    /// Ends the run as failed.
+    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError>;
+
+    /// After every evaluation.
+    ///
+    /// # Errors
+    /// Ends the run as failed.
+    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError>;
+}
+
+/// What is trained and where.
+pub struct Trainer<'a> {
+    /// All settings.
+    pub config: &'a RunConfig,
+    /// Makes the environments, of training and of evaluation.
+    pub make_env: &'a MakeEnv<'a>,
+    /// Mean return from which the task counts as solved.
+    pub reward_threshold: Option<f64>,
+    /// Threads that step environments.
+    pub n_workers: usize,
+    /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
+    pub stop: &'a AtomicBool,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Trained {
+    /// How it ended.
+    pub ended: Ended,
+    /// What broke it, when it failed.
+    pub error: Option<String>,
+    /// Environment steps, all environments together.
+    pub env_steps: u64,
+    /// Optimizer steps taken.
+    pub updates: u64,
+    /// Optimizer steps that failed and changed nothing.
+    pub updates_failed: u64,
+    /// CPU seconds of training, evaluations left out.
+    pub cpu_seconds: f64,
+    /// Wall seconds of training, evaluations left out.
+    pub wall_seconds: f64,
+    /// When the threshold was first reached.
+    pub threshold: Option<Threshold>,
+    /// The network that acts, as it is at the end.
+    pub last: Snapshot,
+    /// The network with the best evaluation, and that evaluation.
+    pub best: Option<(Evaluation, Snapshot)>,
+}
+
+/// A run under way.
+struct Run<'a> {
+    trainer: &'a Trainer<'a>,
+    agent: Box<dyn Agent>,
+    watch: Stopwatch,
+    clock: Clock,
+    updates: u64,
+    updates_failed: u64,
+    threshold: Option<Threshold>,
+    best: Option<(Evaluation, Snapshot)>,
+}
+
+impl Trainer<'_> {
+    /// Trains to the end, or until a callback, `stop` or a failure ends it.
+    ///
+    /// # Errors
+    /// When the run cannot begin. A failure after that is in [`Trained::error`], with what was
+    /// learned until then.
+    pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
+        let settings = &self.config.run;
+        let agent = self.config.agent.build(&self.setting()?)?;
+        thread::scope(|scope| {
+            let workers = Workers::start(scope, self.make_env, settings.envs, self.n_workers, settings.seed)?;
+            let mut run = Run {
+                trainer: self,
+                agent,
+                watch: Stopwatch::start(),
+                clock: Clock { env_steps: 0, total_steps: settings.steps },
+                updates: 0,
+                updates_failed: 0,
+                threshold: None,
+                best: None,
+            };
+            let result = run.train(&workers, callbacks);
+            run.into_trained(result)
+        })
+    }
+
+    fn setting(&self) -> Result<Setting, TrainError> {
+        let RunConfig { run, optimizer, critic_optimizer, .. } = self.config;
+        let failed = |source: egn_envs::EnvError| WorkerError { env: 0, seed: run.seed, message: source.to_string() };
+        let env = (self.make_env)(0).map_err(failed)?;
+        Ok(Setting {
+            observation_space: env.observation_space().clone(),
+            action_space: env.action_space().clone(),
+            total_steps: run.steps,
+            seed: run.seed,
+            precision: run.precision,
+            optimizer: optimizer.clone(),
+            critic_optimizer: critic_optimizer.clone(),
+        })
+    }
+}
+
+/// Makes a registered environment, whatever its index.
+///
+/// # Errors
+/// The environment's own.
+pub fn registered(id: EnvId) -> impl Fn(usize) -> Result<Box<dyn egn_envs::Env>, egn_envs::EnvError> + Sync {
+    move |_| id.make()
+}
+
+impl Run<'_> {
+    fn train(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        if self.evaluate(callbacks)?.is_break() {
+            return Ok(Flow::Break(()));
+        }
+        while self.clock.env_steps < self.clock.total_steps {
+            if self.trainer.stop.load(Ordering::Relaxed) || self.advance(workers, callbacks)?.is_break() {
+                return Ok(Flow::Break(()));
+            }
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    /// One rollout, learned from; and an evaluation where one is due.
+    fn advance(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        let settings = &self.trainer.config.run;
+        let before = self.clock;
+        let task = Task {
+            policy: self.agent.policy()?,
+            n_steps: self.agent.steps_per_rollout(),
+            env_steps: before.env_steps,
+            total_steps: before.total_steps,
+        };
+        let (rollout, episodes) = workers.collect(&task)?;
+        self.clock.env_steps += rollout.len() as u64;
+        let learned = self.agent.learn(&rollout, self.clock)?;
+        let failed = learned.updates.iter().filter(|update| update.result.is_err()).count() as u64;
+        self.updates += learned.updates.len() as u64 - failed;
+        self.updates_failed += failed;
+
+        let event =
+            RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
+        for callback in callbacks.iter_mut() {
+            if callback.on_rollout(&event)?.is_break() {
+                return Ok(Flow::Break(()));
+            }
+        }
+        let every = settings.eval_every();
+        let is_due = self.clock.env_steps / every > before.env_steps / every;
+        if is_due || self.clock.env_steps >= self.clock.total_steps {
+            return self.evaluate(callbacks);
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn evaluate(&mut self, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        let policy = self.agent.policy()?;
+        let n_episodes = self.trainer.config.run.eval_episodes;
+        let make_env = self.trainer.make_env;
+        let returns = self.watch.paused(|| greedy_returns(make_env, &*policy, n_episodes, TRAINING_SEED))?;
+        let evaluation = summarise(self.clock.env_steps, &returns);
+        if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean > best.mean) {
+            self.best = Some((evaluation, self.agent.policy_network()?));
+        }
+        if let Some(threshold_return) = self.trainer.reward_threshold
+            && self.threshold.is_none()
+            && evaluation.mean >= threshold_return
+        {
+            self.threshold = Some(Threshold { threshold_return, env_steps: self.clock.env_steps, cpu_seconds });
+        }
+        let point = CurvePoint::new(evaluation, cpu_seconds, wall_seconds);
+        for callback in callbacks.iter_mut() {
+            if callback.on_evaluation(&point)?.is_break() {
+                return Ok(Flow::Break(()));
+            }
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn into_trained(self, result: Result<Flow, TrainError>) -> Result<Trained, TrainError> {
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        let (ended, error) = match result {
+            Ok(Flow::Continue(())) => (Ended::Finished, None),
+            Ok(Flow::Break(())) => (Ended::Stopped, None),
+            Err(error) => (Ended::Failed, Some(error.to_string())),
+        };
+        Ok(Trained {
+            ended,
+            error,
+            env_steps: self.clock.env_steps,
+            updates: self.updates,
+            updates_failed: self.updates_failed,
+            cpu_seconds,
+            wall_seconds,
+            threshold: self.threshold,
+            last: self.agent.policy_network()?,
+            best: self.best,
+        })
+    }
+}
