@@ -3,9 +3,11 @@
 //! *Design.* One enum and one exhaustive `match` a question, so that a new environment cannot be
 //! half registered. Environments of your own need no registration: implement [`Env`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::lqr::{Lqr, LqrId};
 use crate::{Acrobot, CartPole, Env, EnvError, MountainCar, MountainCarContinuous, Pendulum, Space, TimeLimit};
 
 /// Names an environment.
@@ -21,7 +23,22 @@ pub enum EnvId {
     MountainCarContinuous,
     /// `Pendulum-v1`, see [`Pendulum`].
     Pendulum,
+    /// `LQR/…`, see [`Lqr`].
+    Lqr(LqrId),
 }
+
+const CLASSIC: [EnvId; 5] =
+    [EnvId::CartPole, EnvId::Acrobot, EnvId::MountainCar, EnvId::MountainCarContinuous, EnvId::Pendulum];
+
+const ALL: [EnvId; CLASSIC.len() + LqrId::COUNT] = {
+    let mut all = [EnvId::CartPole; CLASSIC.len() + LqrId::COUNT];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = if i < CLASSIC.len() { CLASSIC[i] } else { EnvId::Lqr(LqrId::new(i - CLASSIC.len())) };
+        i += 1;
+    }
+    all
+};
 
 /// What is known of an environment without running it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,8 +59,7 @@ pub struct EnvSpec {
 
 impl EnvId {
     /// All environments, in the order in which a list shows them.
-    pub const ALL: &'static [EnvId] =
-        &[EnvId::CartPole, EnvId::Acrobot, EnvId::MountainCar, EnvId::MountainCarContinuous, EnvId::Pendulum];
+    pub const ALL: &'static [EnvId] = &ALL;
 
     /// The accepted name.
     pub fn name(self) -> &'static str {
@@ -53,6 +69,7 @@ impl EnvId {
             EnvId::MountainCar => "MountainCar-v0",
             EnvId::MountainCarContinuous => "MountainCarContinuous-v0",
             EnvId::Pendulum => "Pendulum-v1",
+            EnvId::Lqr(id) => &id.problem().name,
         }
     }
 
@@ -87,6 +104,7 @@ impl EnvId {
             EnvId::MountainCar => Box::new(MountainCar::default()),
             EnvId::MountainCarContinuous => Box::new(MountainCarContinuous::default()),
             EnvId::Pendulum => Box::new(Pendulum::default()),
+            EnvId::Lqr(id) => Box::new(Lqr::new(Cow::Borrowed(id.problem()))),
         }
     }
 
@@ -95,6 +113,7 @@ impl EnvId {
             EnvId::CartPole | EnvId::Acrobot => Some(500),
             EnvId::MountainCar | EnvId::Pendulum => Some(200),
             EnvId::MountainCarContinuous => Some(999),
+            EnvId::Lqr(id) => Some(id.problem().max_episode_steps),
         }
     }
 
@@ -105,6 +124,8 @@ impl EnvId {
             EnvId::MountainCar => Some(-110.0),
             EnvId::MountainCarContinuous => Some(90.0),
             EnvId::Pendulum => None,
+            // A tenth worse than the best controller.
+            EnvId::Lqr(id) => Some(-1.1 * id.problem().expected_cost()),
         }
     }
 
@@ -113,6 +134,7 @@ impl EnvId {
             EnvId::CartPole | EnvId::Acrobot | EnvId::MountainCar | EnvId::MountainCarContinuous | EnvId::Pendulum => {
                 "Gymnasium 1.4.0"
             }
+            EnvId::Lqr(id) => &id.problem().source,
         }
     }
 }

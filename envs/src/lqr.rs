@@ -1,0 +1,297 @@
+//! Linear-quadratic regulators: tasks whose best controller is known in closed form.
+//!
+//! x' = A x + B u (+ noise), reward −(xᵀQx + uᵀRu), x₀ ~ N(0, I). The best controller is u = −K x
+//! with cost-to-go xᵀPx, so that an agent can be measured against the optimum itself: without noise
+//! its expected undiscounted return is −tr P.
+//!
+//! The problems are those of `tests/data/lqr.json` (solved with SciPy 1.17.1), under `LQR/<name>`.
+//!
+//! *Design.* A bad controller lets an unstable plant run away. Ending such an episode as terminated
+//! would reward the agent for it (no more cost), so it is truncated: the future still counts. The
+//! action box spans ten standard deviations of the best controller's inputs, wide enough that it
+//! is never clipped from likely states, narrow enough to rescale squashed actions to.
+
+#[rustfmt::skip]
+mod problems;
+
+use std::borrow::Cow;
+
+use rand::RngCore;
+
+use crate::episode::EpisodePhase;
+use crate::numpy_random::standard_normal;
+use crate::{Action, Env, EnvError, Space, Step};
+
+/// A linear plant with a quadratic cost. Matrices are stored row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LqrProblem {
+    /// Name as an environment, `LQR/…`.
+    pub name: Cow<'static, str>,
+    /// Where plant and weights come from.
+    pub source: Cow<'static, str>,
+    /// Number of states n.
+    pub n_states: usize,
+    /// Number of inputs m.
+    pub n_inputs: usize,
+    /// A (n, n).
+    pub dynamics: Cow<'static, [f64]>,
+    /// B (n, m).
+    pub input: Cow<'static, [f64]>,
+    /// Q (n, n), symmetric and positive semi-definite.
+    pub state_cost: Cow<'static, [f64]>,
+    /// R (m, m), symmetric and positive definite.
+    pub input_cost: Cow<'static, [f64]>,
+    /// Best controller when every step counts the same.
+    pub optimum: LqrOptimum,
+    /// Best controller when a step counts 0.99 of the one before.
+    pub discounted_optimum: LqrOptimum,
+    /// Greatest input by entry (m): ten standard deviations under the best controller.
+    pub action_limit: Cow<'static, [f64]>,
+    /// An episode is cut when a state exceeds this: a hundred standard deviations of the most
+    /// excited state under the best controller.
+    pub state_limit: f64,
+    /// Steps after which an episode is truncated: the best controller has paid 99 % of its cost
+    /// by then, or has used the thousand steps that no episode exceeds.
+    pub max_episode_steps: usize,
+}
+
+impl LqrProblem {
+    /// Expected undiscounted cost of the best controller from x₀ ~ N(0, I), tr P, without noise.
+    pub fn expected_cost(&self) -> f64 {
+        self.optimum.expected_cost(self.n_states)
+    }
+}
+
+/// The best controller u = −K x of a [`LqrProblem`] and its cost.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LqrOptimum {
+    /// γ: the weight of a step relative to the one before.
+    pub discount: f64,
+    /// K (m, n).
+    pub gain: Cow<'static, [f64]>,
+    /// P (n, n): the cost from x is xᵀPx.
+    pub value: Cow<'static, [f64]>,
+}
+
+impl LqrOptimum {
+    /// The best input at `state`, −K x.
+    pub fn input(&self, state: &[f64]) -> Vec<f64> {
+        let n = state.len();
+        self.gain.chunks_exact(n).map(|row| -dot(row, state)).collect()
+    }
+
+    /// Cost of the best controller from `state`, xᵀPx, without noise.
+    pub fn cost(&self, state: &[f64]) -> f64 {
+        quadratic(&self.value, state)
+    }
+
+    /// Expected cost of the best controller from x₀ ~ N(0, I), tr P, without noise.
+    pub fn expected_cost(&self, n_states: usize) -> f64 {
+        self.value.iter().step_by(n_states + 1).sum()
+    }
+}
+
+/// One of the problems of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LqrId(u8);
+
+impl LqrId {
+    /// Number of problems.
+    pub const COUNT: usize = problems::PROBLEMS.len();
+
+    /// The problem at `index` of the reference data.
+    ///
+    /// # Panics
+    /// From [`LqrId::COUNT`] on.
+    pub const fn new(index: usize) -> Self {
+        assert!(index < Self::COUNT, "there are fewer problems");
+        LqrId(index as u8)
+    }
+
+    /// Matrices, optima and limits.
+    pub fn problem(self) -> &'static LqrProblem {
+        &problems::PROBLEMS[usize::from(self.0)]
+    }
+}
+
+/// The environment of an [`LqrProblem`].
+#[derive(Debug, Clone)]
+pub struct Lqr {
+    problem: Cow<'static, LqrProblem>,
+    process_noise: f64,
+    observation_space: Space,
+    action_space: Space,
+    state: Vec<f64>,
+    input: Vec<f64>,
+    /// Where the next state grows before it replaces `state`.
+    next_state: Vec<f64>,
+    phase: EpisodePhase,
+}
+
+impl Lqr {
+    /// A plant without noise.
+    pub fn new(problem: Cow<'static, LqrProblem>) -> Self {
+        let (n, m) = (problem.n_states, problem.n_inputs);
+        let limits = problem.action_limit.iter().map(|&limit| limit as f32).collect();
+        Lqr {
+            process_noise: 0.0,
+            observation_space: Space::symmetric(vec![f32::INFINITY; n]),
+            action_space: Space::symmetric(limits),
+            state: vec![0.0; n],
+            input: vec![0.0; m],
+            next_state: vec![0.0; n],
+            phase: EpisodePhase::NotStarted,
+            problem,
+        }
+    }
+
+    /// The same plant with N(0, σ²) added to every state in every step. The best controller stays
+    /// the same; it then costs σ² tr P a step in the long run.
+    ///
+    /// # Errors
+    /// [`EnvError::Setting`] unless σ is finite and not negative.
+    pub fn with_process_noise(self, deviation: f64) -> Result<Self, EnvError> {
+        if !deviation.is_finite() || deviation < 0.0 {
+            let (setting, accepted) = ("process_noise", "a finite number from 0");
+            return Err(EnvError::Setting { setting, value: deviation, accepted });
+        }
+        Ok(Lqr { process_noise: deviation, ..self })
+    }
+
+    /// Matrices, optima and limits.
+    pub fn problem(&self) -> &LqrProblem {
+        &self.problem
+    }
+
+    /// The state in double precision; observations are its rounding.
+    pub fn state(&self) -> &[f64] {
+        &self.state
+    }
+
+    /// Begins an episode at `state`, without a draw.
+    ///
+    /// # Panics
+    /// When `state` has not one entry for every state of the plant.
+    pub fn set_state(&mut self, state: &[f64]) {
+        self.state.copy_from_slice(state);
+        self.phase = EpisodePhase::Running;
+    }
+
+    /// x ← A x + B u + noise.
+    fn advance(&mut self, rng: &mut dyn RngCore) {
+        let (n, m) = (self.problem.n_states, self.problem.n_inputs);
+        let rows = self.problem.dynamics.chunks_exact(n).zip(self.problem.input.chunks_exact(m));
+        for (next, (a, b)) in self.next_state.iter_mut().zip(rows) {
+            *next = dot(a, &self.state) + dot(b, &self.input);
+            if self.process_noise > 0.0 {
+                *next += self.process_noise * standard_normal(rng);
+            }
+        }
+        std::mem::swap(&mut self.state, &mut self.next_state);
+    }
+
+    fn observe(&self, observation: &mut [f32]) {
+        assert_eq!(observation.len(), self.state.len(), "one entry for every state");
+        for (entry, &x) in observation.iter_mut().zip(&self.state) {
+            *entry = x as f32;
+        }
+    }
+}
+
+impl Env for Lqr {
+    fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.state.fill_with(|| standard_normal(rng));
+        self.phase = EpisodePhase::Running;
+        self.observe(observation);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.phase.require_running()?;
+        let action = action.as_continuous(self.problem.n_inputs)?;
+        let limits = self.problem.action_limit.iter();
+        for ((input, &u), limit) in self.input.iter_mut().zip(action).zip(limits) {
+            *input = f64::from(u).clamp(-limit, *limit);
+        }
+        let cost = quadratic(&self.problem.state_cost, &self.state) + quadratic(&self.problem.input_cost, &self.input);
+        self.advance(rng);
+        let truncated = self.state.iter().any(|x| x.abs() > self.problem.state_limit);
+        self.phase = EpisodePhase::after(truncated);
+        self.observe(observation);
+        Ok(Step { reward: -cost, terminated: false, truncated })
+    }
+}
+
+fn dot(left: &[f64], right: &[f64]) -> f64 {
+    left.iter().zip(right).map(|(x, y)| x * y).sum()
+}
+
+/// xᵀ M x.
+fn quadratic(matrix: &[f64], x: &[f64]) -> f64 {
+    matrix.chunks_exact(x.len()).zip(x).map(|(row, xi)| xi * dot(row, x)).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Outcome, Pcg64};
+
+    fn double_integrator() -> Lqr {
+        Lqr::new(Cow::Borrowed(LqrId::new(0).problem()))
+    }
+
+    #[test]
+    fn one_step_by_hand() {
+        // x = (1, 2), u = 3: x' = (1 + 2, 2 + 3), cost 1² + 3² (Q weighs the position only).
+        let mut env = double_integrator();
+        env.set_state(&[1.0, 2.0]);
+        let mut observation = [0.0; 2];
+        let step = env.step(Action::Continuous(&[3.0]), &mut Pcg64::seed_from(0), &mut observation);
+        let expected = Step { reward: -10.0, terminated: false, truncated: false };
+        assert_eq!(step.expect("step"), expected);
+        assert_eq!(observation, [3.0, 5.0]);
+    }
+
+    #[test]
+    fn a_runaway_plant_is_truncated_not_terminated() {
+        let mut env = double_integrator();
+        env.set_state(&[0.0, 0.0]);
+        let (mut rng, mut observation) = (Pcg64::seed_from(0), [0.0; 2]);
+        let outcome = (0..1000).find_map(|_| {
+            let step = env.step(Action::Continuous(&[1e30]), &mut rng, &mut observation);
+            Some(step.expect("step").outcome()).filter(|outcome| outcome.is_end())
+        });
+        assert_eq!(outcome, Some(Outcome::Truncated));
+    }
+
+    #[test]
+    fn noise_costs_its_variance_times_the_trace_in_the_long_run() {
+        let (deviation, n_steps) = (0.1, 200_000);
+        let mut env = double_integrator().with_process_noise(deviation).expect("a deviation");
+        env.set_state(&[0.0, 0.0]);
+        let (mut rng, mut observation) = (Pcg64::seed_from(0), [0.0; 2]);
+        let mut cost = 0.0;
+        for _ in 0..n_steps {
+            let input = env.problem().optimum.input(env.state())[0] as f32;
+            let step = env.step(Action::Continuous(&[input]), &mut rng, &mut observation);
+            cost -= step.expect("step").reward;
+        }
+        let expected = deviation * deviation * env.problem().optimum.expected_cost(2);
+        let mean = cost / f64::from(n_steps);
+        assert!((mean / expected - 1.0).abs() < 0.03, "{mean}, expected {expected}");
+    }
+
+    #[test]
+    fn negative_noise_is_refused() {
+        let refused = double_integrator().with_process_noise(-1.0);
+        assert!(refused.expect_err("negative").to_string().contains("process_noise is -1"));
+    }
+}
