@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgnConfig {
-    /// Longest step α, in (0, ∞); 1 is the full Gauss-Newton step.
+    /// Longest step α, in [0, ∞); 1 is the full Gauss-Newton step.
     pub lr: Schedule,
     /// λ, in [0, ∞): damping in parameter space. Zero needs a row system of full rank.
     pub lambda: Schedule,
@@ -48,7 +48,7 @@ impl EgnConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(f64::MIN_POSITIVE, f64::MAX), "lr", "positive", self.lr)?;
+        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
         require(self.lambda.stays_within(0.0, f64::MAX), "lambda", "0 or more", self.lambda)?;
         self.kl_limit.map_or(Ok(()), |limit| {
             require(limit.stays_within(f64::MIN_POSITIVE, f64::MAX), "kl_limit", "positive", limit)

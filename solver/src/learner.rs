@@ -8,8 +8,8 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Initialisation, Loss, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report, SolverError,
-    StepContext, problem::Model,
+    Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report, SolverError,
+    StepContext,
 };
 
 /// Number type of a network.
@@ -157,7 +157,7 @@ impl<T: Real> Trained for WithOptimizer<T> {
 
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.model.load(inputs)?;
-        self.optimizer.step(&mut NetworkProblem { model: &mut self.model, loss }, context)
+        self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context)
     }
 
     fn state(&self) -> (&Network, &Tensor) {

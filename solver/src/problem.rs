@@ -6,11 +6,7 @@
 
 use candle_core::Tensor;
 
-use crate::{
-    Loss, Network, Outputs, Pass, Real, SolverError,
-    flat::{read_flat, update_flat},
-    loss::Root,
-};
+use crate::{Loss, Model, Real, SolverError, flat::update_flat};
 
 /// Loss and size of a batch at the parameters it was linearised at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,60 +41,18 @@ pub trait Problem<T: Real> {
     fn pull_back(&mut self, v: &[f64], result: &mut [T]);
 }
 
-/// Parameters of a network, and what is kept from batch to batch.
-#[derive(Debug)]
-pub(crate) struct Model<T> {
-    pub network: Network,
-    pub params: Tensor,
-    pub pass: Pass<T>,
-    outputs: Outputs,
-    residual: Vec<f64>,
-    root: Root,
-}
-
-impl<T: Real> Model<T> {
-    pub fn new(network: Network, params: Tensor) -> Self {
-        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
-        let outputs = Outputs { values: Vec::new(), n_outputs: network.n_outputs() };
-        Self { network, params, pass: Pass::new(), outputs, residual: Vec::new(), root: Root::default() }
-    }
-
-    /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
-    ///
-    /// # Errors
-    /// When candle cannot read the tensor.
-    pub fn load(&mut self, inputs: &Tensor) -> Result<(), SolverError> {
-        let (batch, width) = inputs.dims2()?;
-        assert_eq!(width, self.network.n_inputs(), "inputs of shape ({batch}, {width}) for {}", self.network);
-        let inputs = inputs.to_dtype(T::DTYPE)?.contiguous()?;
-        let buffer = self.pass.inputs_mut(&self.network, batch);
-        read_flat::<T, _>(&inputs, |values| buffer.copy_from_slice(values));
-        Ok(())
-    }
-
-    /// Outputs at the inputs last loaded.
-    pub fn forward(&mut self) -> &Outputs {
-        let Self { network, params, pass, outputs, .. } = self;
-        read_flat::<T, _>(params, |theta| {
-            outputs.values.clear();
-            outputs.values.extend(pass.forward(network, theta).iter().map(|x| x.to_f64()));
-        });
-        &self.outputs
-    }
-
-    fn propagate(&mut self, rows: &[f64]) {
-        let Self { network, params, pass, .. } = self;
-        read_flat::<T, _>(params, |theta| pass.propagate_rows(network, theta, rows));
-    }
-}
-
 /// A network on the batch last loaded, with a loss.
 pub struct NetworkProblem<'a, T> {
-    pub(crate) model: &'a mut Model<T>,
-    pub(crate) loss: &'a dyn Loss,
+    model: &'a mut Model<T>,
+    loss: &'a dyn Loss,
 }
 
-impl<T: Real> NetworkProblem<'_, T> {
+impl<'a, T: Real> NetworkProblem<'a, T> {
+    /// `loss` at the batch last loaded into `model`.
+    pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
+        Self { model, loss }
+    }
+
     fn checked(&self, loss: f64) -> Result<f64, SolverError> {
         let batch = self.model.pass.batch();
         if loss.is_finite() { Ok(loss) } else { Err(SolverError::NonFiniteLoss { loss, batch }) }

@@ -1,6 +1,6 @@
 //! Softmax cross-entropy, and the square root of the softmax curvature that policies share.
 
-use super::{Loss, Outputs, Root};
+use super::{LEAST_LOG_P, Loss, Outputs, Root};
 
 /// ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
 ///
@@ -72,9 +72,6 @@ pub(super) struct SoftmaxRoot<'a> {
     root: &'a mut Root,
     c: usize,
 }
-
-/// Least log p under the square root: e⁻⁸⁰ is far below rounding next to any other entry of S.
-const LEAST_LOG_P: f64 = -80.0;
 
 impl<'a> SoftmaxRoot<'a> {
     pub fn new(c: usize, root: &'a mut Root) -> Self {

@@ -4,13 +4,19 @@
 //! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
 //! gradient is the same whichever way it is taken. Everything here is f64, whatever the network is.
 
+mod binary_cross_entropy;
 mod cross_entropy;
 mod policy_gradient;
 mod squared_error;
 
+pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, log_softmax};
 pub use policy_gradient::{CategoricalPolicyGradient, PolicySample};
 pub use squared_error::{ChosenAction, SquaredError};
+
+/// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
+/// entry of S, and its inverse root is still far from overflow.
+const LEAST_LOG_P: f64 = -80.0;
 
 /// Outputs of a network for a batch: (b, c), row-major.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -1,0 +1,57 @@
+//! A network with its parameters and the batch it last saw.
+
+use candle_core::Tensor;
+
+use crate::{Network, Outputs, Pass, Real, SolverError, flat::read_flat, loss::Root};
+
+/// Parameters of a network, and what is kept from batch to batch.
+#[derive(Debug)]
+pub struct Model<T> {
+    pub(crate) network: Network,
+    pub(crate) params: Tensor,
+    pub(crate) pass: Pass<T>,
+    pub(crate) outputs: Outputs,
+    pub(crate) residual: Vec<f64>,
+    pub(crate) root: Root,
+}
+
+impl<T: Real> Model<T> {
+    /// A network with flat parameters (p) of type `T`, which are shared, not copied.
+    ///
+    /// # Panics
+    /// When the number of parameters is not the network's.
+    pub fn new(network: Network, params: Tensor) -> Self {
+        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
+        let outputs = Outputs { values: Vec::new(), n_outputs: network.n_outputs() };
+        Self { network, params, pass: Pass::new(), outputs, residual: Vec::new(), root: Root::default() }
+    }
+
+    /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
+    ///
+    /// # Errors
+    /// When candle cannot read the tensor.
+    pub fn load(&mut self, inputs: &Tensor) -> Result<(), SolverError> {
+        let (batch, width) = inputs.dims2()?;
+        assert_eq!(width, self.network.n_inputs(), "inputs of shape ({batch}, {width}) for {}", self.network);
+        let inputs = inputs.to_dtype(T::DTYPE)?.contiguous()?;
+        let buffer = self.pass.inputs_mut(&self.network, batch);
+        read_flat::<T, _>(&inputs, |values| buffer.copy_from_slice(values));
+        Ok(())
+    }
+
+    /// Outputs at the inputs last loaded.
+    pub fn forward(&mut self) -> &Outputs {
+        let Self { network, params, pass, outputs, .. } = self;
+        read_flat::<T, _>(params, |theta| {
+            outputs.values.clear();
+            outputs.values.extend(pass.forward(network, theta).iter().map(|x| x.to_f64()));
+        });
+        &self.outputs
+    }
+
+    /// Carries rows given at the outputs back through the network.
+    pub(crate) fn propagate(&mut self, rows: &[f64]) {
+        let Self { network, params, pass, .. } = self;
+        read_flat::<T, _>(params, |theta| pass.propagate_rows(network, theta, rows));
+    }
+}
