@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::lqr::{Lqr, LqrId};
+use crate::minatar::{MinAtar, MinAtarGame};
 use crate::{Acrobot, CartPole, Env, EnvError, MountainCar, MountainCarContinuous, Pendulum, Space, TimeLimit};
 
 /// Names an environment.
@@ -23,18 +24,31 @@ pub enum EnvId {
     MountainCarContinuous,
     /// `Pendulum-v1`, see [`Pendulum`].
     Pendulum,
+    /// `MinAtar/…-v1`, see [`MinAtar`].
+    MinAtar(MinAtarGame),
     /// `LQR/…`, see [`Lqr`].
     Lqr(LqrId),
 }
 
-const CLASSIC: [EnvId; 5] =
-    [EnvId::CartPole, EnvId::Acrobot, EnvId::MountainCar, EnvId::MountainCarContinuous, EnvId::Pendulum];
+/// Everything but the LQR problems, in the order in which a list shows it.
+const GAMES: [EnvId; 10] = [
+    EnvId::CartPole,
+    EnvId::Acrobot,
+    EnvId::MountainCar,
+    EnvId::MountainCarContinuous,
+    EnvId::Pendulum,
+    EnvId::MinAtar(MinAtarGame::Asterix),
+    EnvId::MinAtar(MinAtarGame::Breakout),
+    EnvId::MinAtar(MinAtarGame::Freeway),
+    EnvId::MinAtar(MinAtarGame::Seaquest),
+    EnvId::MinAtar(MinAtarGame::SpaceInvaders),
+];
 
-const ALL: [EnvId; CLASSIC.len() + LqrId::COUNT] = {
-    let mut all = [EnvId::CartPole; CLASSIC.len() + LqrId::COUNT];
+const ALL: [EnvId; GAMES.len() + LqrId::COUNT] = {
+    let mut all = [EnvId::CartPole; GAMES.len() + LqrId::COUNT];
     let mut i = 0;
     while i < all.len() {
-        all[i] = if i < CLASSIC.len() { CLASSIC[i] } else { EnvId::Lqr(LqrId::new(i - CLASSIC.len())) };
+        all[i] = if i < GAMES.len() { GAMES[i] } else { EnvId::Lqr(LqrId::new(i - GAMES.len())) };
         i += 1;
     }
     all
@@ -69,13 +83,18 @@ impl EnvId {
             EnvId::MountainCar => "MountainCar-v0",
             EnvId::MountainCarContinuous => "MountainCarContinuous-v0",
             EnvId::Pendulum => "Pendulum-v1",
+            EnvId::MinAtar(MinAtarGame::Asterix) => "MinAtar/Asterix-v1",
+            EnvId::MinAtar(MinAtarGame::Breakout) => "MinAtar/Breakout-v1",
+            EnvId::MinAtar(MinAtarGame::Freeway) => "MinAtar/Freeway-v1",
+            EnvId::MinAtar(MinAtarGame::Seaquest) => "MinAtar/Seaquest-v1",
+            EnvId::MinAtar(MinAtarGame::SpaceInvaders) => "MinAtar/SpaceInvaders-v1",
             EnvId::Lqr(id) => &id.problem().name,
         }
     }
 
     /// What is known of the environment without running it.
     pub fn spec(self) -> EnvSpec {
-        let env = self.without_time_limit();
+        let env = self.build();
         EnvSpec {
             id: self.name(),
             max_episode_steps: self.max_episode_steps(),
@@ -91,20 +110,19 @@ impl EnvId {
     /// # Errors
     /// None for the environments registered so far.
     pub fn make(self) -> Result<Box<dyn Env>, EnvError> {
-        Ok(match self.max_episode_steps() {
-            Some(limit) => Box::new(TimeLimit::new(self.without_time_limit(), limit)),
-            None => self.without_time_limit(),
-        })
+        Ok(self.build())
     }
 
-    fn without_time_limit(self) -> Box<dyn Env> {
+    fn build(self) -> Box<dyn Env> {
+        let limit = self.max_episode_steps();
         match self {
-            EnvId::CartPole => Box::new(CartPole::default()),
-            EnvId::Acrobot => Box::new(Acrobot::default()),
-            EnvId::MountainCar => Box::new(MountainCar::default()),
-            EnvId::MountainCarContinuous => Box::new(MountainCarContinuous::default()),
-            EnvId::Pendulum => Box::new(Pendulum::default()),
-            EnvId::Lqr(id) => Box::new(Lqr::new(Cow::Borrowed(id.problem()))),
+            EnvId::CartPole => limited(CartPole::default(), limit),
+            EnvId::Acrobot => limited(Acrobot::default(), limit),
+            EnvId::MountainCar => limited(MountainCar::default(), limit),
+            EnvId::MountainCarContinuous => limited(MountainCarContinuous::default(), limit),
+            EnvId::Pendulum => limited(Pendulum::default(), limit),
+            EnvId::MinAtar(game) => limited(MinAtar::standard(game), limit),
+            EnvId::Lqr(id) => limited(Lqr::new(Cow::Borrowed(id.problem())), limit),
         }
     }
 
@@ -113,6 +131,7 @@ impl EnvId {
             EnvId::CartPole | EnvId::Acrobot => Some(500),
             EnvId::MountainCar | EnvId::Pendulum => Some(200),
             EnvId::MountainCarContinuous => Some(999),
+            EnvId::MinAtar(_) => None,
             EnvId::Lqr(id) => Some(id.problem().max_episode_steps),
         }
     }
@@ -123,7 +142,7 @@ impl EnvId {
             EnvId::Acrobot => Some(-100.0),
             EnvId::MountainCar => Some(-110.0),
             EnvId::MountainCarContinuous => Some(90.0),
-            EnvId::Pendulum => None,
+            EnvId::Pendulum | EnvId::MinAtar(_) => None,
             // A tenth worse than the best controller.
             EnvId::Lqr(id) => Some(-1.1 * id.problem().expected_cost()),
         }
@@ -134,8 +153,17 @@ impl EnvId {
             EnvId::CartPole | EnvId::Acrobot | EnvId::MountainCar | EnvId::MountainCarContinuous | EnvId::Pendulum => {
                 "Gymnasium 1.4.0"
             }
+            EnvId::MinAtar(_) => "MinAtar 1.0.15",
             EnvId::Lqr(id) => &id.problem().source,
         }
+    }
+}
+
+/// Wrapped before it is boxed, so that a step is one virtual call.
+fn limited<E: Env + 'static>(env: E, limit: Option<usize>) -> Box<dyn Env> {
+    match limit {
+        Some(limit) => Box::new(TimeLimit::new(env, limit)),
+        None => Box::new(env),
     }
 }
 

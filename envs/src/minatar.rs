@@ -1,0 +1,202 @@
+//! MinAtar: five Atari games on a ten by ten board, with sticky actions and rising difficulty.
+//!
+//! The rules, random draws and observations are those of MinAtar 1.0.15 (K. Young and T. Tian
+//! (2019), *MinAtar: An Atari-Inspired Testbed for Thorough and Reproducible Reinforcement Learning
+//! Experiments*); the code is our own. With [`Mt19937`](crate::random_state::Mt19937) as the
+//! generator a game goes step for step as there. Observations are `state[y][x][channel]`, flattened
+//! in that order, as zeros and ones.
+//!
+//! Traps: every step draws for the sticky action first, even when nothing is sticky; the last
+//! action survives a reset, so the first action of an episode may be the last one of the episode
+//! before. The `-v1` ids have the smaller action set of each game. No game but Freeway ends by
+//! itself after a number of steps, and MinAtar sets no time limit.
+
+mod asterix;
+mod breakout;
+mod freeway;
+mod screen;
+mod seaquest;
+mod space_invaders;
+
+use rand::RngCore;
+
+use crate::episode::EpisodePhase;
+use crate::random_state;
+use crate::{Action, Env, EnvError, Space, Step};
+use screen::{SIDE, Screen};
+
+/// One of the five games.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MinAtarGame {
+    /// Pick up gold, evade enemies.
+    Asterix,
+    /// Clear bricks with a ball.
+    Breakout,
+    /// Cross a road of ten lanes.
+    Freeway,
+    /// Rescue divers with a submarine.
+    Seaquest,
+    /// Shoot the aliens before they land.
+    SpaceInvaders,
+}
+
+impl MinAtarGame {
+    /// All games.
+    pub const ALL: [MinAtarGame; 5] = [
+        MinAtarGame::Asterix,
+        MinAtarGame::Breakout,
+        MinAtarGame::Freeway,
+        MinAtarGame::Seaquest,
+        MinAtarGame::SpaceInvaders,
+    ];
+
+    fn start(self) -> Box<dyn Game> {
+        match self {
+            MinAtarGame::Asterix => Box::new(asterix::Asterix::default()),
+            MinAtarGame::Breakout => Box::new(breakout::Breakout::default()),
+            MinAtarGame::Freeway => Box::new(freeway::Freeway::default()),
+            MinAtarGame::Seaquest => Box::new(seaquest::Seaquest::default()),
+            MinAtarGame::SpaceInvaders => Box::new(space_invaders::SpaceInvaders::default()),
+        }
+    }
+}
+
+/// How a game is played.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MinAtarConfig {
+    /// Probability that the last action is taken instead of the chosen one, 0 to 1.
+    pub sticky_action_probability: f64,
+    /// Whether the game gets harder as it goes on.
+    pub difficulty_ramping: bool,
+    /// Whether actions are only those that the game knows, instead of all six.
+    pub minimal_actions: bool,
+}
+
+impl Default for MinAtarConfig {
+    fn default() -> Self {
+        // MinAtar 1.0.15 under its `-v1` ids.
+        MinAtarConfig { sticky_action_probability: 0.1, difficulty_ramping: true, minimal_actions: true }
+    }
+}
+
+/// What the player does, in MinAtar's order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Move {
+    Wait,
+    Left,
+    Up,
+    Right,
+    Down,
+    Fire,
+}
+
+impl Move {
+    const ALL: [Move; 6] = [Move::Wait, Move::Left, Move::Up, Move::Right, Move::Down, Move::Fire];
+}
+
+/// What a move brought.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    reward: u32,
+    terminal: bool,
+}
+
+/// The rules of one game.
+trait Game: Send + std::fmt::Debug {
+    /// Channels of the board.
+    fn n_channels(&self) -> usize;
+    /// Moves that have an effect, in MinAtar's order.
+    fn moves(&self) -> &'static [Move];
+    /// Sets up the board.
+    fn reset(&mut self, rng: &mut dyn RngCore);
+    /// Takes one move.
+    fn play(&mut self, player: Move, ramping: bool, rng: &mut dyn RngCore) -> Tally;
+    /// Marks everything on an empty board.
+    fn paint(&self, screen: &mut Screen<'_>);
+}
+
+/// A MinAtar game as an environment.
+#[derive(Debug)]
+pub struct MinAtar {
+    game: Box<dyn Game>,
+    config: MinAtarConfig,
+    moves: &'static [Move],
+    last_move: Move,
+    observation_space: Space,
+    action_space: Space,
+    phase: EpisodePhase,
+}
+
+impl MinAtar {
+    /// A game, waiting for a reset.
+    ///
+    /// # Errors
+    /// [`EnvError::Setting`] when the probability of a sticky action is not one.
+    pub fn new(game: MinAtarGame, config: MinAtarConfig) -> Result<Self, EnvError> {
+        let value = config.sticky_action_probability;
+        if !(0.0..=1.0).contains(&value) {
+            let (setting, accepted) = ("sticky_action_probability", "0 to 1");
+            return Err(EnvError::Setting { setting, value, accepted });
+        }
+        Ok(Self::build(game, config))
+    }
+
+    /// A game as MinAtar's `-v1` id starts it.
+    pub fn standard(game: MinAtarGame) -> Self {
+        Self::build(game, MinAtarConfig::default())
+    }
+
+    fn build(game: MinAtarGame, config: MinAtarConfig) -> Self {
+        let game = game.start();
+        let moves = if config.minimal_actions { game.moves() } else { &Move::ALL };
+        let n_cells = SIDE * SIDE * game.n_channels();
+        MinAtar {
+            observation_space: Space::Box { low: vec![0.0; n_cells], high: vec![1.0; n_cells] },
+            action_space: Space::Discrete { n: moves.len() },
+            game,
+            config,
+            moves,
+            last_move: Move::Wait,
+            phase: EpisodePhase::NotStarted,
+        }
+    }
+
+    /// Board of (y, x, channel) that observations flatten.
+    pub fn board_shape(&self) -> [usize; 3] {
+        [SIDE, SIDE, self.game.n_channels()]
+    }
+
+    fn observe(&self, observation: &mut [f32]) {
+        self.game.paint(&mut Screen::blank(observation, self.game.n_channels()));
+    }
+}
+
+impl Env for MinAtar {
+    fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.action_space
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.game.reset(rng);
+        self.phase = EpisodePhase::Running;
+        self.observe(observation);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.phase.require_running()?;
+        let chosen = self.moves[action.as_discrete(self.moves.len())?];
+        let sticks = random_state::rand(rng) < self.config.sticky_action_probability;
+        if !sticks {
+            self.last_move = chosen;
+        }
+        let Tally { reward, terminal } = self.game.play(self.last_move, self.config.difficulty_ramping, rng);
+        self.phase = EpisodePhase::after(terminal);
+        self.observe(observation);
+        Ok(Step { reward: f64::from(reward), terminated: terminal, truncated: false })
+    }
+}
