@@ -87,7 +87,8 @@ pub struct TrainArgs {
     /// Seed of every random stream.
     #[arg(long)]
     pub seed: Option<u64>,
-    /// Start from a configuration, such as a record's config.toml, in place of the preset.
+    /// Start from a configuration, such as a record's config.toml, in place of the preset; `-` reads
+    /// standard input.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Threads that step environments; no result depends on it.

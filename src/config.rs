@@ -136,7 +136,7 @@ pub struct RunConfig {
 /// Where settings are taken from, weakest first.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
-    /// A configuration in place of the preset.
+    /// A configuration in place of the preset; `-` is standard input.
     pub config: Option<PathBuf>,
     /// Flags, as a table of sections.
     pub flags: Table,
@@ -334,8 +334,10 @@ fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// A TOML file, or standard input for `-`.
 fn read_table(path: &Path) -> Result<Table, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    let text = text.map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
     parse(path, &text)
 }
 

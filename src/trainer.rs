@@ -228,7 +228,8 @@ impl Run<'_> {
         let make_env = self.trainer.make_env;
         let returns = self.watch.paused(|| greedy_returns(make_env, &*policy, n_episodes, TRAINING_SEED))?;
         let evaluation = summarise(self.clock.env_steps, &returns);
-        if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean > best.mean) {
+        // Of equals the later one, which has learned from more.
+        if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
             self.best = Some((evaluation, self.agent.policy_network()?));
         }
         if let Some(threshold_return) = self.trainer.reward_threshold

@@ -11,16 +11,13 @@
 //! α = min(lr, √(2δ / dᵀHd)). With the Fisher curvature this is TRPO's step (Schulman et al. 2015,
 //! arXiv 1502.05477, appendix C) with an exact solve in place of conjugate gradients.
 //!
-//! *Design.* What the solve leaves behind answers most questions without another pass:
-//! SᵀKSv = ρ − bλv, hence dᵀHd = ‖ρ − bλv‖²/b and g·d = −ρ·(ρ − bλv)/b.
-//!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Linearization, Optimizer, Problem, Real, Report, RowSystem, Schedule, SolverError, StepContext,
-    cholesky::symmetric_product, optimizer::require, problem::take_step,
+    Direction, Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext, optimizer::require,
+    problem::take_step,
 };
 
 /// Settings of [`Egn`].
@@ -59,69 +56,36 @@ impl EgnConfig {
 /// The optimizer.
 pub struct Egn<T> {
     config: EgnConfig,
-    system: RowSystem,
-    rho: Vec<f64>,
-    v: Vec<f64>,
-    direction: Vec<T>,
+    direction: Direction<T>,
 }
 
 impl<T: Real> Egn<T> {
     /// Ready to take its first step.
     pub fn new(config: EgnConfig) -> Self {
-        Self { config, system: RowSystem::default(), rho: Vec::new(), v: Vec::new(), direction: Vec::new() }
+        Self { config, direction: Direction::default() }
     }
 }
 
 impl<T: Real> Optimizer<T> for Egn<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let lambda = self.config.lambda.at(context.progress);
-        let Linearization { loss, batch } = problem.linearize(&mut self.rho)?;
-        let b = batch as f64;
-
-        problem.gram(self.system.gram_mut(self.rho.len()));
-        let gram = context.diagnose.then(|| self.system.gram());
-        self.v.clone_from(&self.rho);
-        let factorization = self.system.solve(lambda, batch, &mut self.v)?;
-
-        // SᵀJ d = −SᵀKS v = −(ρ − bλv).
-        let (mut curvature, mut slope) = (0.0, 0.0);
-        for (rho, v) in self.rho.iter().zip(&self.v) {
-            let change = rho - b * lambda * v;
-            curvature += change * change / b;
-            slope -= rho * change / b;
-        }
+        let solution = self.direction.solve(problem, lambda, context.diagnose)?;
         let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
         let lr = self.config.lr.at(context.progress);
-        let alpha = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / curvature).sqrt()));
+        let alpha = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / solution.curvature).sqrt()));
+        let step_norm = take_step(problem.params(), self.direction.values(), alpha, lambda)?;
 
-        self.direction.resize(problem.params().elem_count(), T::zero());
-        problem.pull_back(&self.v, &mut self.direction);
-        let step_norm = take_step(problem.params(), &self.direction, -alpha, lambda)?;
-
-        let model_curvature = 0.5 * alpha * alpha * curvature;
+        let half_curvature = 0.5 * alpha * alpha * solution.curvature;
         Ok(Report {
-            loss,
+            loss: solution.loss,
             step_norm,
             alpha,
             damping: Some(lambda),
-            predicted_decrease: Some(-alpha * slope - model_curvature),
-            predicted_kl: kl_limit.map(|_| model_curvature),
-            smallest_pivot: Some(factorization.smallest_pivot),
-            gradient_norm: gram.as_ref().map(|gram| gradient_norm(gram, &self.rho, b)),
-            solve_residual: gram.as_ref().map(|gram| solve_residual(gram, &self.rho, &self.v, b * lambda)),
+            predicted_decrease: Some(-alpha * solution.slope - half_curvature),
+            predicted_kl: kl_limit.map(|_| half_curvature),
+            smallest_pivot: Some(solution.smallest_pivot),
+            gradient_norm: solution.gradient_norm,
+            solve_residual: solution.solve_residual,
         })
     }
-}
-
-/// ‖g‖ = ‖JᵀSρ‖/b = √(ρᵀ SᵀKS ρ)/b.
-fn gradient_norm(gram: &[f64], rho: &[f64], b: f64) -> f64 {
-    let squares: f64 = symmetric_product(gram, rho).iter().zip(rho).map(|(k, r)| k * r).sum();
-    squares.max(0.0).sqrt() / b
-}
-
-/// ‖(SᵀKS + shift·I) v − ρ‖ / ‖ρ‖, zero where ρ is.
-fn solve_residual(gram: &[f64], rho: &[f64], v: &[f64], shift: f64) -> f64 {
-    let errors = symmetric_product(gram, v).into_iter().zip(v).zip(rho).map(|((k, v), r)| k + shift * v - r);
-    let size = rho.iter().map(|r| r * r).sum::<f64>().sqrt();
-    if size == 0.0 { 0.0 } else { errors.map(|e| e * e).sum::<f64>().sqrt() / size }
 }

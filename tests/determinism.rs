@@ -1,0 +1,70 @@
+//! Same seed, same record, whatever the number of workers.
+
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use egn_rl::{
+    config::RunConfig,
+    progress::Watch,
+    record::{Ended, record_dir, without_clock_fields},
+    run::{Execution, LAST_POLICY, run},
+};
+
+/// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
+fn config(agent: &str, optimizer: &str, seed: u64) -> RunConfig {
+    let settings = match agent {
+        "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8",
+        _ => "n_steps = 32\nbatch_size = 96\nn_epochs = 2",
+    };
+    let text = format!(
+        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 1500\n\
+         envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\nhidden = [16, 16]\n{settings}\n\
+         [optimizer]\nlr = 0.01\n"
+    );
+    RunConfig::from_toml(&text).unwrap()
+}
+
+fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<String, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let execution = Execution { records: folder.path(), force: false, n_workers, stop: &stop };
+    let summary = run(config, &execution, &mut Watch::new(config.run.steps, |_| {})).unwrap();
+    assert_eq!(summary.ended, Ended::Finished, "{:?}", summary.error);
+    assert!(summary.updates > 0);
+    let dir = record_dir(folder.path(), &summary.env, &summary.agent, &summary.optimizer, summary.seed);
+    let mut files = without_clock_fields(&dir).unwrap();
+    files.insert("policy".into(), format!("{:?}", std::fs::read(dir.join(LAST_POLICY)).unwrap()));
+    assert!(files.len() >= 6, "{:?}", files.keys());
+    files
+}
+
+#[test]
+fn a_record_does_not_depend_on_the_number_of_workers() {
+    for agent in ["dqn", "ppo"] {
+        for optimizer in ["egn", "adam", "sgd"] {
+            let config = config(agent, optimizer, 7);
+            let one = record(&config, 1);
+            for n_workers in [2, 4] {
+                let other = record(&config, n_workers);
+                for (file, text) in &one {
+                    assert!(other[file] == *text, "{agent} {optimizer}: {file} differs with {n_workers} workers");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn another_seed_gives_another_record() {
+    let [one, other] = [7, 8].map(|seed| record(&config("ppo", "egn", seed), 1));
+    assert_ne!(one["episodes.csv"], other["episodes.csv"]);
+    assert_ne!(one["policy"], other["policy"]);
+}
+
+#[test]
+fn the_configuration_of_a_record_reproduces_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = config("dqn", "egn", 3);
+    std::fs::write(folder.path().join("config.toml"), first.to_toml()).unwrap();
+    let read = std::fs::read_to_string(Path::new(folder.path()).join("config.toml")).unwrap();
+    assert_eq!(record(&first, 1), record(&RunConfig::from_toml(&read).unwrap(), 1));
+}

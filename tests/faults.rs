@@ -1,0 +1,120 @@
+//! What goes wrong in a run is said, and nothing recorded is lost.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use egn_envs::{Action, CartPole, Env, EnvError, Space, Step};
+use egn_rl::{
+    config::RunConfig,
+    progress::Watch,
+    record::{CurvePoint, Ended, Record, Summary, record_dir},
+    run::{Execution, run_in},
+    trainer::{Callback, Flow, RolloutEvent, TrainError},
+};
+use rand::RngCore;
+
+/// CartPole that does something bad after some steps.
+struct Faulty {
+    inner: CartPole,
+    steps_left: u64,
+    fault: fn() -> Result<(), EnvError>,
+}
+
+impl Env for Faulty {
+    fn observation_space(&self) -> &Space {
+        self.inner.observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        self.inner.action_space()
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.inner.reset(rng, observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.steps_left = self.steps_left.saturating_sub(1);
+        if self.steps_left == 0 {
+            (self.fault)()?;
+        }
+        self.inner.step(action, rng, observation)
+    }
+}
+
+fn config() -> RunConfig {
+    RunConfig::from_toml(
+        "[run]\nenv = 'CartPole-v1'\nagent = 'ppo'\noptimizer = 'egn'\nseed = 5\nsteps = 4000\nenvs = 6\n\
+         eval_every = 400\neval_episodes = 2\n[agent]\nn_steps = 32\nhidden = [8]\n[optimizer]\nkl_limit = 0.01",
+    )
+    .unwrap()
+}
+
+/// Trains with environment 4 faulty after 200 of its steps; evaluation uses healthy ones.
+fn train_with(fault: fn() -> Result<(), EnvError>) -> (tempfile::TempDir, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let made = AtomicU64::new(0);
+    let make_env = |_| {
+        // The first is made for its spaces, then the six of training in order, then others.
+        let steps_left = if made.fetch_add(1, Ordering::Relaxed) == 5 { 200 } else { u64::MAX };
+        Ok(Box::new(Faulty { inner: CartPole::default(), steps_left, fault }) as Box<dyn Env>)
+    };
+    let stop = AtomicBool::new(false);
+    let execution = Execution { records: folder.path(), force: false, n_workers: 2, stop: &stop };
+    let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut Watch::new(4000, |_| {})).unwrap();
+    (folder, summary)
+}
+
+fn record_of(folder: &tempfile::TempDir, summary: &Summary) -> Record {
+    Record::read(&record_dir(folder.path(), &summary.env, &summary.agent, &summary.optimizer, summary.seed)).unwrap()
+}
+
+#[test]
+fn a_panic_in_a_worker_ends_the_run_as_failed_with_environment_and_seed() {
+    let (folder, summary) = train_with(|| panic!("the pole broke"));
+    assert_eq!(summary.ended, Ended::Failed);
+    assert_eq!(summary.error.as_deref(), Some("environment 4 (run seed 5) failed: panicked: the pole broke"));
+    let record = record_of(&folder, &summary);
+    assert!(record.curve.len() >= 2, "evaluations before the fault stay: {:?}", record.curve);
+    assert_eq!(record.summary.unwrap(), summary);
+}
+
+#[test]
+fn an_environment_that_errs_ends_the_run_as_failed() {
+    let (_folder, summary) = train_with(|| Err(EnvError::EpisodeOver));
+    assert_eq!(summary.ended, Ended::Failed);
+    let error = summary.error.unwrap();
+    assert!(error.starts_with("environment 4 (run seed 5) failed: "), "{error}");
+}
+
+/// Presses Ctrl-C after the third rollout.
+struct Interrupt<'a> {
+    stop: &'a AtomicBool,
+    n_rollouts: u64,
+}
+
+impl Callback for Interrupt<'_> {
+    fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        self.n_rollouts += 1;
+        self.stop.store(self.n_rollouts == 3, Ordering::Relaxed);
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, _: &CurvePoint) -> Result<Flow, TrainError> {
+        Ok(Flow::Continue(()))
+    }
+}
+
+#[test]
+fn a_stopped_run_closes_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let execution = Execution { records: folder.path(), force: false, n_workers: 1, stop: &stop };
+    let make_env = |_| egn_envs::EnvId::CartPole.make();
+    let mut interrupt = Interrupt { stop: &stop, n_rollouts: 0 };
+    let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut interrupt).unwrap();
+    assert_eq!(summary.ended, Ended::Stopped);
+    assert_eq!(summary.env_steps, 3 * 6 * 32);
+    let record = record_of(&folder, &summary);
+    assert_eq!(record.summary.unwrap().ended, Ended::Stopped);
+    assert_eq!(record.curve.len(), 2);
+}
