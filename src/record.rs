@@ -18,10 +18,15 @@
 //!
 //! Equal configuration, seed and binary give equal records, [`CLOCK_FIELDS`] aside.
 
+mod clock;
 mod reader;
 mod writer;
 
-pub use reader::{RecordError, find_records, without_clock_fields};
+pub use clock::without_clock_fields;
+#[cfg(test)]
+pub(crate) use reader::example_summary;
+pub use reader::{RecordError, find_records};
+pub(crate) use writer::partial_path;
 pub use writer::{RecordWriter, check_writable, write_whole};
 
 use std::path::{Path, PathBuf};
@@ -44,8 +49,7 @@ const SUMMARY: &str = "summary.json";
 const FILES: [&str; 5] = [CONFIG, EPISODES, CURVE, UPDATES, SUMMARY];
 
 const EPISODE_COLUMNS: [&str; 5] = ["env_steps", "env", "length", "return", "outcome"];
-const CURVE_COLUMNS: [&str; 8] =
-    ["env_steps", "cpu_seconds", "wall_seconds", "episodes", "mean", "std", "min", "max"];
+const CURVE_COLUMNS: [&str; 8] = ["env_steps", "cpu_seconds", "wall_seconds", "episodes", "mean", "std", "min", "max"];
 
 /// Where the record of a run lies below `root`: `<env>/<agent>/<optimizer>/seed-<n>`.
 pub fn record_dir(root: &Path, env: &str, agent: &str, optimizer: &str, seed: u64) -> PathBuf {

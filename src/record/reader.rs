@@ -1,6 +1,5 @@
 //! Reading records back, and saying exactly what is wrong with a broken one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,9 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{
-    CLOCK_FIELDS, CURVE, CURVE_COLUMNS, CurvePoint, FILES, Record, SCHEMA, SUMMARY, Summary,
-};
+use super::{CURVE, CURVE_COLUMNS, CurvePoint, Record, SCHEMA, SUMMARY, Summary};
 
 /// What can be wrong with a record, with the place where it is.
 #[derive(Debug, Error)]
@@ -74,7 +71,7 @@ impl RecordError {
         Self::Io { action, path: path.to_path_buf(), source }
     }
 
-    fn line(path: &Path, line: u64, problem: impl ToString) -> Self {
+    pub(super) fn line(path: &Path, line: u64, problem: impl ToString) -> Self {
         Self::Line { path: path.to_path_buf(), line, problem: problem.to_string() }
     }
 }
@@ -134,9 +131,7 @@ pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
     let (curve, warnings) = read_curve(&dir.join(CURVE))?;
     let (env, agent, optimizer, seed) = match &summary {
         Some(s) => (s.env.clone(), s.agent.clone(), s.optimizer.clone(), s.seed),
-        None => {
-            names_from_path(dir).ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?
-        }
+        None => names_from_path(dir).ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?,
     };
     Ok(Record { dir: dir.to_path_buf(), env, agent, optimizer, seed, curve, summary, warnings })
 }
@@ -154,9 +149,8 @@ fn read_summary(path: &Path) -> Result<Option<Summary>, RecordError> {
     if !path.exists() {
         return Ok(None);
     }
-    let broken = |error: serde_json::Error| {
-        RecordError::line(path, error.line() as u64, format!("not a summary: {error}"))
-    };
+    let broken =
+        |error: serde_json::Error| RecordError::line(path, error.line() as u64, format!("not a summary: {error}"));
     let text = read_text(path)?;
     let json: Value = serde_json::from_str(&text).map_err(broken)?;
     let schema = json.get("schema").and_then(Value::as_u64);
@@ -191,10 +185,7 @@ fn read_curve(path: &Path) -> Result<(Vec<CurvePoint>, Vec<String>), RecordError
 /// A line is whole when it ends in a newline: half a number is a number too, so a cut line is
 /// dropped even where it can be read.
 #[expect(clippy::type_complexity, reason = "rows with line numbers, and warnings")]
-fn read_rows<T: DeserializeOwned>(
-    path: &Path,
-    columns: &[&str],
-) -> Result<(Vec<(u64, T)>, Vec<String>), RecordError> {
+fn read_rows<T: DeserializeOwned>(path: &Path, columns: &[&str]) -> Result<(Vec<(u64, T)>, Vec<String>), RecordError> {
     let text = read_text(path)?;
     let whole = text.rfind('\n').map_or(0, |newline| newline + 1);
     let mut warnings = Vec::new();
@@ -205,7 +196,7 @@ fn read_rows<T: DeserializeOwned>(
     let mut reader = csv::Reader::from_reader(&text.as_bytes()[..whole]);
     let broken = |error: csv::Error| {
         let line = error.position().map_or(1, csv::Position::line);
-        RecordError::line(path, line, error)
+        RecordError::line(path, line, csv_problem(error, columns))
     };
     if reader.headers().map_err(broken)? != columns {
         let problem = format!("the columns should be {}", columns.join(","));
@@ -221,60 +212,171 @@ fn read_rows<T: DeserializeOwned>(
     Ok((rows, warnings))
 }
 
-/// All files of a record as text, without [`CLOCK_FIELDS`]: equal for equal runs.
-///
-/// # Errors
-/// [`RecordError`] when a file of the record cannot be read or parsed.
-pub fn without_clock_fields(dir: &Path) -> Result<BTreeMap<String, String>, RecordError> {
-    let mut files = BTreeMap::new();
-    for name in FILES {
-        let path = dir.join(name);
-        if !path.exists() {
-            continue;
+/// What is wrong with a line, in terms of its columns.
+fn csv_problem(error: csv::Error, columns: &[&str]) -> String {
+    match error.kind() {
+        csv::ErrorKind::Deserialize { err, .. } => {
+            let column = err.field().and_then(|field| columns.get(field as usize));
+            column.map_or_else(|| err.to_string(), |column| format!("{column}: {}", err.kind()))
         }
-        let text = read_text(&path)?;
-        let kept = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => without_clock_columns(&text),
-            Some("json") => without_clock_keys(&path, 1, &text)?,
-            Some("jsonl") => {
-                let lines = text.lines().zip(1..);
-                let kept = lines.map(|(line, number)| without_clock_keys(&path, number, line));
-                kept.collect::<Result<Vec<_>, _>>()?.join("\n")
-            }
-            _ => text,
-        };
-        files.insert(name.to_owned(), kept);
-    }
-    Ok(files)
-}
-
-fn without_clock_columns(text: &str) -> String {
-    let header: Vec<&str> = text.lines().next().unwrap_or_default().split(',').collect();
-    let is_clock = |column: usize| header.get(column).is_some_and(|c| CLOCK_FIELDS.contains(c));
-    let without = |line: &str| {
-        let cells = line.split(',').enumerate().filter(|(column, _)| !is_clock(*column));
-        cells.map(|(_, cell)| cell).collect::<Vec<_>>().join(",")
-    };
-    text.lines().map(without).collect::<Vec<_>>().join("\n")
-}
-
-fn without_clock_keys(path: &Path, line: u64, text: &str) -> Result<String, RecordError> {
-    fn strip(value: &mut Value) {
-        match value {
-            Value::Object(map) => {
-                map.retain(|key, _| !CLOCK_FIELDS.contains(&key.as_str()));
-                map.values_mut().for_each(strip);
-            }
-            Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
+        csv::ErrorKind::UnequalLengths { len, expected_len, .. } => {
+            format!("{len} values where there are {expected_len} columns")
         }
+        _ => error.to_string(),
     }
-    let mut value: Value =
-        serde_json::from_str(text).map_err(|error| RecordError::line(path, line, error))?;
-    strip(&mut value);
-    Ok(value.to_string())
 }
 
-fn read_text(path: &Path) -> Result<String, RecordError> {
+pub(super) fn read_text(path: &Path) -> Result<String, RecordError> {
     fs::read_to_string(path).map_err(|source| RecordError::io("read", path, source))
+}
+
+/// A finished run whose clock fields all say `seconds`.
+#[cfg(test)]
+pub(crate) fn example_summary(seconds: f64) -> Summary {
+    use super::{Ended, Evaluation, Threshold};
+    let last = Evaluation { env_steps: 2000, episodes: 100, mean: 0.1 + 0.2, std: 0.0, min: 0.3, max: 0.3 };
+    Summary {
+        schema: SCHEMA,
+        version: "0.1.0".into(),
+        env: "CartPole-v1".into(),
+        agent: "dqn".into(),
+        optimizer: "egn".into(),
+        seed: 3,
+        env_steps: 2000,
+        updates: 7,
+        updates_failed: 0,
+        cpu_seconds: seconds,
+        wall_seconds: seconds,
+        peak_rss_bytes: seconds as u64,
+        ended: Ended::Finished,
+        error: None,
+        final_evaluation: Some(last),
+        best: Some(last),
+        threshold: Some(Threshold { threshold_return: 475.0, env_steps: 9, cpu_seconds: seconds }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "env_steps,cpu_seconds,wall_seconds,episodes,mean,std,min,max\n";
+    const ROW: &str = "1000,0.5,0.6,20,30.5,1.0,29.0,32.0\n";
+
+    /// Writes a record folder of the given files below `root` and says where it is.
+    fn record(root: &Path, seed: u64, curve: &str, summary: Option<&str>) -> PathBuf {
+        let dir = super::super::record_dir(root, "CartPole-v1", "dqn", "adam", seed);
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join(CURVE), curve).unwrap();
+        if let Some(summary) = summary {
+            fs::write(dir.join(SUMMARY), summary).unwrap();
+        }
+        dir
+    }
+
+    fn message(dir: &Path) -> String {
+        read(dir).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn summary_comes_back_bit_for_bit() {
+        let root = tempfile::tempdir().unwrap();
+        let summary = example_summary(0.1);
+        let json = serde_json::to_string_pretty(&summary).unwrap();
+        let dir = record(root.path(), 3, &format!("{HEADER}{ROW}"), Some(&json));
+        let record = read(&dir).unwrap();
+        assert_eq!(record.summary, Some(summary));
+        assert_eq!(record.final_return(), Some(0.1 + 0.2));
+        assert_eq!(record.reached(30.5).unwrap().env_steps, 1000);
+        assert_eq!(record.reached(31.0), None);
+        assert!(record.is_over() && record.warnings.is_empty());
+    }
+
+    #[test]
+    fn numbers_of_the_curve_come_back_bit_for_bit() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = super::super::record_dir(root.path(), "e", "a", "o", 0);
+        let mut writer = super::super::RecordWriter::create(&dir, false).unwrap();
+        let awkward = [0.1 + 0.2, 1.0 / 3.0, 5e-324, 1.797e308, -0.0, 123_456_789.123_456_79];
+        let points = awkward.map(|mean| CurvePoint {
+            env_steps: 1 << 60,
+            cpu_seconds: 1.0 / 7.0,
+            wall_seconds: 0.7,
+            episodes: 20,
+            mean,
+            std: mean,
+            min: mean,
+            max: mean,
+        });
+        points.iter().for_each(|point| writer.evaluation(point).unwrap());
+        let back = read(&dir).unwrap().curve;
+        let bits = |points: &[CurvePoint]| points.iter().map(|p| p.mean.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&back), bits(&points));
+        assert_eq!(back, points);
+    }
+
+    #[test]
+    fn a_killed_run_is_read_up_to_its_last_whole_line() {
+        let root = tempfile::tempdir().unwrap();
+        // Half of "2000,1.5,…,45.0": it would parse as a row with a maximum of 4.
+        let curve = format!("{HEADER}{ROW}2000,1.5,1.6,20,45.0,0.0,45.0,4");
+        let record = read(&record(root.path(), 4, &curve, None)).unwrap();
+        assert_eq!(record.curve.len(), 1);
+        assert_eq!((record.env.as_str(), record.agent.as_str()), ("CartPole-v1", "dqn"));
+        assert_eq!((record.optimizer.as_str(), record.seed), ("adam", 4));
+        assert!(record.warnings[0].contains("curve.csv:3:"), "{:?}", record.warnings);
+        assert!(!record.is_over());
+    }
+
+    #[test]
+    fn broken_files_are_named_with_their_line() {
+        let root = tempfile::tempdir().unwrap();
+        let curve = |seed, curve: String| message(&record(root.path(), seed, &curve, None));
+        let said = curve(0, format!("{HEADER}{ROW}2000,0.7,oops,20,1.0,0.0,1.0,1.0\n"));
+        assert!(said.contains("curve.csv:3: ") && said.contains("wall_seconds"), "{said}");
+        let said = curve(1, format!("{HEADER}{ROW}2000,0.7\n"));
+        assert!(said.contains("curve.csv:3: "), "{said}");
+        let said = curve(2, format!("{HEADER}{ROW}999,0.7,0.7,20,1.0,0.0,1.0,1.0\n"));
+        assert!(said.contains("curve.csv:3: ") && said.contains("env_steps"), "{said}");
+        let said = curve(3, format!("{HEADER}1000,0.7,0.7,20,NaN,0.0,1.0,1.0\n"));
+        assert!(said.contains("curve.csv:2: a value is not finite"), "{said}");
+        let said = curve(4, format!("step,return\n{ROW}"));
+        assert!(said.contains("curve.csv:1: the columns should be env_steps,"), "{said}");
+        assert!(curve(5, String::new()).contains("curve.csv:1: "));
+
+        let summary = |seed, text: &str| message(&record(root.path(), seed, HEADER, Some(text)));
+        let said = summary(6, "{\n  \"schema\": 1,\n  \"vers");
+        assert!(said.contains("summary.json:3: not a summary"), "{said}");
+        let said = summary(7, "{\"schema\": 2}");
+        assert!(said.contains("schema 2; this program reads schema 1"), "{said}");
+        let said = summary(8, "{\"schema\": 1}");
+        assert!(said.contains("summary.json:1: ") && said.contains("version"), "{said}");
+    }
+
+    #[test]
+    fn one_broken_record_does_not_cost_the_others() {
+        let root = tempfile::tempdir().unwrap();
+        record(root.path(), 0, &format!("{HEADER}{ROW}"), None);
+        record(root.path(), 1, "garbage\n", None);
+        record(root.path(), 2, &format!("{HEADER}{ROW}"), None);
+        record(&root.path().join("a-copy"), 2, &format!("{HEADER}{ROW}"), None);
+        let nameless = root.path().join("elsewhere");
+        fs::create_dir(&nameless).unwrap();
+        fs::write(nameless.join(CURVE), HEADER).unwrap();
+
+        let (records, errors) = find_records(root.path());
+        assert_eq!(records.iter().map(|r| r.seed).collect::<Vec<_>>(), [0, 2]);
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 3, "{said:?}");
+        assert!(said.iter().any(|s| s.contains("seed-1/curve.csv:1: ")), "{said:?}");
+        assert!(said.iter().any(|s| s.contains("is the same run as")), "{said:?}");
+        assert!(said.iter().any(|s| s.contains("elsewhere has no summary.json")), "{said:?}");
+    }
+
+    #[test]
+    fn a_root_that_is_not_there_is_named() {
+        let (records, errors) = find_records(Path::new("/no/such/records"));
+        assert!(records.is_empty());
+        assert!(errors[0].to_string().contains("/no/such/records"));
+    }
 }

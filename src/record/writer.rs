@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES,
-    RecordError, SUMMARY, Summary, UPDATES,
+    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES, RecordError, SUMMARY,
+    Summary, UPDATES,
 };
 
 /// The open record of a run: takes rows as they come, and the summary at the end.
@@ -33,8 +33,7 @@ impl RecordWriter {
     /// [`RecordError::Exists`] when `dir` holds a record and `force` is false;
     /// [`RecordError::Io`] when the folder or a file cannot be written.
     pub fn create(dir: &Path, force: bool) -> Result<Self, RecordError> {
-        let earlier: Vec<PathBuf> =
-            FILES.iter().map(|name| dir.join(name)).filter(|path| path.exists()).collect();
+        let earlier: Vec<PathBuf> = FILES.iter().map(|name| dir.join(name)).filter(|path| path.exists()).collect();
         if !earlier.is_empty() && !force {
             return Err(RecordError::Exists { dir: dir.to_path_buf() });
         }
@@ -72,8 +71,7 @@ impl RecordWriter {
     /// [`RecordError::Io`].
     pub fn update<T: Serialize>(&mut self, report: &T) -> Result<(), RecordError> {
         let line = serde_json::to_string(report).map_err(std::io::Error::from);
-        line.and_then(|line| writeln!(self.updates, "{line}"))
-            .map_err(|source| self.io_error(UPDATES, source))
+        line.and_then(|line| writeln!(self.updates, "{line}")).map_err(|source| self.io_error(UPDATES, source))
     }
 
     /// Appends an evaluation, and hands all rows so far to the operating system.
@@ -190,10 +188,7 @@ mod tests {
         writer.evaluation(&point(1000, 0.1 + 0.2)).unwrap();
 
         let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
-        assert_eq!(
-            read(EPISODES),
-            "env_steps,env,length,return,outcome\n500,3,500,500.0,truncated\n"
-        );
+        assert_eq!(read(EPISODES), "env_steps,env,length,return,outcome\n500,3,500,500.0,truncated\n");
         assert_eq!(read(UPDATES), "{\"loss\":0.1,\"update\":1}\n");
         let row = "1000,0.25,0.5,20,0.30000000000000004,1.5,-0.7,1.3\n";
         assert_eq!(read(CURVE), format!("{}\n{row}", CURVE_COLUMNS.join(",")));
@@ -239,7 +234,7 @@ mod tests {
             writer.update(&serde_json::json!({"loss": 0.5, "wall_seconds": seconds})).unwrap();
             let slow = CurvePoint { cpu_seconds: seconds, wall_seconds: seconds, ..point(10, mean) };
             writer.evaluation(&slow).unwrap();
-            writer.finish(&crate::record::reader::example_summary(seconds)).unwrap();
+            writer.finish(&crate::record::example_summary(seconds)).unwrap();
             assert!(Record::read(&dir).unwrap().is_over());
             without_clock_fields(&dir).unwrap()
         };
@@ -247,6 +242,6 @@ mod tests {
         assert_eq!(first, run("b", 2.0, 20.0));
         assert_ne!(first, run("c", 1.0, 21.0));
         assert_eq!(first.len(), FILES.len());
-        assert!(first[SUMMARY].contains("peak_rss_bytes").eq(&false));
+        assert!(!first[SUMMARY].contains("peak_rss_bytes"));
     }
 }

@@ -1,0 +1,249 @@
+//! Learning curves of several cohorts side by side, as SVG and PNG.
+//!
+//! Two panels: return against environment steps, and against CPU seconds, since a Gauss-Newton step
+//! costs more than one of Adam's. Lines are interquartile means over seeds, bands their 95 %
+//! bootstrap intervals. A chart is a function of records and of nothing else: drawing it twice gives
+//! the same bytes.
+
+mod drawing;
+mod raster;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use thiserror::Error;
+
+use crate::{
+    cohort::Cohort,
+    learning_curve::{Axis, LearningCurve},
+    record::{Ended, RecordError, partial_path, write_whole},
+};
+
+/// Seed of the bootstrap's draws; every curve has a stream of its own, whatever else is drawn.
+const BOOTSTRAP_SEED: u64 = 0x6563_6861_7274;
+
+/// Pixels of the PNG along one side of a unit of the SVG, for screens of high density.
+const PNG_SCALE: u32 = 2;
+
+/// Why there is no chart.
+#[derive(Debug, Error)]
+pub enum ChartError {
+    /// No run has an evaluation yet.
+    #[error("no evaluation in any record, so there is nothing to draw")]
+    Empty,
+    /// Returns of different environments do not share an axis.
+    #[error("a chart shows one environment, and these are {first} and {second}")]
+    SeveralEnvironments {
+        /// An environment.
+        first: String,
+        /// Another.
+        second: String,
+    },
+    /// The file could not be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The picture could not be drawn or encoded.
+    #[error("cannot draw {}: {problem}", path.display())]
+    Draw {
+        /// The picture.
+        path: PathBuf,
+        /// What the drawing library said.
+        problem: String,
+    },
+}
+
+/// What a chart shows, ready to be drawn.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chart {
+    title: String,
+    threshold: Option<f64>,
+    lines: Vec<Line>,
+    panels: Vec<Panel>,
+}
+
+/// A cohort's entry in the legend.
+#[derive(Clone, Debug, PartialEq)]
+struct Line {
+    optimizer: String,
+    label: String,
+    /// Which of the chart's agents this is; agents differ in dashes, optimizers in colour.
+    agent: usize,
+}
+
+/// One pair of axes.
+#[derive(Clone, Debug, PartialEq)]
+struct Panel {
+    x_label: &'static str,
+    /// A curve for each of the chart's lines.
+    curves: Vec<LearningCurve>,
+}
+
+impl Chart {
+    /// The chart of cohorts on one environment, with its reward `threshold` as a dashed line.
+    ///
+    /// Cohorts without any evaluation are left out.
+    ///
+    /// # Errors
+    /// [`ChartError::Empty`] when none is left, [`ChartError::SeveralEnvironments`].
+    pub fn of(cohorts: &[Cohort], threshold: Option<f64>) -> Result<Self, ChartError> {
+        let evaluated = |cohort: &&Cohort| cohort.records.iter().any(|record| !record.curve.is_empty());
+        let cohorts: Vec<&Cohort> = cohorts.iter().filter(evaluated).collect();
+        let env = &cohorts.first().ok_or(ChartError::Empty)?.env;
+        if let Some(other) = cohorts.iter().find(|cohort| cohort.env != *env) {
+            return Err(ChartError::SeveralEnvironments { first: env.clone(), second: other.env.clone() });
+        }
+        let mut agents: Vec<&str> = cohorts.iter().map(|cohort| cohort.agent.as_str()).collect();
+        agents.dedup();
+        let names: Vec<String> = agents.iter().map(|agent| agent.to_uppercase()).collect();
+        let line = |cohort: &&Cohort| {
+            let agent = agents.iter().position(|agent| *agent == cohort.agent).unwrap_or_default();
+            let of_agent = if agents.len() > 1 { format!("{} · ", names[agent]) } else { String::new() };
+            let label = format!("{of_agent}{}, {}", cohort.optimizer_title(), seeds(cohort));
+            Line { optimizer: cohort.optimizer.clone(), label, agent }
+        };
+        let panel = |(axis, x_label)| Panel {
+            x_label,
+            curves: cohorts.iter().filter_map(|cohort| LearningCurve::of(cohort, axis, &mut stream())).collect(),
+        };
+        Ok(Self {
+            title: format!("{env} · {}", names.join(", ")),
+            threshold,
+            lines: cohorts.iter().map(line).collect(),
+            panels: [(Axis::EnvSteps, "Environment steps"), (Axis::CpuSeconds, "CPU seconds of training")]
+                .map(panel)
+                .into(),
+        })
+    }
+
+    /// Writes `<stem>.svg` and `<stem>.png`, each whole or not at all, and says where.
+    ///
+    /// # Errors
+    /// [`ChartError::Record`] when a file cannot be written, [`ChartError::Draw`].
+    pub fn write(&self, stem: &Path) -> Result<[PathBuf; 2], ChartError> {
+        let name = stem.file_name().unwrap_or_default().to_string_lossy();
+        // Not `with_extension`, which would take the end of "Foo-v1.2" for one.
+        let [svg, png] = ["svg", "png"].map(|ending| stem.with_file_name(format!("{name}.{ending}")));
+        let failed = |path: &Path, problem| ChartError::Draw { path: path.to_path_buf(), problem };
+        let text = self.svg().map_err(|problem| failed(&svg, problem))?;
+        write_whole(&svg, text.as_bytes())?;
+        self.write_png(&png).map_err(|problem| failed(&png, problem))?;
+        Ok([svg, png])
+    }
+
+    /// The chart as the text of an SVG.
+    fn svg(&self) -> Result<String, String> {
+        let mut text = String::new();
+        let backend = SVGBackend::with_string(&mut text, drawing::SIZE);
+        let root = backend.into_drawing_area();
+        drawing::draw(self, &root, 1).map_err(|error| error.to_string())?;
+        drop(root);
+        Ok(text)
+    }
+
+    fn write_png(&self, path: &Path) -> Result<(), String> {
+        let size = (drawing::SIZE.0 * PNG_SCALE, drawing::SIZE.1 * PNG_SCALE);
+        let pixels = raster::pixels(size, |root| drawing::draw(self, root, PNG_SCALE * raster::OVERSAMPLING))?;
+        let partial = partial_path(path);
+        let encode = || {
+            let mut backend = BitMapBackend::new(&partial, size);
+            backend.blit_bitmap((0, 0), size, &pixels).and_then(|()| backend.present()).map_err(io::Error::other)
+        };
+        let sync = || fs::File::open(&partial)?.sync_all();
+        encode().and_then(|()| sync()).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
+            // Best effort: the error worth telling is the first one.
+            let _ = fs::remove_file(&partial);
+            error.to_string()
+        })
+    }
+}
+
+/// How many seeds, and what became of them, where it is not the expected.
+fn seeds(cohort: &Cohort) -> String {
+    let n_seeds = cohort.records.len();
+    let ended = |ended| cohort.records.iter().filter(|r| r.summary.as_ref().map(|s| s.ended) == ended).count();
+    let n_unfinished = ended(None) + ended(Some(Ended::Stopped));
+    let mut text = format!("{n_seeds} seed{}", if n_seeds == 1 { "" } else { "s" });
+    for (n, what) in [(ended(Some(Ended::Failed)), "failed"), (n_unfinished, "unfinished")] {
+        if n > 0 {
+            text += &format!(", {n} {what}");
+        }
+    }
+    text
+}
+
+fn stream() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(BOOTSTRAP_SEED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cohort::example, record::example_summary};
+
+    /// Seeds of an optimizer that learn at about `speed`, at `cost` CPU seconds a thousand steps.
+    fn runs(optimizer: &str, speed: f64, cost: f64) -> Vec<crate::record::Record> {
+        let run = |seed: u64| {
+            let point = |k: u64| {
+                let late = k as f64 - speed * (1.0 + 0.15 * seed as f64);
+                let wiggle = 15.0 * ((7 * k + 3 * seed) as f64).sin();
+                let mean = (500.0 / (1.0 + (-late / 3.0).exp()) + wiggle).clamp(9.0, 500.0);
+                (1000 * k, cost * k as f64 * (1.0 + 0.03 * seed as f64), mean)
+            };
+            let mut record = example(optimizer, seed, &(0..=50).map(point).collect::<Vec<_>>());
+            record.summary = Some(example_summary(1.0));
+            record
+        };
+        (0..5).map(run).collect()
+    }
+
+    fn example_chart() -> Chart {
+        let records = [runs("egn", 8.0, 0.25), runs("adam", 22.0, 0.15)].concat();
+        Chart::of(&Cohort::of(records), Some(475.0)).unwrap()
+    }
+
+    #[test]
+    fn both_pictures_are_written_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let [svg, png] = example_chart().write(&dir.path().join("CartPole-v1.5")).unwrap();
+        let text = fs::read_to_string(&svg).unwrap();
+        for said in ["Adam (baseline), 5 seeds", "EGN, 5 seeds", "threshold", "475", "Environment steps", "10k"] {
+            assert!(text.contains(said), "{said} is not in the chart");
+        }
+        let bytes = fs::read(&png).unwrap();
+        assert_eq!(&bytes[1..4], b"PNG");
+        let side = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+        assert_eq!((side(16), side(20)), (2400, 960));
+        assert_eq!(
+            (svg.file_name().unwrap(), png.file_name().unwrap()),
+            ("CartPole-v1.5.svg".as_ref(), "CartPole-v1.5.png".as_ref())
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_curve_does_not_depend_on_its_company() {
+        let alone = Chart::of(&Cohort::of(runs("egn", 8.0, 0.25)), None).unwrap();
+        assert_eq!(alone.panels[1].curves[0], example_chart().panels[1].curves[0]);
+    }
+
+    #[test]
+    fn one_evaluation_or_none_is_drawable_or_said() {
+        let single = Chart::of(&Cohort::of(vec![example("egn", 0, &[(0, 0.0, 9.0)])]), None).unwrap();
+        assert_eq!(single.lines[0].label, "EGN, 1 seed, 1 unfinished");
+        assert!(single.svg().is_ok());
+        let nothing = Chart::of(&Cohort::of(vec![example("egn", 0, &[])]), None);
+        assert!(matches!(nothing, Err(ChartError::Empty)));
+    }
+
+    #[test]
+    fn environments_do_not_share_a_chart() {
+        let other = crate::record::Record { env: "Pendulum-v1".into(), ..example("egn", 0, &[(0, 0.0, 0.0)]) };
+        let cohorts = Cohort::of(vec![other, example("egn", 0, &[(0, 0.0, 0.0)])]);
+        assert!(matches!(Chart::of(&cohorts, None), Err(ChartError::SeveralEnvironments { .. })));
+    }
+}
