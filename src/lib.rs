@@ -11,19 +11,26 @@
 //! | [`trainer`] | the loop: collect, learn, evaluate |
 //! | [`run`] | one run from configuration to record |
 //! | [`record`] | a run on disk |
-//! | [`statistics`] | interquartile means and bootstrap intervals |
-//! | [`chart`], [`table`] | records as pictures and as text |
+//! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
+//! | [`chart`], [`table`], [`present`] | records as pictures and as text |
+//! | [`cli`], [`commands`] | what a person types |
 //! | [`compare`] | many runs side by side |
 
+pub mod chart;
 pub mod cli;
+pub mod cohort;
 pub mod commands;
+pub mod compare;
 pub mod config;
 pub mod evaluation;
+pub mod learning_curve;
+pub mod present;
 pub mod progress;
 pub mod record;
 pub mod resources;
 pub mod run;
 pub mod statistics;
 mod suggest;
+pub mod table;
 pub mod trainer;
 pub mod workers;
