@@ -29,8 +29,6 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show what can be trained.
     List(ListArgs),
-    /// Time one optimizer step; the last line is the median in seconds.
-    BenchStep(BenchStepArgs),
 }
 
 /// Settings that `train` and `compare` share.

@@ -13,16 +13,21 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use egn_agents::AgentName;
 use egn_envs::{EnvId, Space};
-use egn_solver::{Network, OptimizerName, Snapshot};
+use egn_solver::{OptimizerName, Snapshot};
 
 use crate::{
-    cli::{Cli, Command, EvaluateArgs, Listing, ProgressStyle, TrainArgs, Which},
+    cli::{
+        Cli, Command, CompareArgs, EvaluateArgs, Listing, PlotArgs, ProgressStyle, TrainArgs, Which,
+    },
+    compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
+    present::present,
     progress::{Line, Watch},
-    record::{Ended, RecordError, Summary},
+    record::{Ended, Record, RecordError, Summary, find_records},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
     trainer::registered,
+    workers::n_cores,
 };
 
 /// Success.
@@ -56,7 +61,8 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),
         Command::List(args) => list(args.what),
-        Command::Compare(_) | Command::Plot(_) | Command::BenchStep(_) => todo!(),
+        Command::Compare(args) => compare(args),
+        Command::Plot(args) => plot(args),
     }
 }
 
@@ -65,6 +71,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Record(RecordError::Exists { .. })))
+            || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
     });
@@ -148,6 +155,62 @@ pub(crate) fn outcome(summary: &Summary) -> String {
     }
 }
 
+fn compare(args: &CompareArgs) -> Result<u8> {
+    let mut runs = Vec::new();
+    for optimizer in &args.optimizers {
+        for &seed in &args.seeds.0 {
+            runs.push(Planned::new(args.sources(optimizer, seed).resolve()?, &args.settings.records));
+        }
+    }
+    if let Some(twice) = (1..runs.len()).find(|&i| runs[..i].contains(&runs[i])) {
+        return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.run.optimizer))));
+    }
+    check_writable(&args.plots)?;
+    let stop = stop_on_ctrl_c()?;
+    let jobs = Jobs {
+        records: &args.settings.records,
+        force: args.settings.force,
+        n_jobs: args.jobs.map_or_else(n_cores, |n| n as usize),
+        stop: &stop,
+    };
+    let fates = make_runs(&runs, &jobs)?;
+    let is_there = runs.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Missing);
+    let (mut records, mut complete) = (Vec::new(), !fates.contains(&Fate::Missing));
+    for (run, _) in is_there {
+        match Record::read(&run.dir) {
+            Ok(record) => {
+                let ended = record.summary.as_ref().map(|summary| summary.ended);
+                complete &= ended == Some(Ended::Finished);
+                records.push(record);
+            }
+            Err(error) => {
+                complete = false;
+                complain(&error);
+            }
+        }
+    }
+    if !records.is_empty() {
+        present(records, &args.plots, args.json)?;
+    }
+    let stopped = stop.load(Ordering::Relaxed);
+    Ok(if stopped { INTERRUPTED } else if complete { SUCCESS } else { FAILED })
+}
+
+fn plot(args: &PlotArgs) -> Result<u8> {
+    check_writable(&args.plots)?;
+    let (records, errors) = find_records(&args.records);
+    errors.iter().for_each(|error| complain(error));
+    if records.is_empty() {
+        return Err(anyhow!(Usage(format!("no record under {}", args.records.display()))));
+    }
+    present(records, &args.plots, args.json)?;
+    Ok(SUCCESS)
+}
+
+fn complain(error: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "left out: {error}");
+}
+
 fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     let config = read_config(&args.record)?;
     let file = match args.which {
@@ -226,10 +289,4 @@ fn list(what: Listing) -> Result<u8> {
         }
     }
     Ok(SUCCESS)
-}
-
-/// Used where a network is named by its widths.
-pub(crate) fn perceptron(widths: &str) -> Result<Network> {
-    let widths: egn_solver::Widths = widths.parse().map_err(|message| anyhow!(Usage(message)))?;
-    Ok(Network::mlp(&widths.0, egn_solver::Activation::Relu))
 }

@@ -1,0 +1,69 @@
+//! Records as a person sees them: charts in a folder, a table on standard output.
+
+use std::{
+    fs,
+    io::{Write, stderr, stdout},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use egn_envs::EnvId;
+
+use crate::{
+    chart::{Chart, ChartError},
+    cohort::{Cohort, reward_threshold},
+    record::Record,
+    table,
+};
+
+/// Draws one chart an environment and agent into `plots`, and prints one table an environment.
+///
+/// # Errors
+/// When a chart cannot be written or the table not printed.
+pub fn present(records: Vec<Record>, plots: &Path, as_json: bool) -> Result<()> {
+    fs::create_dir_all(plots).with_context(|| format!("cannot make {}", plots.display()))?;
+    let cohorts = Cohort::of(records);
+    let mut json = Vec::new();
+    for of_env in cohorts.chunk_by(|a, b| a.env == b.env) {
+        let threshold = threshold_of(of_env);
+        for of_agent in of_env.chunk_by(|a, b| a.agent == b.agent) {
+            draw(of_agent, threshold, plots)?;
+        }
+        let rows = table::rows(of_env, threshold);
+        if as_json {
+            json.extend(rows);
+        } else {
+            write!(stdout(), "{}", table::table(&rows))?;
+        }
+    }
+    if as_json {
+        writeln!(stdout(), "{}", serde_json::to_string_pretty(&json)?)?;
+    }
+    Ok(())
+}
+
+/// The environment's own threshold, or what the records tell of that of an unknown one.
+fn threshold_of(cohorts: &[Cohort]) -> Option<f64> {
+    match cohorts[0].env.parse::<EnvId>() {
+        Ok(id) => id.spec().reward_threshold,
+        Err(_) => reward_threshold(cohorts),
+    }
+}
+
+fn draw(cohorts: &[Cohort], threshold: Option<f64>, plots: &Path) -> Result<()> {
+    let first = &cohorts[0];
+    let stem: PathBuf = plots.join(format!("{}-{}", first.env.replace('/', "-"), first.agent));
+    match Chart::of(cohorts, threshold) {
+        Ok(chart) => {
+            let files = chart.write(&stem)?;
+            let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+            let _ = writeln!(stderr(), "wrote {}", names.join(" and "));
+        }
+        // Runs that were stopped before their first evaluation: the table says so.
+        Err(error @ ChartError::Empty) => {
+            let _ = writeln!(stderr(), "no chart for {} {}: {error}", first.env, first.agent);
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
