@@ -33,6 +33,8 @@ pub mod cart_pole;
 pub mod env;
 pub mod episode;
 pub mod error;
+#[cfg(unix)]
+pub mod gymnasium;
 pub mod lqr;
 pub mod minatar;
 pub mod mountain_car;

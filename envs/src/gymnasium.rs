@@ -1,0 +1,424 @@
+//! Any Gymnasium environment, run by Python in a child process.
+//!
+//! [`GymnasiumGroup`] steps many environments in one round trip; [`GymnasiumEnv`] is one of them
+//! behind [`Env`]. The Python interpreter is the one in the settings, else `$EGN_PYTHON`, else
+//! `python3`; it must be able to import gymnasium.
+//!
+//! *Design.* A child process needs no Python to build or link, runs beside its siblings (an
+//! interpreter in this process would hold one lock for all), and can crash without taking the run
+//! along. The child's one end of a socket pair is its standard input; a reply that does not come in
+//! time is a hang. Observations are flattened where Gymnasium would (one-hot for `Discrete`); they
+//! and actions travel as float32.
+//!
+//! Gymnasium draws from generators of its own, seeded by `reset(seed)`: [`GymnasiumEnv`] draws that
+//! seed from its `rng` at every reset, so that a trajectory is still a function of generator and
+//! actions.
+
+mod protocol;
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::RngCore;
+use thiserror::Error;
+
+use crate::episode::EpisodePhase;
+use crate::{Action, Env, EnvError, Space, Step};
+use protocol::{Command, Hello, Refusal, RefusalKind};
+
+const SCRIPT: &str = include_str!("gymnasium/child.py");
+
+/// What to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GymnasiumSettings {
+    /// Id as for `gymnasium.make`, `HalfCheetah-v5`.
+    pub id: String,
+    /// Keyword arguments of `gymnasium.make`, a JSON object.
+    pub kwargs: String,
+    /// The interpreter; see the module.
+    pub python: Option<PathBuf>,
+    /// How long a reply may take before the child counts as hung.
+    pub timeout: Duration,
+}
+
+impl GymnasiumSettings {
+    /// An environment without arguments, a minute of patience.
+    pub fn new(id: impl Into<String>) -> Self {
+        // A minute: importing MuJoCo and compiling its assets takes seconds on a busy machine.
+        let timeout = Duration::from_secs(60);
+        GymnasiumSettings { id: id.into(), kwargs: "{}".to_owned(), python: None, timeout }
+    }
+
+    fn interpreter(&self) -> PathBuf {
+        let named = self.python.clone();
+        named.or_else(|| std::env::var_os("EGN_PYTHON").map(PathBuf::from)).unwrap_or_else(|| "python3".into())
+    }
+}
+
+/// What went wrong on the other side of the pipe.
+#[derive(Debug, Error)]
+pub enum GymnasiumError {
+    /// The interpreter does not start.
+    #[error("cannot start the Python interpreter {}: {source}; name one with --python or EGN_PYTHON", .python.display())]
+    NoPython {
+        /// The interpreter that was tried.
+        python: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The interpreter has no gymnasium, or that lacks something.
+    #[error("{} cannot import gymnasium ({text}); install it with: {} -m pip install gymnasium", .python.display(), .python.display())]
+    NoGymnasium {
+        /// The interpreter that was tried.
+        python: PathBuf,
+        /// Python's message.
+        text: String,
+    },
+    /// `gymnasium.make` refuses.
+    #[error("gymnasium cannot make {id:?}: {text}")]
+    NotMade {
+        /// The id that was asked for.
+        id: String,
+        /// Python's message.
+        text: String,
+    },
+    /// Spaces that do not fit into flat boxes or a discrete set.
+    #[error("{id} has {text}")]
+    NotSupported {
+        /// The id that was asked for.
+        id: String,
+        /// Which space.
+        text: String,
+    },
+    /// The environment raised an exception.
+    #[error("{id}, environment {index}, episode seed {seed}: {text}")]
+    Raised {
+        /// The environment's id.
+        id: String,
+        /// Which of the group.
+        index: usize,
+        /// Seed of its last reset.
+        seed: u32,
+        /// Python's traceback.
+        text: String,
+    },
+    /// The child ended without a word.
+    #[error("{id}: the child process died ({status}); seeds of its episodes: {seeds:?}; its last words: {stderr}")]
+    Died {
+        /// The environment's id.
+        id: String,
+        /// How it ended.
+        status: String,
+        /// Seeds of the last resets in the group.
+        seeds: Vec<u32>,
+        /// End of what it wrote to standard error.
+        stderr: String,
+    },
+    /// The child does not answer.
+    #[error("{id}: no answer within {seconds} s; seeds of its episodes: {seeds:?}")]
+    Hung {
+        /// The environment's id.
+        id: String,
+        /// Patience (s).
+        seconds: f64,
+        /// Seeds of the last resets in the group.
+        seeds: Vec<u32>,
+    },
+}
+
+impl From<GymnasiumError> for EnvError {
+    fn from(error: GymnasiumError) -> Self {
+        EnvError::Other(Box::new(error))
+    }
+}
+
+/// What one environment of a group is to do in a round trip.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Request<'a> {
+    /// Nothing; its observation and step are left as they are.
+    Idle,
+    /// `reset(seed=…)`.
+    Reset {
+        /// Seed of the episode.
+        seed: u32,
+    },
+    /// `step(action)`.
+    Step(Action<'a>),
+}
+
+/// Environments of one kind in one child process.
+#[derive(Debug)]
+pub struct GymnasiumGroup {
+    settings: GymnasiumSettings,
+    hello: Hello,
+    child: Child,
+    socket: UnixStream,
+    stderr: Arc<Mutex<Vec<u8>>>,
+    phases: Vec<EpisodePhase>,
+    seeds: Vec<u32>,
+    frame: Vec<u8>,
+    replies: Vec<u8>,
+}
+
+impl GymnasiumGroup {
+    /// Starts a child with `n_envs` environments.
+    ///
+    /// # Errors
+    /// [`GymnasiumError`] with what is missing, inside [`EnvError::Other`].
+    pub fn start(settings: GymnasiumSettings, n_envs: usize) -> Result<Self, EnvError> {
+        let python = settings.interpreter();
+        let (mut child, mut socket) =
+            spawn(&settings, n_envs).map_err(|source| GymnasiumError::NoPython { python: python.clone(), source })?;
+        let stderr = keep_last_words(&mut child);
+        let first = protocol::read_tag(&mut socket, b'H').and_then(|refusal| match refusal {
+            None => protocol::read_hello(&mut socket).map(Ok),
+            Some(refusal) => Ok(Err(refusal)),
+        });
+        let mut group = GymnasiumGroup {
+            hello: Hello {
+                observation_space: Space::Discrete { n: 0 },
+                action_space: Space::Discrete { n: 0 },
+                max_episode_steps: None,
+                reward_threshold: None,
+                version: String::new(),
+            },
+            settings,
+            child,
+            socket,
+            stderr,
+            phases: vec![EpisodePhase::NotStarted; n_envs],
+            seeds: vec![0; n_envs],
+            frame: Vec::new(),
+            replies: Vec::new(),
+        };
+        group.hello = match first {
+            Ok(Ok(hello)) => hello,
+            Ok(Err(refusal)) => return Err(group.explain(refusal).into()),
+            Err(error) => return Err(group.post_mortem(&error).into()),
+        };
+        group.replies = vec![0; n_envs * protocol::reply_len(group.hello.observation_space.len())];
+        Ok(group)
+    }
+
+    /// Environments in the group.
+    pub fn n_envs(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// Where flattened observations lie.
+    pub fn observation_space(&self) -> &Space {
+        &self.hello.observation_space
+    }
+
+    /// Where actions lie.
+    pub fn action_space(&self) -> &Space {
+        &self.hello.action_space
+    }
+
+    /// Steps after which Gymnasium truncates an episode.
+    pub fn max_episode_steps(&self) -> Option<usize> {
+        self.hello.max_episode_steps
+    }
+
+    /// Mean return from which the task counts as solved.
+    pub fn reward_threshold(&self) -> Option<f64> {
+        self.hello.reward_threshold
+    }
+
+    /// Version of Gymnasium in the child.
+    pub fn version(&self) -> &str {
+        &self.hello.version
+    }
+
+    /// One round trip: every environment does as asked and writes its observation (`n_envs` rows in
+    /// `observations`) and step (of reward 0 after a reset).
+    ///
+    /// # Errors
+    /// Action and turn errors as of [`Env::step`], before anything is sent; [`GymnasiumError`]
+    /// inside [`EnvError::Other`] when the child fails, after which the group is of no more use.
+    pub fn exchange(
+        &mut self,
+        requests: &[Request<'_>],
+        observations: &mut [f32],
+        steps: &mut [Step],
+    ) -> Result<(), EnvError> {
+        let n_entries = self.hello.observation_space.len();
+        assert_eq!(requests.len(), self.n_envs(), "one request for every environment");
+        assert_eq!(steps.len(), self.n_envs(), "one step for every environment");
+        assert_eq!(observations.len(), self.n_envs() * n_entries, "one row for every environment");
+        self.write_frame(requests)?;
+        if let Err(error) = self.socket.write_all(&self.frame) {
+            return Err(self.post_mortem(&error).into());
+        }
+        match protocol::read_tag(&mut self.socket, b'R') {
+            Ok(None) => {}
+            Ok(Some(refusal)) => return Err(self.explain(refusal).into()),
+            Err(error) => return Err(self.post_mortem(&error).into()),
+        }
+        if let Err(error) = self.socket.read_exact(&mut self.replies) {
+            return Err(self.post_mortem(&error).into());
+        }
+        let replies = self.replies.chunks_exact(protocol::reply_len(n_entries));
+        for (i, (reply, observation)) in replies.zip(observations.chunks_exact_mut(n_entries)).enumerate() {
+            if requests[i] != Request::Idle {
+                steps[i] = protocol::parse_reply(reply, observation);
+                self.phases[i] = EpisodePhase::after(steps[i].outcome().is_end());
+            }
+        }
+        Ok(())
+    }
+
+    fn write_frame(&mut self, requests: &[Request<'_>]) -> Result<(), EnvError> {
+        self.frame.clear();
+        let nothing = vec![0.0; self.hello.action_space.len()];
+        let mut seeds = self.seeds.clone();
+        for (i, &request) in requests.iter().enumerate() {
+            match request {
+                Request::Idle => protocol::push_request(&mut self.frame, Command::Idle, &nothing),
+                Request::Reset { seed } => {
+                    seeds[i] = seed;
+                    protocol::push_request(&mut self.frame, Command::Reset { seed }, &nothing);
+                }
+                Request::Step(action) => {
+                    self.phases[i].require_running()?;
+                    match self.hello.action_space.n_actions() {
+                        Some(n) => {
+                            let index = [action.as_discrete(n)? as f32];
+                            protocol::push_request(&mut self.frame, Command::Step, &index);
+                        }
+                        None => {
+                            let entries = action.as_continuous(nothing.len())?;
+                            protocol::push_request(&mut self.frame, Command::Step, entries);
+                        }
+                    }
+                }
+            }
+        }
+        self.seeds = seeds;
+        Ok(())
+    }
+
+    fn explain(&self, refusal: Refusal) -> GymnasiumError {
+        let (id, Refusal { kind, index, text }) = (self.settings.id.clone(), refusal);
+        match kind {
+            RefusalKind::NoGymnasium => GymnasiumError::NoGymnasium { python: self.settings.interpreter(), text },
+            RefusalKind::NotMade => GymnasiumError::NotMade { id, text },
+            RefusalKind::NotSupported => GymnasiumError::NotSupported { id, text },
+            RefusalKind::Raised => {
+                let seed = self.seeds.get(index).copied().unwrap_or_default();
+                GymnasiumError::Raised { id, index, seed, text }
+            }
+        }
+    }
+
+    /// What a broken pipe or a lack of answer means.
+    fn post_mortem(&mut self, error: &io::Error) -> GymnasiumError {
+        let (id, seeds) = (self.settings.id.clone(), self.seeds.clone());
+        if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            return GymnasiumError::Hung { id, seconds: self.settings.timeout.as_secs_f64(), seeds };
+        }
+        // It has closed its end: it is ending, or as good as ended.
+        let _ = self.child.kill();
+        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        // The reader of standard error may be a moment behind.
+        std::thread::sleep(Duration::from_millis(50));
+        let stderr = self.stderr.lock().map(|words| String::from_utf8_lossy(&words).trim().to_owned());
+        GymnasiumError::Died { id, status, seeds, stderr: stderr.unwrap_or_default() }
+    }
+}
+
+impl Drop for GymnasiumGroup {
+    fn drop(&mut self) {
+        // Nothing is lost: the child holds no state that anybody could still ask for.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(settings: &GymnasiumSettings, n_envs: usize) -> io::Result<(Child, UnixStream)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_read_timeout(Some(settings.timeout))?;
+    ours.set_write_timeout(Some(settings.timeout))?;
+    let child = std::process::Command::new(settings.interpreter())
+        .args(["-u", "-c", SCRIPT, &settings.id, &n_envs.to_string(), &settings.kwargs])
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    Ok((child, ours))
+}
+
+/// Reads the child's standard error for as long as it lives, and keeps the end of it.
+fn keep_last_words(child: &mut Child) -> Arc<Mutex<Vec<u8>>> {
+    const KEPT: usize = 4000;
+    let words = Arc::new(Mutex::new(Vec::new()));
+    if let Some(mut stderr) = child.stderr.take() {
+        let words = Arc::clone(&words);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+                let Ok(mut words) = words.lock() else { return };
+                words.extend_from_slice(&buffer[..n]);
+                let surplus = words.len().saturating_sub(KEPT);
+                words.drain(..surplus);
+            }
+        });
+    }
+    words
+}
+
+/// One Gymnasium environment in a child process of its own.
+#[derive(Debug)]
+pub struct GymnasiumEnv(GymnasiumGroup);
+
+impl GymnasiumEnv {
+    /// Starts the child.
+    ///
+    /// # Errors
+    /// [`GymnasiumError`] with what is missing, inside [`EnvError::Other`].
+    pub fn start(settings: GymnasiumSettings) -> Result<Self, EnvError> {
+        GymnasiumGroup::start(settings, 1).map(GymnasiumEnv)
+    }
+
+    /// The group of one.
+    pub fn group(&self) -> &GymnasiumGroup {
+        &self.0
+    }
+
+    /// Gymnasium's `reset(seed=seed)`.
+    ///
+    /// # Errors
+    /// [`GymnasiumError`] inside [`EnvError::Other`] when the child fails.
+    pub fn reset_with_seed(&mut self, seed: u32, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.exchange(Request::Reset { seed }, observation).map(|_| ())
+    }
+
+    fn exchange(&mut self, request: Request<'_>, observation: &mut [f32]) -> Result<Step, EnvError> {
+        let mut step = [Step { reward: 0.0, terminated: false, truncated: false }];
+        self.0.exchange(&[request], observation, &mut step)?;
+        Ok(step[0])
+    }
+}
+
+impl Env for GymnasiumEnv {
+    fn observation_space(&self) -> &Space {
+        self.0.observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        self.0.action_space()
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.reset_with_seed(rng.next_u32(), observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, _rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.exchange(Request::Step(action), observation)
+    }
+}
