@@ -28,6 +28,9 @@ static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
 /// Where presets are looked for first.
 const PRESET_FOLDER: &str = "runs/presets";
 
+/// The value that takes a setting back to its default.
+const UNSET: &str = "none";
+
 /// Sections of a configuration.
 const SECTIONS: [&str; 4] = ["run", "agent", "optimizer", "critic_optimizer"];
 
@@ -209,29 +212,19 @@ impl RunConfig {
 
     /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
     pub fn to_toml(&self) -> String {
-        #[derive(Serialize)]
-        struct Sections<'a, A: Serialize, O: Serialize> {
-            run: &'a RunSettings,
-            agent: &'a A,
-            optimizer: &'a O,
-            critic_optimizer: &'a O,
+        let agent = match &self.agent {
+            AgentConfig::Dqn(agent) => table_of(agent),
+            AgentConfig::Ppo(agent) => table_of(agent),
+        };
+        let optimizer = optimizer_table(&self.optimizer);
+        let mut critic_optimizer = optimizer_table(&self.critic_optimizer);
+        // What only the critic leaves unset must not come back from `optimizer`.
+        for key in optimizer.keys() {
+            critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
         }
-        fn with_agent<O: Serialize>(config: &RunConfig, optimizer: &O, critic_optimizer: &O) -> String {
-            let run = &config.run;
-            match &config.agent {
-                AgentConfig::Dqn(agent) => write(&Sections { run, agent, optimizer, critic_optimizer }),
-                AgentConfig::Ppo(agent) => write(&Sections { run, agent, optimizer, critic_optimizer }),
-            }
-        }
-        fn write(sections: &impl Serialize) -> String {
-            toml::to_string(sections).expect("settings are numbers, names and lists")
-        }
-        match (&self.optimizer, &self.critic_optimizer) {
-            (OptimizerConfig::Egn(actor), OptimizerConfig::Egn(critic)) => with_agent(self, actor, critic),
-            (OptimizerConfig::Adam(actor), OptimizerConfig::Adam(critic)) => with_agent(self, actor, critic),
-            (OptimizerConfig::Sgd(actor), OptimizerConfig::Sgd(critic)) => with_agent(self, actor, critic),
-            (actor, critic) => unreachable!("one optimizer a run, not {} and {}", actor.name(), critic.name()),
-        }
+        let sections = [table_of(&self.run), agent, optimizer, critic_optimizer];
+        let table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
+        table.to_string()
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
@@ -243,6 +236,18 @@ impl RunConfig {
         within("optimizer", self.optimizer.validate())?;
         within("critic_optimizer", self.critic_optimizer.validate())
     }
+}
+
+fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
+    match optimizer {
+        OptimizerConfig::Egn(config) => table_of(config),
+        OptimizerConfig::Adam(config) => table_of(config),
+        OptimizerConfig::Sgd(config) => table_of(config),
+    }
+}
+
+fn table_of(settings: &impl Serialize) -> Table {
+    Table::try_from(settings).expect("settings are numbers, names and lists")
 }
 
 fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
@@ -288,7 +293,7 @@ fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
 
 /// The settings of a section; `none` takes one back to its default.
 fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
-    table.retain(|_, value| value.as_str() != Some("none"));
+    table.retain(|_, value| value.as_str() != Some(UNSET));
     T::deserialize(Value::Table(table.clone())).map_err(|error| {
         let message = unknown_key(error.message());
         // serde does not say which key has the wrong value: it is the one without which all is well.
@@ -395,8 +400,9 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_back_as_itself() {
-        for optimizer in ["egn", "adam", "sgd"] {
-            for agent in ["dqn", "ppo"] {
+        for optimizer in OptimizerName::ALL {
+            for agent in AgentName::ALL {
+                // With the presets, one of which leaves the critic's KL limit unset.
                 let set = [format!("run.optimizer={optimizer}"), format!("run.agent={agent}")];
                 let config = sources(&[&set[0], &set[1]]).resolve().unwrap();
                 assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
