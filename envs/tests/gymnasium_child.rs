@@ -210,3 +210,56 @@ fn a_group_does_as_its_environments_alone_would() {
     assert_eq!(observations, expected);
     assert_eq!(steps[1], nothing);
 }
+
+/// The recording of LunarLander, in the entries that an agent sees.
+#[derive(serde::Deserialize)]
+struct Flight {
+    name: String,
+    continuous: bool,
+    enable_wind: bool,
+    seed: u32,
+    initial_obs: Vec<f32>,
+    actions: Vec<Throttle>,
+    observations: Vec<Vec<f32>>,
+    rewards: Vec<f64>,
+    terminated: Vec<bool>,
+    truncated: Vec<bool>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Throttle {
+    Discrete(usize),
+    Continuous(Vec<f32>),
+}
+
+#[test]
+fn lunar_lander_flies_as_recorded() {
+    if !can_import("gymnasium, Box2D") {
+        return;
+    }
+    let data = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
+    let root = std::env::var_os("EGN_GOLDEN").map_or(data, PathBuf::from);
+    let text = std::fs::read_to_string(root.join("gymnasium/lunarlander-v3.json")).expect("the recording");
+    let mut recording: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let flights: Vec<Flight> = serde_json::from_value(recording["episodes"].take()).expect("flights");
+    assert!(!flights.is_empty());
+    for flight in flights {
+        let kwargs = format!(r#"{{"continuous": {}, "enable_wind": {}}}"#, flight.continuous, flight.enable_wind);
+        let settings = GymnasiumSettings { kwargs, ..GymnasiumSettings::new("LunarLander-v3") };
+        let mut env = GymnasiumEnv::start(settings).expect("starts");
+        let (mut rng, mut observation) = (Pcg64::seed_from(0), vec![0.0; 8]);
+        env.reset_with_seed(flight.seed, &mut observation).expect("reset");
+        assert_eq!(observation, flight.initial_obs, "{}", flight.name);
+        for (i, action) in flight.actions.iter().enumerate() {
+            let action = match action {
+                Throttle::Discrete(action) => Action::Discrete(*action),
+                Throttle::Continuous(action) => Action::Continuous(action),
+            };
+            let step = env.step(action, &mut rng, &mut observation).expect("step");
+            assert_eq!(observation, flight.observations[i], "{} step {i}", flight.name);
+            let (terminated, truncated) = (flight.terminated[i], flight.truncated[i]);
+            assert_eq!(step, Step { reward: flight.rewards[i], terminated, truncated }, "{} step {i}", flight.name);
+        }
+    }
+}
