@@ -34,7 +34,9 @@
 //! Neural Networks", arXiv 2405.14402.
 
 mod adam;
+pub mod bench_step;
 mod cholesky;
+mod direction;
 mod egn;
 mod error;
 mod flat;
@@ -56,6 +58,7 @@ pub mod testing;
 
 pub use adam::{Adam, AdamConfig};
 pub use cholesky::{Factorization, RowSystem};
+pub use direction::{Direction, Solution};
 pub use egn::{Egn, EgnConfig};
 pub use error::SolverError;
 pub use flat::{read_flat, update_flat};

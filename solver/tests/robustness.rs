@@ -1,0 +1,201 @@
+//! Bad input and degenerate batches: an exact answer, or an error with numbers and θ untouched.
+
+use candle_core::{Device, Tensor};
+use egn_solver::{
+    Activation, AdamConfig, EgnConfig, Initialisation, Learner, Loss, Network, OptimizerConfig, Precision, SgdConfig,
+    SolverError, StepContext,
+    loss::{ChosenAction, CrossEntropy, SquaredError},
+};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::F64];
+
+fn every_optimizer() -> [OptimizerConfig; 3] {
+    [
+        OptimizerConfig::Egn(EgnConfig::default()),
+        OptimizerConfig::Adam(AdamConfig::default()),
+        OptimizerConfig::Sgd(SgdConfig { momentum: 0.9, ..Default::default() }),
+    ]
+}
+
+fn egn(lambda: f64) -> OptimizerConfig {
+    OptimizerConfig::Egn(EgnConfig { lambda: lambda.into(), ..Default::default() })
+}
+
+fn learner(widths: &[usize], precision: Precision, optimizer: &OptimizerConfig) -> Learner {
+    let network = Network::mlp(widths, Activation::Tanh);
+    Learner::new(network, Initialisation::Uniform, precision, optimizer, &mut ChaCha8Rng::seed_from_u64(5)).unwrap()
+}
+
+fn inputs(values: &[f64], width: usize) -> Tensor {
+    Tensor::from_slice(values, (values.len() / width, width), &Device::Cpu).unwrap()
+}
+
+/// The bits of θ.
+fn bits(learner: &Learner) -> Vec<u64> {
+    let params = learner.snapshot().unwrap().params().to_dtype(candle_core::DType::F64).unwrap();
+    params.to_vec1::<f64>().unwrap().iter().map(|x| x.to_bits()).collect()
+}
+
+/// The error of a step that must leave θ, and later steps, as if it had not been tried.
+fn refused(optimizer: &OptimizerConfig, precision: Precision, x: &Tensor, loss: &dyn Loss) -> SolverError {
+    let (good_x, good) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });
+    let step = |learner: &mut Learner| learner.step(&good_x, &good, StepContext::default()).unwrap();
+    let (mut tried, mut spared) =
+        (learner(&[1, 3, 1], precision, optimizer), learner(&[1, 3, 1], precision, optimizer));
+    step(&mut tried);
+    step(&mut spared);
+    let before = bits(&tried);
+    let error = tried.step(x, loss, StepContext::default()).unwrap_err();
+    assert_eq!(bits(&tried), before, "{optimizer:?}: parameters changed");
+    step(&mut tried);
+    step(&mut spared);
+    assert_eq!(bits(&tried), bits(&spared), "{optimizer:?}: a refused step left a trace");
+    error
+}
+
+#[test]
+fn a_refused_step_leaves_no_trace() {
+    for precision in PRECISIONS {
+        for optimizer in &every_optimizer() {
+            let targets = SquaredError { targets: &[0.0, 1.0] };
+            let error = refused(optimizer, precision, &inputs(&[f64::NAN, 0.0], 1), &targets);
+            assert!(matches!(error, SolverError::NonFiniteLoss { batch: 2, .. }), "{error}");
+            // tanh(∞) is finite, and so is the loss: which part of the step fails depends on the rule.
+            refused(optimizer, precision, &inputs(&[f64::INFINITY, 0.0], 1), &targets);
+            let error =
+                refused(optimizer, precision, &inputs(&[1.0, 0.0], 1), &SquaredError { targets: &[f64::NAN, 1.0] });
+            assert!(matches!(error, SolverError::NonFiniteLoss { batch: 2, .. }), "{error}");
+            let error = refused(optimizer, precision, &inputs(&[], 1), &SquaredError { targets: &[] });
+            assert_eq!(error, SolverError::EmptyBatch);
+            // A loss near the end of f64 is finite, but its gradient or step is not finite in f32.
+            let far = SquaredError { targets: &[1e150, 1e150] };
+            let x = inputs(&[1.0, 0.5], 1);
+            if precision == Precision::F32 {
+                let error = refused(optimizer, precision, &x, &far);
+                assert!(matches!(error, SolverError::NonFiniteStep { .. }), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_singular_system_without_damping_is_refused_with_its_numbers() {
+    // Two equal samples: rank one.
+    let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
+    let error = refused(&egn(0.0), Precision::F64, &x, &loss);
+    assert!(
+        matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("raise the damping"));
+}
+
+#[test]
+fn one_sample_without_damping_is_fitted_to_first_order() {
+    // A linear network is its own linearisation: one full step removes the residual.
+    let mut learner = learner(&[2, 1], Precision::F64, &egn(0.0));
+    let (x, loss) = (inputs(&[0.5, -2.0], 2), SquaredError { targets: &[3.0] });
+    learner.step(&x, &loss, StepContext::default()).unwrap();
+    assert!((learner.forward(&x).unwrap().values[0] - 3.0).abs() < 1e-14);
+}
+
+#[test]
+fn duplicated_samples_give_the_step_of_one() {
+    for precision in PRECISIONS {
+        let mut once = learner(&[1, 3, 1], precision, &egn(0.1));
+        let mut twice = learner(&[1, 3, 1], precision, &egn(0.1));
+        once.step(&inputs(&[0.5], 1), &SquaredError { targets: &[1.0] }, StepContext::default()).unwrap();
+        twice.step(&inputs(&[0.5; 3], 1), &SquaredError { targets: &[1.0; 3] }, StepContext::default()).unwrap();
+        let tolerance = if precision == Precision::F64 { 1e-14 } else { 1e-6 };
+        for (a, b) in bits(&once).into_iter().zip(bits(&twice)) {
+            assert!((f64::from_bits(a) - f64::from_bits(b)).abs() < tolerance);
+        }
+    }
+}
+
+#[test]
+fn more_rows_than_parameters_solve_the_least_squares_problem() {
+    // y = 3x − 1 from 50 samples by a network of two parameters; λ small enough not to show.
+    let x: Vec<f64> = (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect();
+    let targets: Vec<f64> = x.iter().map(|x| 3.0 * x - 1.0).collect();
+    let mut learner = learner(&[1, 1], Precision::F64, &egn(1e-9));
+    learner.step(&inputs(&x, 1), &SquaredError { targets: &targets }, StepContext::default()).unwrap();
+    let params = learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap();
+    assert!((params[0] - 3.0).abs() < 1e-6 && (params[1] + 1.0).abs() < 1e-6, "{params:?}");
+}
+
+#[test]
+fn a_zero_residual_moves_nothing() {
+    for precision in PRECISIONS {
+        for optimizer in &every_optimizer() {
+            let mut learner = learner(&[1, 3, 2], precision, optimizer);
+            let x = inputs(&[0.5, 1.5], 1);
+            let targets = learner.forward(&x).unwrap().values.clone();
+            let before = bits(&learner);
+            let report = learner.step(&x, &SquaredError { targets: &targets }, StepContext::default()).unwrap();
+            assert_eq!((report.loss, report.step_norm), (0.0, 0.0));
+            assert_eq!(bits(&learner), before);
+        }
+    }
+}
+
+#[test]
+fn a_saturated_softmax_takes_the_damped_gradient_step() {
+    // One linear layer whose logits are ±1000: the curvature underflows, so d = −g/λ.
+    for (c, label) in [(2, 1), (3, 1)] {
+        let network = Network::mlp(&[1, c], Activation::Identity);
+        let mut params = vec![0.0; 2 * c];
+        (params[0], params[1]) = (1000.0, -1000.0);
+        let before = params.clone();
+        let tensor = Tensor::new(params, &Device::Cpu).unwrap();
+        let mut learner = Learner::from_params(network, tensor, &egn(0.5)).unwrap();
+        let labels = [label, label];
+        learner.step(&inputs(&[1.0, 1.0], 1), &CrossEntropy { labels: &labels }, StepContext::default()).unwrap();
+        let after = learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap();
+        let change: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
+        let mut expected = vec![0.0; 2 * c];
+        for part in [0, c] {
+            (expected[part], expected[part + 1]) = (-2.0, 2.0);
+        }
+        for (got, want) in change.iter().zip(&expected) {
+            assert!((got - want).abs() < 1e-10, "{c} classes: {change:?} for {expected:?}");
+        }
+        // Already right: nothing to gain, nothing done.
+        let done = learner.step(&inputs(&[1.0], 1), &CrossEntropy { labels: &[0] }, StepContext::default()).unwrap();
+        assert_eq!((done.loss, done.step_norm), (0.0, 0.0));
+    }
+}
+
+#[test]
+fn a_kl_limit_holds_for_a_saturated_policy() {
+    let network = Network::mlp(&[1, 2], Activation::Identity);
+    let tensor = Tensor::new(vec![40.0, -40.0, 0.0, 0.0], &Device::Cpu).unwrap();
+    let limit = 0.01;
+    let config = EgnConfig { lambda: 1e-3.into(), kl_limit: Some(limit.into()), ..Default::default() };
+    let mut learner = Learner::from_params(network, tensor, &OptimizerConfig::Egn(config)).unwrap();
+    let (x, labels) = (inputs(&[1.0, -0.01, 0.02], 1), [1, 0, 1]);
+    let report = learner.step(&x, &CrossEntropy { labels: &labels }, StepContext::default()).unwrap();
+    let kl = report.predicted_kl.expect("there is a limit");
+    assert!((kl - limit).abs() < 1e-9 || (report.alpha == 1.0 && kl < limit), "{report:?}");
+}
+
+#[test]
+fn two_runs_give_the_same_bits() {
+    let run = |precision, optimizer: &OptimizerConfig| {
+        let mut learner = learner(&[3, 17, 2], precision, optimizer);
+        for step in 0..20 {
+            let x: Vec<f64> = (0..99).map(|i| f64::from(i * 7 + step).sin()).collect();
+            let (actions, targets) = ([0, 1, 1].repeat(11), vec![0.5; 33]);
+            let loss = ChosenAction { actions: &actions, targets: &targets, weights: None, huber: Some(1.0) };
+            learner.step(&inputs(&x, 3), &loss, StepContext::default()).unwrap();
+        }
+        bits(&learner)
+    };
+    for precision in PRECISIONS {
+        for optimizer in &every_optimizer() {
+            assert_eq!(run(precision, optimizer), run(precision, optimizer));
+        }
+    }
+}
