@@ -1,0 +1,132 @@
+//! Observations and rewards brought to unit scale, as Stable-Baselines3's `VecNormalize` does.
+//!
+//! *Design.* These are not wrappers of one environment: their statistics belong to the agent, are
+//! saved with it, and must not depend on how environments are spread over threads. Whoever owns the
+//! rollouts feeds them, in environment order.
+
+use crate::running_moments::RunningMoments;
+
+/// Added to a variance before its root is taken, so that a constant entry does not divide by zero.
+/// Stable-Baselines3, `VecNormalize`.
+const EPSILON: f64 = 1e-8;
+
+/// Shifts and scales observations to mean 0 and variance 1, entry by entry.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObservationNormalizer {
+    /// Statistics of the observations seen.
+    pub moments: RunningMoments,
+    /// Greatest magnitude that a normalised entry keeps.
+    pub clip: f64,
+}
+
+impl ObservationNormalizer {
+    /// For observations of `len` entries, clipped at 10 as Stable-Baselines3 does.
+    pub fn new(len: usize) -> Self {
+        ObservationNormalizer { moments: RunningMoments::new(len), clip: 10.0 }
+    }
+
+    /// Takes in a batch of observations, one after the other. Leave it out in evaluation: the
+    /// statistics are frozen then.
+    pub fn observe(&mut self, observations: &[f32]) {
+        let rows: Vec<f64> = observations.iter().map(|&x| f64::from(x)).collect();
+        self.moments.update(&rows);
+    }
+
+    /// Normalises a batch of observations in place.
+    pub fn apply(&self, observations: &mut [f32]) {
+        let RunningMoments { mean, variance, .. } = &self.moments;
+        for row in observations.chunks_exact_mut(mean.len()) {
+            for ((x, mean), variance) in row.iter_mut().zip(mean).zip(variance) {
+                let scaled = (f64::from(*x) - mean) / (variance + EPSILON).sqrt();
+                *x = scaled.clamp(-self.clip, self.clip) as f32;
+            }
+        }
+    }
+}
+
+/// Scales rewards by the standard deviation of the discounted return so far; they are not shifted,
+/// since a shift changes the task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RewardNormalizer {
+    /// Statistics of the running returns.
+    pub moments: RunningMoments,
+    /// Discount γ of the running returns.
+    pub discount: f64,
+    /// Greatest magnitude that a normalised reward keeps.
+    pub clip: f64,
+    /// Running return of each environment's present episode.
+    pub returns: Vec<f64>,
+}
+
+impl RewardNormalizer {
+    /// For `n_envs` environments, clipped at 10 as Stable-Baselines3 does.
+    pub fn new(n_envs: usize, discount: f64) -> Self {
+        RewardNormalizer { moments: RunningMoments::new(1), discount, clip: 10.0, returns: vec![0.0; n_envs] }
+    }
+
+    /// Takes in one step of all environments: rewards and whether their episodes ended.
+    ///
+    /// # Panics
+    /// When there is not one of each for every environment.
+    pub fn observe(&mut self, rewards: &[f64], ended: &[bool]) {
+        let n = self.returns.len();
+        assert_eq!((rewards.len(), ended.len()), (n, n), "one reward and one end for each environment");
+        for (running, reward) in self.returns.iter_mut().zip(rewards) {
+            *running = *running * self.discount + reward;
+        }
+        self.moments.update(&self.returns);
+        for (running, _) in self.returns.iter_mut().zip(ended).filter(|(_, ended)| **ended) {
+            *running = 0.0;
+        }
+    }
+
+    /// The reward, normalised.
+    pub fn apply(&self, reward: f64) -> f64 {
+        (reward / (self.moments.variance[0] + EPSILON).sqrt()).clamp(-self.clip, self.clip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalised_observations_have_mean_zero_and_variance_one() {
+        let mut observations: Vec<f32> = (0..200).flat_map(|i| [i as f32, 7.0]).collect();
+        let mut normalizer = ObservationNormalizer::new(2);
+        normalizer.observe(&observations);
+        normalizer.apply(&mut observations);
+        let column: Vec<f64> = observations.iter().step_by(2).map(|&x| f64::from(x)).collect();
+        let mean = column.iter().sum::<f64>() / 200.0;
+        let variance = column.iter().map(|x| x * x).sum::<f64>() / 200.0;
+        assert!(mean.abs() < 1e-3 && (variance - 1.0).abs() < 1e-3, "mean {mean}, variance {variance}");
+        assert!(observations.iter().all(|x| x.is_finite()), "a constant entry stays finite");
+    }
+
+    #[test]
+    fn outliers_are_clipped() {
+        let mut normalizer = ObservationNormalizer::new(1);
+        normalizer.observe(&[-1.0, 1.0]);
+        let mut outlier = [1e6];
+        normalizer.apply(&mut outlier);
+        assert_eq!(outlier, [10.0]);
+    }
+
+    #[test]
+    fn running_returns_start_anew_after_an_episode() {
+        let mut normalizer = RewardNormalizer::new(2, 0.5);
+        normalizer.observe(&[1.0, 1.0], &[false, true]);
+        normalizer.observe(&[1.0, 1.0], &[false, false]);
+        assert_eq!(normalizer.returns, [1.5, 1.0]);
+    }
+
+    #[test]
+    fn rewards_keep_their_sign_and_are_not_shifted() {
+        let mut normalizer = RewardNormalizer::new(1, 0.99);
+        for i in 0..1000 {
+            normalizer.observe(&[100.0 + f64::from(i % 7)], &[i % 50 == 49]);
+        }
+        assert!(normalizer.apply(100.0) > 0.0 && normalizer.apply(-100.0) < 0.0);
+        assert_eq!(normalizer.apply(0.0), 0.0);
+    }
+}
