@@ -1,4 +1,6 @@
-//! A dense layer's share of the Gram matrix, from its two factors.
+//! The Gram matrix of a network's Jacobian, from the two factors of every dense layer.
+//!
+//! The plain form, for any number type; [`crate::gram_tiles`] is the fast one.
 //!
 //! *Design.* Only the lower triangle is computed, block by block, so that both factors of a block
 //! are still in the first cache when their entrywise product is added. Factors are products in the
@@ -12,20 +14,51 @@ use crate::{
 /// Samples in a block, before a sample's k rows: a 64 × 64 block of f32 is 16 KiB.
 const BLOCK_ROWS: usize = 64;
 
-/// Adds (A Aᵀ + 1) ∘ (D Dᵀ) to the lower triangle of `gram`, (b·k, b·k) column-major.
-///
-/// Shapes: `inputs` A is (b, n_in), `rows` D is (b·k, n_out) sample-major; the 1 is the bias.
-pub(crate) fn add_layer_gram<T: Real>(
-    inputs: Matrix<'_, T>,
-    rows: Matrix<'_, T>,
+/// One layer's factors of the Jacobian: inputs A (b, n_in) and rows D (b·k, n_out), sample-major.
+#[derive(Clone, Copy)]
+pub struct Factors<'a, T> {
+    pub(crate) inputs: Matrix<'a, T>,
+    pub(crate) rows: Matrix<'a, T>,
+}
+
+/// Storage of every layer's factors, kept from step to step.
+#[derive(Debug, Default)]
+pub struct GramBuffers<T> {
+    /// A, in blocks or panels.
+    pub(crate) inputs: Vec<Vec<T>>,
+    /// D, in blocks or panels.
+    pub(crate) rows: Vec<Vec<T>>,
+    /// A Aᵀ.
+    pub(crate) inner: Vec<T>,
+    /// A Aᵀ with every row k times.
+    pub(crate) expanded: Vec<Vec<T>>,
+}
+
+/// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
+pub(crate) fn gram_plain<T: Real>(
+    layers: &[Factors<'_, T>],
     k: usize,
-    blocks: &mut [Vec<T>; 2],
+    buffers: &mut GramBuffers<T>,
+    gram: &mut [f64],
+) {
+    gram.fill(0.0);
+    buffers.inputs.resize_with(1, Vec::new);
+    buffers.rows.resize_with(1, Vec::new);
+    for &layer in layers {
+        add_layer(layer, k, &mut buffers.inputs[0], &mut buffers.rows[0], gram);
+    }
+}
+
+fn add_layer<T: Real>(
+    Factors { inputs, rows }: Factors<'_, T>,
+    k: usize,
+    input_gram: &mut Vec<T>,
+    row_gram: &mut Vec<T>,
     gram: &mut [f64],
 ) {
     let (b, n) = (inputs.n_rows(), rows.n_rows());
     let block = (BLOCK_ROWS / k).max(1);
     let starts = || (0..b).step_by(block);
-    let [input_gram, row_gram] = blocks;
     for first in starts() {
         let i = first..(first + block).min(b);
         for second in starts().take_while(|&start| start <= first) {

@@ -41,6 +41,7 @@ mod egn;
 mod error;
 mod flat;
 mod gram;
+mod gram_tiles;
 mod initialise;
 mod learner;
 pub mod loss;

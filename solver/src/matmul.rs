@@ -8,7 +8,7 @@ use crate::Real;
 
 /// A matrix in a slice: entry (i, j) is at `i * row_stride + j * column_stride`.
 #[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a, T> {
+pub struct Matrix<'a, T> {
     values: &'a [T],
     rows: usize,
     columns: usize,
@@ -26,6 +26,16 @@ impl<'a, T: Copy> Matrix<'a, T> {
     /// Number of rows.
     pub fn n_rows(self) -> usize {
         self.rows
+    }
+
+    /// Number of columns.
+    pub fn n_columns(self) -> usize {
+        self.columns
+    }
+
+    /// All entries, in the order they are stored in.
+    pub fn values(self) -> &'a [T] {
+        self.values
     }
 
     /// Some rows of a row-major matrix.

@@ -16,7 +16,7 @@
 
 use crate::{
     Activation, Network, Real,
-    gram::add_layer_gram,
+    gram::{Factors, GramBuffers},
     matmul::{Matrix, matmul},
 };
 
@@ -33,8 +33,7 @@ pub struct Pass<T> {
     tangents: [Vec<T>; 2],
     /// Rows of one layer summed over k with weights: (b, n_out).
     weighted: Vec<T>,
-    /// A block of two Gram factors.
-    blocks: [Vec<T>; 2],
+    gram_buffers: GramBuffers<T>,
 }
 
 impl<T: Real> Pass<T> {
@@ -136,12 +135,11 @@ impl<T: Real> Pass<T> {
     pub fn gram(&mut self, network: &Network, gram: &mut [f64]) {
         let n = self.batch * self.rows_per_sample;
         assert_eq!(gram.len(), n * n, "Gram matrix of {n} rows");
-        gram.fill(0.0);
-        for (l, layer) in network.layers().iter().enumerate() {
-            let inputs = Matrix::new(&self.activations[l], self.batch, layer.n_inputs);
-            let rows = Matrix::new(&self.rows[l], n, layer.n_outputs);
-            add_layer_gram(inputs, rows, self.rows_per_sample, &mut self.blocks, gram);
-        }
+        let factors = network.layers().iter().enumerate().map(|(l, layer)| Factors {
+            inputs: Matrix::new(&self.activations[l], self.batch, layer.n_inputs),
+            rows: Matrix::new(&self.rows[l], n, layer.n_outputs),
+        });
+        T::gram(&factors.collect::<Vec<_>>(), self.rows_per_sample, &mut self.gram_buffers, gram);
     }
 }
 

@@ -2,6 +2,11 @@
 
 use candle_core::{CpuStorage, WithDType, backend::BackendStorage};
 
+use crate::{
+    gram::{Factors, GramBuffers, gram_plain},
+    gram_tiles::gram_f32,
+};
+
 /// `f32` or `f64`: the type of a network's parameters and activations.
 ///
 /// Losses and the row system are always `f64`.
@@ -14,6 +19,10 @@ pub trait Real: WithDType + Default + num::Float {
 
     /// tanh of every value.
     fn tanh_in_place(values: &mut [Self]);
+
+    /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the 1
+    /// is the bias. What is above the diagonal is left undefined.
+    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]);
 
     /// Rounds an `f64`.
     fn of(value: f64) -> Self {
@@ -90,6 +99,10 @@ impl Real for f32 {
     fn tanh_in_place(values: &mut [f32]) {
         pulp::Arch::new().dispatch(|| values.iter_mut().for_each(|x| *x = rational_tanh(*x)));
     }
+
+    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]) {
+        gram_f32(layers, k, buffers, gram);
+    }
 }
 
 impl Real for f64 {
@@ -104,6 +117,10 @@ impl Real for f64 {
         for x in values.iter_mut() {
             *x = x.tanh();
         }
+    }
+
+    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]) {
+        gram_plain(layers, k, buffers, gram);
     }
 }
 

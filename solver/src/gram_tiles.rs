@@ -1,0 +1,245 @@
+//! The f32 kernel of the Gram matrix: register tiles of both factors, lower triangle only.
+//!
+//! *Design.* Every factor is packed once, transposed, into panels of `WIDTH` vectors of rows, so
+//! that the inner loop is two loads, eight broadcasts and sixteen fused multiply-adds. A block of
+//! the result (one panel by another) gathers all layers in f64 before it is written, once. Blocks
+//! above the diagonal are never computed; a block on it is computed whole. Where the machine has no
+//! vectors to speak of, the plain product of [`crate::gram`] serves.
+
+use pulp::{Arch, Simd, WithSimd};
+
+use crate::{
+    gram::{Factors, GramBuffers, gram_plain},
+    matmul::Matrix,
+};
+
+/// Vectors of rows in a tile.
+const WIDTH: usize = 2;
+/// Columns in a tile.
+const COLUMNS: usize = 8;
+/// Most rows in a panel: two vectors of AVX-512.
+const MOST_ROWS: usize = 32;
+
+/// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`crate::Real::gram`].
+pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, buffers: &mut GramBuffers<f32>, gram: &mut [f64]) {
+    Arch::new().dispatch(Kernel { layers, k, buffers, gram });
+}
+
+struct Kernel<'a> {
+    layers: &'a [Factors<'a, f32>],
+    k: usize,
+    buffers: &'a mut GramBuffers<f32>,
+    gram: &'a mut [f64],
+}
+
+impl WithSimd for Kernel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { layers, k, buffers, gram } = self;
+        let height = WIDTH * S::F32_LANES;
+        if height % COLUMNS != 0 {
+            return gram_plain(layers, k, buffers, gram);
+        }
+        let n = layers[0].rows.n_rows();
+        let GramBuffers { inputs, rows, inner, expanded } = buffers;
+        for buffer in [&mut *inputs, &mut *rows, &mut *expanded] {
+            buffer.resize_with(layers.len(), Vec::new);
+        }
+        for (l, layer) in layers.iter().enumerate() {
+            pack(simd, layer.inputs, height, &mut inputs[l]);
+            pack(simd, layer.rows, height, &mut rows[l]);
+            if k > 1 {
+                expand(simd, &inputs[l], layer.inputs, k, inner, &mut expanded[l]);
+            }
+        }
+
+        let (mut left, mut right) = ([0.0; MOST_ROWS * COLUMNS], [0.0; MOST_ROWS * COLUMNS]);
+        let (left, right) = (&mut left[..height * COLUMNS], &mut right[..height * COLUMNS]);
+        let mut sums = [0.0; MOST_ROWS * MOST_ROWS];
+        let n_panels = n.div_ceil(height);
+        for (p, q) in (0..n_panels).flat_map(|p| (0..=p).map(move |q| (p, q))) {
+            sums.fill(0.0);
+            let n_columns = height.min(n - q * height);
+            for (l, layer) in layers.iter().enumerate() {
+                let (n_inputs, n_outputs) = (layer.inputs.n_columns(), layer.rows.n_columns());
+                for column in (0..n_columns).step_by(COLUMNS) {
+                    if k == 1 {
+                        simd.vectorize(Product::new(&inputs[l], n_inputs * height, p, q, column, left));
+                    } else {
+                        let column = q * height + column;
+                        copy_expanded(&expanded[l], n_panels * height, k, p * height, column..n, left);
+                    }
+                    simd.vectorize(Product::new(&rows[l], n_outputs * height, p, q, column, right));
+                    let sums = &mut sums[column * height..][..height * COLUMNS];
+                    simd.vectorize(|| add_product(left, right, sums));
+                }
+            }
+            let n_rows = height.min(n - p * height);
+            for (j, sums) in sums.chunks_exact(height).enumerate().take(n_columns) {
+                gram[(q * height + j) * n + p * height..][..n_rows].copy_from_slice(&sums[..n_rows]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add_product(left: &[f32], right: &[f32], sums: &mut [f64]) {
+    for ((sum, a), d) in sums.iter_mut().zip(left).zip(right) {
+        *sum += f64::from((a + 1.0) * d);
+    }
+}
+
+/// A Aᵀ with every row repeated k times, column-major (b·k padded to whole panels, b).
+fn expand<S: Simd>(
+    simd: S,
+    panels: &[f32],
+    inputs: Matrix<'_, f32>,
+    k: usize,
+    inner: &mut Vec<f32>,
+    expanded: &mut Vec<f32>,
+) {
+    let (height, b, depth) = (WIDTH * S::F32_LANES, inputs.n_rows(), inputs.n_columns());
+    let (padded, padded_rows) = (b.next_multiple_of(height), (b * k).next_multiple_of(height));
+    let mut tile = [0.0; MOST_ROWS * COLUMNS];
+    let tile = &mut tile[..height * COLUMNS];
+    inner.resize(padded * padded, 0.0);
+    for p in 0..padded / height {
+        for column in (0..(p + 1) * height).step_by(COLUMNS) {
+            simd.vectorize(Product::new(panels, depth * height, p, column / height, column % height, tile));
+            for (j, tile) in tile.chunks_exact(height).enumerate() {
+                inner[(column + j) * padded + p * height..][..height].copy_from_slice(tile);
+            }
+        }
+    }
+    expanded.resize(b * padded_rows, 0.0);
+    for (expanded, inner) in expanded.chunks_exact_mut(padded_rows).zip(inner.chunks_exact(padded)) {
+        simd.vectorize(|| expanded.chunks_mut(k).zip(inner).for_each(|(rows, &x)| rows.fill(x)));
+    }
+}
+
+/// The tile of [`expand`]'s matrix from `row` on, for `columns`, of which a tile takes the first.
+fn copy_expanded(
+    expanded: &[f32],
+    padded_rows: usize,
+    k: usize,
+    row: usize,
+    columns: std::ops::Range<usize>,
+    tile: &mut [f32],
+) {
+    let height = tile.len() / COLUMNS;
+    for (column, tile) in columns.zip(tile.chunks_exact_mut(height)) {
+        tile.copy_from_slice(&expanded[column / k * padded_rows + row..][..height]);
+    }
+}
+
+/// Row-major (rows, columns) to panels of `height` rows, each (columns, height), padded with zeros.
+fn pack<S: Simd>(simd: S, matrix: Matrix<'_, f32>, height: usize, panels: &mut Vec<f32>) {
+    let (n, columns) = (matrix.n_rows(), matrix.n_columns());
+    panels.resize(n.next_multiple_of(height) * columns, 0.0);
+    for (p, panel) in panels.chunks_exact_mut(columns * height).enumerate() {
+        let first = p * height;
+        if n - first < height {
+            panel.fill(0.0);
+        }
+        let rows = matrix.slice_rows(first..n.min(first + height)).values();
+        simd.vectorize(|| transpose(rows, columns, height, panel));
+    }
+}
+
+/// Rows packed together: a block that the compiler turns into vector stores.
+const PACKED: usize = 8;
+
+#[inline(always)]
+fn transpose(rows: &[f32], columns: usize, height: usize, panel: &mut [f32]) {
+    let mut groups = rows.chunks_exact(PACKED * columns);
+    for (g, group) in groups.by_ref().enumerate() {
+        for (t, entries) in panel.chunks_exact_mut(height).enumerate() {
+            let entries = &mut entries[g * PACKED..][..PACKED];
+            for i in 0..PACKED {
+                entries[i] = group[i * columns + t];
+            }
+        }
+    }
+    let done = rows.len() / columns / PACKED * PACKED;
+    for (i, row) in groups.remainder().chunks_exact(columns).enumerate() {
+        for (entries, &x) in panel.chunks_exact_mut(height).zip(row) {
+            entries[done + i] = x;
+        }
+    }
+}
+
+/// Inner products of a panel's rows with `COLUMNS` rows of another, from its row `offset` on.
+///
+/// A function of its own for the compiler's sake: inlined into the loops around it, the sums do not
+/// stay in registers.
+struct Product<'a> {
+    panel: &'a [f32],
+    other: &'a [f32],
+    offset: usize,
+    tile: &'a mut [f32],
+}
+
+impl<'a> Product<'a> {
+    /// Of panels `p` and `q`, each of `size` entries.
+    fn new(panels: &'a [f32], size: usize, p: usize, q: usize, offset: usize, tile: &'a mut [f32]) -> Self {
+        Self { panel: &panels[p * size..][..size], other: &panels[q * size..][..size], offset, tile }
+    }
+}
+
+impl WithSimd for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let height = WIDTH * S::F32_LANES;
+        let (panel, _) = S::as_simd_f32s(self.panel);
+        let mut sums = [[simd.splat_f32s(0.0); WIDTH]; COLUMNS];
+        for t in 0..panel.len() / WIDTH {
+            let rows = &panel[t * WIDTH..][..WIDTH];
+            let columns = &self.other[t * height + self.offset..][..COLUMNS];
+            for j in 0..COLUMNS {
+                let column = simd.splat_f32s(columns[j]);
+                for i in 0..WIDTH {
+                    sums[j][i] = simd.mul_add_f32s(rows[i], column, sums[j][i]);
+                }
+            }
+        }
+        let (tile, _) = S::as_mut_simd_f32s(self.tile);
+        for j in 0..COLUMNS {
+            for i in 0..WIDTH {
+                tile[j * WIDTH + i] = sums[j][i];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_equal_the_plain_product() {
+        for (b, k, n_in, n_out) in [(1, 1, 1, 1), (5, 1, 3, 2), (33, 1, 64, 5), (70, 1, 8, 40), (9, 4, 7, 4), (40, 3, 2, 9)] {
+            let numbers = |n: usize, step: usize| -> Vec<f32> { (0..n).map(|i| ((i * step) % 101) as f32 / 50.0 - 1.0).collect() };
+            let (inputs, rows) = (numbers(b * n_in, 37), numbers(b * k * n_out, 53));
+            let factors = Factors { inputs: Matrix::new(&inputs, b, n_in), rows: Matrix::new(&rows, b * k, n_out) };
+            let n = b * k;
+            let (mut plain, mut fast) = (vec![0.5; n * n], vec![0.5; n * n]);
+            let mut buffers = GramBuffers::default();
+            gram_plain(&[factors, factors], k, &mut GramBuffers::default(), &mut plain);
+            // Twice, so that the second time finds buffers in use.
+            for _ in 0..2 {
+                gram_f32(&[factors, factors], k, &mut buffers, &mut fast);
+            }
+            let scale = plain.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+            for j in 0..n {
+                for i in j..n {
+                    let error = (plain[j * n + i] - fast[j * n + i]).abs();
+                    assert!(error <= 1e-6 * scale, "({i}, {j}) of b {b} k {k}: {error:e} of {scale}");
+                }
+            }
+        }
+    }
+}
