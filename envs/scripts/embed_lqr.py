@@ -65,6 +65,7 @@ def main(path):
         print(f"        action_limit: Cow::Borrowed(&[{bounds}]),")
         print(f"        state_limit: {float(f'{STATE_DEVIATIONS * states:.3g}')!r},")
         print(f"        max_episode_steps: {horizon},")
+        print(f"        episode_cost: {float(spent[horizon])!r},")
         print("    },")
     print("];")
 

@@ -10,6 +10,7 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy_random::uniform;
 use crate::{Action, Env, EnvError, Space, Step};
 
@@ -96,6 +97,24 @@ impl Acrobot {
         -angle1.cos() - (angle2 + angle1).cos() > 1.0
     }
 
+    /// The arm and the line to swing above, with the sizes and colours of Gymnasium's picture.
+    fn picture(&self) -> Frame {
+        const SIDE: f64 = 500.0;
+        let scale = SIDE / 4.4;
+        let AcrobotState { angle1, angle2, .. } = self.state;
+        let shoulder = [SIDE / 2.0; 2];
+        let elbow = [shoulder[0] + LENGTH * angle1.sin() * scale, shoulder[1] - LENGTH * angle1.cos() * scale];
+        let link = rectangle(0.0, LENGTH * scale, -0.1 * scale, 0.1 * scale);
+        let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
+        let height = SIDE / 2.0 + LENGTH * scale;
+        frame.line([0.0, height], [SIDE, height], 1.0, BLACK);
+        for (joint, angle) in [(shoulder, angle1), (elbow, angle1 + angle2)] {
+            frame.fill_polygon(&placed(link, angle - FRAC_PI_2, joint), [0, 204, 204]);
+            frame.fill_circle(joint, 0.1 * scale, [204, 204, 0]);
+        }
+        frame
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         let AcrobotState { angle1, angle2, velocity1, velocity2 } = self.state;
         let ((sin1, cos1), (sin2, cos2)) = (angle1.sin_cos(), angle2.sin_cos());
@@ -177,5 +196,9 @@ impl Env for Acrobot {
         self.phase = EpisodePhase::after(terminated);
         self.observe(observation);
         Ok(Step { reward: if terminated { 0.0 } else { -1.0 }, terminated, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

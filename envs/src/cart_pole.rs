@@ -8,6 +8,7 @@
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy_random::uniform;
 use crate::{Action, Env, EnvError, Space, Step};
 
@@ -136,6 +137,22 @@ impl CartPole {
         }
     }
 
+    /// The cart on its track, with the sizes and colours of Gymnasium's picture.
+    fn picture(&self) -> Frame {
+        const WIDTH: f64 = 600.0;
+        const TRACK_HEIGHT: f64 = 100.0;
+        let scale = WIDTH / (2.0 * Self::POSITION_LIMIT);
+        let cart = [self.state.position * scale + WIDTH / 2.0, TRACK_HEIGHT];
+        let axle = [cart[0], cart[1] + 7.5];
+        let pole = rectangle(-5.0, 5.0, -5.0, 2.0 * self.config.half_length * scale - 5.0);
+        let mut frame = Frame::new(WIDTH as usize, 400, WHITE);
+        frame.line([0.0, TRACK_HEIGHT], [WIDTH, TRACK_HEIGHT], 1.0, BLACK);
+        frame.fill_polygon(&placed(rectangle(-25.0, 25.0, -15.0, 15.0), 0.0, cart), BLACK);
+        frame.fill_polygon(&placed(pole, -self.state.angle, axle), [202, 152, 101]);
+        frame.fill_circle(axle, 5.0, [129, 132, 203]);
+        frame
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         let CartPoleState { position, velocity, angle, angular_velocity } = self.state;
         let rounded = [position, velocity, angle, angular_velocity].map(|x| x as f32);
@@ -173,5 +190,9 @@ impl Env for CartPole {
         self.phase = EpisodePhase::after(terminated);
         self.observe(observation);
         Ok(Step { reward: self.reward(terminated), terminated, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

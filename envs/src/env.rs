@@ -2,6 +2,7 @@
 
 use rand::RngCore;
 
+use crate::frame::Frame;
 use crate::{EnvError, Space};
 
 /// What an agent does in one step.
@@ -111,6 +112,11 @@ pub trait Env: Send {
     /// errors of [`Action::as_discrete`] and [`Action::as_continuous`]. A refused step changes
     /// nothing.
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError>;
+
+    /// A picture of the present state, for those who have one to show.
+    fn render(&self) -> Option<Frame> {
+        None
+    }
 }
 
 impl<E: Env + ?Sized> Env for Box<E> {
@@ -128,6 +134,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         (**self).step(action, rng, observation)
+    }
+
+    fn render(&self) -> Option<Frame> {
+        (**self).render()
     }
 }
 

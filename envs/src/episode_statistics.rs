@@ -2,6 +2,7 @@
 
 use rand::RngCore;
 
+use crate::frame::Frame;
 use crate::{Action, Env, EnvError, Outcome, Space, Step};
 
 /// An episode that is over.
@@ -59,6 +60,10 @@ impl<E: Env> Env for EpisodeStatistics<E> {
             self.last = Some(EpisodeSummary { episode_return, n_steps, outcome: step.outcome() });
         }
         Ok(step)
+    }
+
+    fn render(&self) -> Option<Frame> {
+        self.env.render()
     }
 }
 

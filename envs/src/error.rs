@@ -64,6 +64,14 @@ pub enum EnvError {
         /// The range, in words.
         accepted: &'static str,
     },
+    /// A setting that the environment does not have.
+    #[error("this environment has no setting {name:?}; accepted: {accepted}")]
+    UnknownSetting {
+        /// Name that was given.
+        name: String,
+        /// All accepted names, separated by commas.
+        accepted: String,
+    },
     /// Whatever an environment from outside this crate has to report.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, WHITE, rectangle};
 use crate::numpy_random::standard_normal;
 use crate::{Action, Env, EnvError, Space, Step};
 
@@ -53,12 +54,23 @@ pub struct LqrProblem {
     /// Steps after which an episode is truncated: the best controller has paid 99 % of its cost
     /// by then, or has used the thousand steps that no episode exceeds.
     pub max_episode_steps: usize,
+    /// Expected undiscounted cost of the best controller over so many steps from x₀ ~ N(0, I),
+    /// without noise.
+    pub episode_cost: f64,
 }
 
 impl LqrProblem {
     /// Expected undiscounted cost of the best controller from x₀ ~ N(0, I), tr P, without noise.
     pub fn expected_cost(&self) -> f64 {
         self.optimum.expected_cost(self.n_states)
+    }
+
+    /// Mean return from which the task counts as solved: a tenth worse than the best controller.
+    /// None where an episode is too short for the plant to settle: there, doing nothing can look
+    /// better than the controller that is best in the long run.
+    pub fn reward_threshold(&self) -> Option<f64> {
+        let settles = self.episode_cost >= 0.99 * self.expected_cost();
+        settles.then(|| -1.1 * self.episode_cost)
     }
 }
 
@@ -190,6 +202,24 @@ impl Lqr {
         std::mem::swap(&mut self.state, &mut self.next_state);
     }
 
+    /// A bar for every state and, darker, every input; a bar at the edge is at a tenth of the state
+    /// limit or at the action limit.
+    fn picture(&self) -> Frame {
+        const SIDE: f64 = 400.0;
+        let limit = self.problem.state_limit / 10.0;
+        let states = self.state.iter().map(|x| (x / limit, [66, 133, 196]));
+        let inputs = self.input.iter().zip(&*self.problem.action_limit).map(|(u, limit)| (u / limit, [160, 60, 50]));
+        let width = SIDE / (self.state.len() + self.input.len()) as f64;
+        let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
+        for (i, (share, color)) in states.chain(inputs).enumerate() {
+            let (left, height) = (i as f64 * width, share.clamp(-1.0, 1.0) * SIDE / 2.0);
+            let bar = rectangle(left + 0.1 * width, left + 0.9 * width, SIDE / 2.0, SIDE / 2.0 + height);
+            frame.fill_polygon(&bar, color);
+        }
+        frame.line([0.0, SIDE / 2.0], [SIDE, SIDE / 2.0], 1.0, BLACK);
+        frame
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         assert_eq!(observation.len(), self.state.len(), "one entry for every state");
         for (entry, &x) in observation.iter_mut().zip(&self.state) {
@@ -227,6 +257,10 @@ impl Env for Lqr {
         self.phase = EpisodePhase::after(truncated);
         self.observe(observation);
         Ok(Step { reward: -cost, terminated: false, truncated })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }
 

@@ -21,6 +21,7 @@ mod space_invaders;
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, Rgb, rectangle};
 use crate::random_state;
 use crate::{Action, Env, EnvError, Space, Step};
 use screen::{SIDE, Screen};
@@ -166,9 +167,37 @@ impl MinAtar {
         [SIDE, SIDE, self.game.n_channels()]
     }
 
+    /// The board in the colours of MinAtar's display: of the channels in a cell the highest shows.
+    fn picture(&self) -> Frame {
+        const CELL: f64 = 40.0;
+        let n_channels = self.game.n_channels();
+        let mut board = vec![0.0; SIDE * SIDE * n_channels];
+        self.observe(&mut board);
+        let side = SIDE * CELL as usize;
+        let mut frame = Frame::new(side, side, BLACK);
+        for (i, cell) in board.chunks_exact(n_channels).enumerate() {
+            let Some(channel) = cell.iter().rposition(|&marked| marked == 1.0) else { continue };
+            let (left, top) = ((i % SIDE) as f64 * CELL, (SIDE - i / SIDE) as f64 * CELL);
+            frame.fill_polygon(&rectangle(left, left + CELL, top - CELL, top), channel_color(channel, n_channels));
+        }
+        frame
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         self.game.paint(&mut Screen::blank(observation, self.game.n_channels()));
     }
+}
+
+/// Colour of a channel: Green's cubehelix, spread evenly, as MinAtar's display takes it from
+/// matplotlib (start 0.5, −1.5 rotations, hue 1, gamma 1).
+///
+/// Source: D. A. Green (2011), *A Colour Scheme for the Display of Astronomical Intensity Images*.
+fn channel_color(channel: usize, n_channels: usize) -> Rgb {
+    let x = (channel + 1) as f64 / (n_channels + 1) as f64;
+    let amplitude = x * (1.0 - x) / 2.0;
+    let (sin, cos) = (std::f64::consts::TAU * (0.5 / 3.0 - 1.5 * x)).sin_cos();
+    let weights = [(-0.14861, 1.78277), (-0.29227, -0.90649), (1.97294, 0.0)];
+    weights.map(|(a, b)| (255.0 * (x + amplitude * (a * cos + b * sin)).clamp(0.0, 1.0)) as u8)
 }
 
 impl Env for MinAtar {
@@ -198,5 +227,9 @@ impl Env for MinAtar {
         self.phase = EpisodePhase::after(terminal);
         self.observe(observation);
         Ok(Step { reward: f64::from(reward), terminated: terminal, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

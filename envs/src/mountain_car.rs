@@ -7,6 +7,7 @@
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy_random::uniform;
 use crate::{Action, Env, EnvError, Space, Step};
 
@@ -105,6 +106,35 @@ impl MountainCar {
         position >= Self::GOAL_POSITION && velocity >= self.config.goal_velocity
     }
 
+    fn picture(&self) -> Frame {
+        Self::picture_at(self.state.position, Self::GOAL_POSITION)
+    }
+
+    /// The car on its hill, with the sizes and colours of Gymnasium's picture.
+    pub(crate) fn picture_at(position: f64, goal: f64) -> Frame {
+        const WIDTH: f64 = 600.0;
+        let track = Self::MAX_POSITION - Self::MIN_POSITION;
+        let scale = WIDTH / track;
+        let on_hill = |x: f64| [(x - Self::MIN_POSITION) * scale, ((3.0 * x).sin() * 0.45 + 0.55) * scale];
+        let mut frame = Frame::new(WIDTH as usize, 400, WHITE);
+        let hill: Vec<_> = (0..100).map(|i| on_hill(Self::MIN_POSITION + track * f64::from(i) / 99.0)).collect();
+        frame.polyline(&hill, 1.0, BLACK);
+
+        let slope = (3.0 * position).cos();
+        let [x, y] = on_hill(position);
+        let above = [x, y + 10.0];
+        frame.fill_polygon(&placed(rectangle(-20.0, 20.0, 0.0, 20.0), slope, above), BLACK);
+        for wheel in placed([[-10.0, 0.0], [10.0, 0.0]], slope, above) {
+            frame.fill_circle(wheel, 8.0, [128, 128, 128]);
+        }
+
+        let [x, y] = on_hill(goal);
+        let top = y + 50.0;
+        frame.line([x, y], [x, top], 1.0, BLACK);
+        frame.fill_polygon(&[[x, top], [x, top - 10.0], [x + 25.0, top - 5.0]], [204, 204, 0]);
+        frame
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         let MountainCarState { position, velocity } = self.state;
         observation.copy_from_slice(&[position as f32, velocity as f32]);
@@ -140,5 +170,9 @@ impl Env for MountainCar {
         self.phase = EpisodePhase::after(terminated);
         self.observe(observation);
         Ok(Step { reward: -1.0, terminated, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

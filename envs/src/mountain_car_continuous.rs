@@ -10,6 +10,7 @@
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::Frame;
 use crate::mountain_car::MountainCar;
 use crate::numpy_random::uniform;
 use crate::{Action, Env, EnvError, Space, Step};
@@ -135,6 +136,14 @@ impl MountainCarContinuous {
         ([position, velocity], goal)
     }
 
+    fn picture(&self) -> Frame {
+        let position = match self.state {
+            MountainCarContinuousState::Double([position, _]) => position,
+            MountainCarContinuousState::Single([position, _]) => f64::from(position),
+        };
+        MountainCar::picture_at(position, Self::GOAL_POSITION)
+    }
+
     fn observe(&self, observation: &mut [f32]) {
         observation.copy_from_slice(&match self.state {
             MountainCarContinuousState::Double(state) => state.map(|x| x as f32),
@@ -181,5 +190,9 @@ impl Env for MountainCarContinuous {
         let goal = if terminated { Self::GOAL_REWARD } else { 0.0 };
         let reward = goal - f64::from(action) * f64::from(action) * Self::FORCE_COST;
         Ok(Step { reward, terminated, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

@@ -6,11 +6,12 @@
 //! the torque is float32, so that its terms are rounded to float32 before they join the others.
 //! The task never terminates.
 
-use std::f64::consts::{PI, TAU};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use rand::RngCore;
 
 use crate::episode::EpisodePhase;
+use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy_random::uniform;
 use crate::{Action, Env, EnvError, Space, Step};
 
@@ -50,6 +51,8 @@ pub struct Pendulum {
     observation_space: Space,
     action_space: Space,
     state: PendulumState,
+    /// Torque of the last step, for the picture.
+    torque: f32,
     phase: EpisodePhase,
 }
 
@@ -72,6 +75,7 @@ impl Pendulum {
             observation_space: Space::symmetric(vec![1.0, 1.0, Self::MAX_SPEED as f32]),
             action_space: Space::symmetric(vec![Self::MAX_TORQUE]),
             state: PendulumState::default(),
+            torque: 0.0,
             phase: EpisodePhase::NotStarted,
         }
     }
@@ -84,6 +88,7 @@ impl Pendulum {
     /// Begins an episode at `state`, without a draw.
     pub fn set_state(&mut self, state: PendulumState) {
         self.state = state;
+        self.torque = 0.0;
         self.phase = EpisodePhase::Running;
     }
 
@@ -105,6 +110,36 @@ impl Pendulum {
         let angular_velocity = angular_velocity + (pull + push) * time_step;
         let angular_velocity = angular_velocity.clamp(-Self::MAX_SPEED, Self::MAX_SPEED);
         self.state = PendulumState { angle: angle + angular_velocity * time_step, angular_velocity };
+    }
+
+    /// The rod, with the sizes and colours of Gymnasium's picture, and an arc as long as the
+    /// torque is strong.
+    fn picture(&self) -> Frame {
+        const SIDE: f64 = 500.0;
+        let scale = SIDE / 4.4;
+        let (centre, rod_color) = ([SIDE / 2.0; 2], [204, 77, 77]);
+        let angle = self.state.angle + FRAC_PI_2;
+        let rod = rectangle(0.0, scale, -0.1 * scale, 0.1 * scale);
+        let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
+        frame.fill_polygon(&placed(rod, angle, centre), rod_color);
+        for end in placed([[0.0, 0.0], [scale, 0.0]], angle, centre) {
+            frame.fill_circle(end, 0.1 * scale, rod_color);
+        }
+        frame.fill_circle(centre, 0.05 * scale, BLACK);
+        self.draw_torque(&mut frame, centre, 0.4 * scale);
+        frame
+    }
+
+    fn draw_torque(&self, frame: &mut Frame, centre: [f64; 2], radius: f64) {
+        let sweep = f64::from(self.torque / Self::MAX_TORQUE) * 1.5 * PI;
+        if sweep.abs() < 0.05 {
+            return;
+        }
+        let at = |share: f64| placed([[radius, 0.0]], share * sweep, centre)[0];
+        let arc: Vec<_> = (0..=40).map(|i| at(f64::from(i) / 40.0)).collect();
+        frame.polyline(&arc, 4.0, BLACK);
+        let head = [[0.0, 12.0 * sweep.signum()], [-8.0, 0.0], [8.0, 0.0]];
+        frame.fill_polygon(&placed(head, sweep, at(1.0)), BLACK);
     }
 
     fn observe(&self, observation: &mut [f32]) {
@@ -141,7 +176,12 @@ impl Env for Pendulum {
         let torque = action.as_continuous(1)?[0].clamp(-Self::MAX_TORQUE, Self::MAX_TORQUE);
         let cost = self.cost(torque);
         self.advance(torque);
+        self.torque = torque;
         self.observe(observation);
         Ok(Step { reward: -cost, terminated: false, truncated: false })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        Some(self.picture())
     }
 }

@@ -7,8 +7,13 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::cart_pole::CartPoleConfig;
 use crate::lqr::{Lqr, LqrId};
-use crate::minatar::{MinAtar, MinAtarGame};
+use crate::minatar::{MinAtar, MinAtarConfig, MinAtarGame};
+use crate::mountain_car::MountainCarConfig;
+use crate::mountain_car_continuous::MountainCarContinuousConfig;
+use crate::pendulum::PendulumConfig;
+use crate::settings::Settings;
 use crate::{Acrobot, CartPole, Env, EnvError, MountainCar, MountainCarContinuous, Pendulum, Space, TimeLimit};
 
 /// Names an environment.
@@ -94,13 +99,13 @@ impl EnvId {
 
     /// What is known of the environment without running it.
     pub fn spec(self) -> EnvSpec {
-        let env = self.build();
+        let (observation_space, action_space) = self.spaces();
         EnvSpec {
             id: self.name(),
             max_episode_steps: self.max_episode_steps(),
             reward_threshold: self.reward_threshold(),
-            observation_space: env.observation_space().clone(),
-            action_space: env.action_space().clone(),
+            observation_space,
+            action_space,
             source: self.source(),
         }
     }
@@ -110,19 +115,59 @@ impl EnvId {
     /// # Errors
     /// None for the environments registered so far.
     pub fn make(self) -> Result<Box<dyn Env>, EnvError> {
-        Ok(self.build())
+        self.make_with(&[])
     }
 
-    fn build(self) -> Box<dyn Env> {
-        let limit = self.max_episode_steps();
-        match self {
-            EnvId::CartPole => limited(CartPole::default(), limit),
+    /// The environment with some settings changed. All take `max_episode_steps`, and each those that
+    /// are listed here under their names in Gymnasium and MinAtar; flags are 0 or 1:
+    /// CartPole `sutton_barto_reward`; both mountain cars `goal_velocity`; Pendulum `g`; MinAtar
+    /// `sticky_action_prob`, `difficulty_ramping`, `use_minimal_action_set`; LQR `process_noise`.
+    ///
+    /// # Errors
+    /// [`EnvError::UnknownSetting`] with the accepted names, [`EnvError::Setting`] with the range.
+    pub fn make_with(self, settings: &[(String, f64)]) -> Result<Box<dyn Env>, EnvError> {
+        let mut settings = Settings::new(settings);
+        let limit = settings.count("max_episode_steps", self.max_episode_steps())?;
+        let env: Box<dyn Env> = match self {
+            EnvId::CartPole => {
+                let sutton_barto_reward = settings.flag("sutton_barto_reward", false)?;
+                limited(CartPole::new(CartPoleConfig { sutton_barto_reward, ..Default::default() }), limit)
+            }
             EnvId::Acrobot => limited(Acrobot::default(), limit),
-            EnvId::MountainCar => limited(MountainCar::default(), limit),
-            EnvId::MountainCarContinuous => limited(MountainCarContinuous::default(), limit),
-            EnvId::Pendulum => limited(Pendulum::default(), limit),
-            EnvId::MinAtar(game) => limited(MinAtar::standard(game), limit),
-            EnvId::Lqr(id) => limited(Lqr::new(Cow::Borrowed(id.problem())), limit),
+            EnvId::MountainCar => {
+                let goal_velocity = settings.number("goal_velocity", 0.0)?;
+                limited(MountainCar::new(MountainCarConfig { goal_velocity, ..Default::default() }), limit)
+            }
+            EnvId::MountainCarContinuous => {
+                let goal_velocity = settings.number("goal_velocity", 0.0)?;
+                let config = MountainCarContinuousConfig { goal_velocity, ..Default::default() };
+                limited(MountainCarContinuous::new(config), limit)
+            }
+            EnvId::Pendulum => {
+                let defaults = PendulumConfig::default();
+                let gravity = settings.number("g", defaults.gravity)?;
+                limited(Pendulum::new(PendulumConfig { gravity, ..defaults }), limit)
+            }
+            EnvId::MinAtar(game) => limited(MinAtar::new(game, min_atar_config(&mut settings)?)?, limit),
+            EnvId::Lqr(id) => {
+                let plant = Lqr::new(Cow::Borrowed(id.problem()));
+                limited(plant.with_process_noise(settings.number("process_noise", 0.0)?)?, limit)
+            }
+        };
+        settings.finish().map(|()| env)
+    }
+
+    /// Observation and action space.
+    fn spaces(self) -> (Space, Space) {
+        let of = |env: &dyn Env| (env.observation_space().clone(), env.action_space().clone());
+        match self {
+            EnvId::CartPole => of(&CartPole::default()),
+            EnvId::Acrobot => of(&Acrobot::default()),
+            EnvId::MountainCar => of(&MountainCar::default()),
+            EnvId::MountainCarContinuous => of(&MountainCarContinuous::default()),
+            EnvId::Pendulum => of(&Pendulum::default()),
+            EnvId::MinAtar(game) => of(&MinAtar::standard(game)),
+            EnvId::Lqr(id) => of(&Lqr::new(Cow::Borrowed(id.problem()))),
         }
     }
 
@@ -143,8 +188,7 @@ impl EnvId {
             EnvId::MountainCar => Some(-110.0),
             EnvId::MountainCarContinuous => Some(90.0),
             EnvId::Pendulum | EnvId::MinAtar(_) => None,
-            // A tenth worse than the best controller.
-            EnvId::Lqr(id) => Some(-1.1 * id.problem().expected_cost()),
+            EnvId::Lqr(id) => id.problem().reward_threshold(),
         }
     }
 
@@ -157,6 +201,14 @@ impl EnvId {
             EnvId::Lqr(id) => &id.problem().source,
         }
     }
+}
+
+fn min_atar_config(settings: &mut Settings<'_>) -> Result<MinAtarConfig, EnvError> {
+    let defaults = MinAtarConfig::default();
+    let sticky_action_probability = settings.number("sticky_action_prob", defaults.sticky_action_probability)?;
+    let difficulty_ramping = settings.flag("difficulty_ramping", defaults.difficulty_ramping)?;
+    let minimal_actions = settings.flag("use_minimal_action_set", defaults.minimal_actions)?;
+    Ok(MinAtarConfig { sticky_action_probability, difficulty_ramping, minimal_actions })
 }
 
 /// Wrapped before it is boxed, so that a step is one virtual call.
@@ -198,6 +250,7 @@ fn unknown(name: &str) -> EnvError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Action, Pcg64};
 
     #[test]
     fn names_are_read_back() {
@@ -205,6 +258,36 @@ mod tests {
             assert_eq!(id.to_string().parse::<EnvId>().expect("own name"), id);
             assert_eq!(id.spec().id, id.name());
         }
+    }
+
+    fn with(id: EnvId, name: &str, value: f64) -> Result<Box<dyn Env>, EnvError> {
+        id.make_with(&[(name.to_owned(), value)])
+    }
+
+    #[test]
+    fn settings_reach_the_environment() {
+        let (mut rng, mut observation) = (Pcg64::seed_from(0), [0.0; 4]);
+        let mut env = with(EnvId::CartPole, "sutton_barto_reward", 1.0).expect("a setting");
+        env.reset(&mut rng, &mut observation).expect("reset");
+        let mut push = |env: &mut dyn Env| env.step(Action::Discrete(0), &mut rng, &mut observation).expect("step");
+        assert_eq!(push(&mut *env).reward, 0.0);
+        let mut short = with(EnvId::CartPole, "max_episode_steps", 1.0).expect("a setting");
+        short.reset(&mut Pcg64::seed_from(0), &mut [0.0; 4]).expect("reset");
+        assert!(push(&mut *short).truncated);
+        let all_actions = with(EnvId::MinAtar(MinAtarGame::Freeway), "use_minimal_action_set", 0.0);
+        assert_eq!(all_actions.expect("a setting").action_space(), &Space::Discrete { n: 6 });
+    }
+
+    #[test]
+    fn unknown_and_impossible_settings_are_refused() {
+        let message = |id, name, value| with(id, name, value).err().expect("refused").to_string();
+        let unknown = message(EnvId::Pendulum, "gravity", 9.81);
+        assert_eq!(unknown, "this environment has no setting \"gravity\"; accepted: max_episode_steps, g");
+        assert!(message(EnvId::Pendulum, "g", f64::NAN).contains("a finite number"));
+        assert!(message(EnvId::Pendulum, "max_episode_steps", 0.5).contains("a whole number from 1"));
+        assert!(message(EnvId::CartPole, "sutton_barto_reward", 2.0).contains("0 or 1"));
+        assert!(message(EnvId::MinAtar(MinAtarGame::Breakout), "sticky_action_prob", 1.5).contains("0 to 1"));
+        assert!(message(EnvId::Lqr(LqrId::new(0)), "process_noise", -1.0).contains("from 0"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use rand::RngCore;
 
+use crate::frame::Frame;
 use crate::{Action, Env, EnvError, Space, Step};
 
 /// Takes actions in [−1, 1] and stretches them to the bounds of `E`, as Gymnasium's
@@ -54,6 +55,10 @@ impl<E: Env> Env for RescaleAction<E> {
             *stretched = (low + share * (high - low)) as f32;
         }
         self.env.step(Action::Continuous(&self.stretched), rng, observation)
+    }
+
+    fn render(&self) -> Option<Frame> {
+        self.env.render()
     }
 }
 

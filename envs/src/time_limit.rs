@@ -2,6 +2,7 @@
 
 use rand::RngCore;
 
+use crate::frame::Frame;
 use crate::{Action, Env, EnvError, Space, Step};
 
 /// Cuts the episodes of `E` after a number of steps, as Gymnasium's `TimeLimit`.
@@ -63,6 +64,10 @@ impl<E: Env> Env for TimeLimit<E> {
         self.elapsed += 1;
         let truncated = step.truncated || self.elapsed >= self.max_episode_steps;
         Ok(Step { truncated, ..step })
+    }
+
+    fn render(&self) -> Option<Frame> {
+        self.env.render()
     }
 }
 

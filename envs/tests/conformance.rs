@@ -1,6 +1,6 @@
 //! Every registered environment passes every check of `egn_envs::testing`.
 
-use egn_envs::{EnvId, testing};
+use egn_envs::{EnvId, Pcg64, testing};
 
 #[test]
 fn every_environment_passes_every_check() {
@@ -28,4 +28,25 @@ fn environments_can_move_to_a_thread() {
     let env = EnvId::CartPole.make().expect("makes");
     let moved = std::thread::spawn(move || env.action_space().n_actions());
     assert_eq!(moved.join().expect("no panic"), Some(2));
+}
+
+#[test]
+fn every_environment_has_a_picture_that_shows_its_state() {
+    for &id in EnvId::ALL {
+        let mut env = id.make().expect("makes");
+        let (mut rng, mut observation) = (Pcg64::seed_from(0), vec![0.0; env.observation_space().len()]);
+        env.reset(&mut rng, &mut observation).expect("reset");
+        let first = env.render().unwrap_or_else(|| panic!("{id} has no picture"));
+        assert_eq!(first.pixels().len(), 3 * first.width() * first.height());
+        assert_eq!(env.render().as_ref(), Some(&first), "{id}: a look changes nothing");
+        let (mut action, action_space) = (vec![0.0; env.action_space().len()], env.action_space().clone());
+        for _ in 0..5 {
+            action_space.sample(&mut rng, &mut action);
+            let step = env.step(action_space.action(&action), &mut rng, &mut observation).expect("step");
+            if step.outcome().is_end() {
+                break;
+            }
+        }
+        assert_ne!(env.render().expect("a picture"), first, "{id}: the picture moves");
+    }
 }

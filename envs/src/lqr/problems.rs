@@ -18,6 +18,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.4]),
         state_limit: 141.0,
         max_episode_steps: 100,
+        episode_cost: 5.931125244752429,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/double-integrator-0.1s"),
@@ -32,6 +33,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[43.1]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 17.920738446147297,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/uav-2d"),
@@ -46,6 +48,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.9, 16.6]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 16.170230939400472,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/boeing747-longitudinal-rounded"),
@@ -60,6 +63,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.2, 6.24]),
         state_limit: 111.0,
         max_episode_steps: 100,
+        episode_cost: 33.17954386370674,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/boeing747-longitudinal-1s"),
@@ -74,6 +78,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.3, 6.27]),
         state_limit: 126.0,
         max_episode_steps: 100,
+        episode_cost: 35.47751656415146,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/boeing747-longitudinal-0.1s"),
@@ -88,6 +93,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[27.1, 12.8]),
         state_limit: 128.0,
         max_episode_steps: 600,
+        episode_cost: 321.6331670753245,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/unstable-laplacian"),
@@ -102,6 +108,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[0.455, 0.484, 0.455]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 0.13715511132119662,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/cartpole-gymnasium-linear"),
@@ -116,6 +123,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[751.0]),
         state_limit: 531.0,
         max_episode_steps: 100,
+        episode_cost: 543.3994262394907,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/pendulum-gymnasium-linear"),
@@ -130,6 +138,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[204.0]),
         state_limit: 243.0,
         max_episode_steps: 100,
+        episode_cost: 7.477332141319555,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/quadrotor-planar-hover"),
@@ -144,6 +153,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[67.3, 73.7]),
         state_limit: 1910.0,
         max_episode_steps: 100,
+        episode_cost: 271.540158254662,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/quadrotor-12state-hover"),
@@ -158,6 +168,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[30.2, 45.0, 45.0, 18.6]),
         state_limit: 1010.0,
         max_episode_steps: 100,
+        episode_cost: 1223.5178481736464,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac1-QI"),
@@ -172,6 +183,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.8, 13.4, 31.2]),
         state_limit: 140.0,
         max_episode_steps: 100,
+        episode_cost: 159.4018727253092,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac10-QI"),
@@ -186,6 +198,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[5.68, 3.78]),
         state_limit: 1230.0,
         max_episode_steps: 200,
+        episode_cost: 11320.739065253869,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac10-Qsource"),
@@ -200,6 +213,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[42.5, 90.2]),
         state_limit: 18600.0,
         max_episode_steps: 100,
+        episode_cost: 1096.5808353588084,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac2-QI"),
@@ -214,6 +228,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.8, 13.4, 31.2]),
         state_limit: 140.0,
         max_episode_steps: 100,
+        episode_cost: 159.4018727253092,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac3-QI"),
@@ -228,6 +243,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[1.99]),
         state_limit: 128.0,
         max_episode_steps: 100,
+        episode_cost: 32.017948818796555,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac3-Qsource"),
@@ -242,6 +258,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[5.68]),
         state_limit: 781.0,
         max_episode_steps: 100,
+        episode_cost: 67.26550829947581,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac4-QI"),
@@ -256,6 +273,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.9]),
         state_limit: 131.0,
         max_episode_steps: 100,
+        episode_cost: 93.7883946668364,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac4-Qsource"),
@@ -270,6 +288,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[4.48]),
         state_limit: 198.0,
         max_episode_steps: 200,
+        episode_cost: 1.6983014451937,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac5-QI"),
@@ -284,6 +303,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[17.4]),
         state_limit: 173.0,
         max_episode_steps: 100,
+        episode_cost: 150.0275277846548,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac5-Qsource"),
@@ -298,6 +318,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.9]),
         state_limit: 138.0,
         max_episode_steps: 100,
+        episode_cost: 17.72973067035616,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac6-QI"),
@@ -312,6 +333,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.4, 6.02, 1.92, 19.4]),
         state_limit: 113.0,
         max_episode_steps: 100,
+        episode_cost: 105.32725865976467,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-ac8-QI"),
@@ -326,6 +348,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[88.7, 107.0, 337.0]),
         state_limit: 2280.0,
         max_episode_steps: 100,
+        episode_cost: 29615.06676994309,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-bdt1-QI"),
@@ -340,6 +363,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[0.175, 0.186, 10.4]),
         state_limit: 100.0,
         max_episode_steps: 1000,
+        episode_cost: 3836.301342025455,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-bdt1-Qsource"),
@@ -354,6 +378,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[0.166, 0.174, 3.4]),
         state_limit: 100.0,
         max_episode_steps: 1000,
+        episode_cost: 1189.5264545014986,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-cm1-QI"),
@@ -368,6 +393,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[214.0]),
         state_limit: 987.0,
         max_episode_steps: 500,
+        episode_cost: 57501.35839783493,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-cm1-Qsource"),
@@ -382,6 +408,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.1]),
         state_limit: 1010.0,
         max_episode_steps: 1000,
+        episode_cost: 228.70465135039368,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-dis1-QI"),
@@ -396,6 +423,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[12.1, 10.2, 12.9, 1.46]),
         state_limit: 126.0,
         max_episode_steps: 100,
+        episode_cost: 151.67240257544495,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-dis1-Qsource"),
@@ -410,6 +438,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.8, 9.98, 12.3, 1.18]),
         state_limit: 126.0,
         max_episode_steps: 100,
+        episode_cost: 132.95903613341864,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-dis2-QI"),
@@ -424,6 +453,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[3360.0, 1050.0]),
         state_limit: 1530.0,
         max_episode_steps: 100,
+        episode_cost: 992654.1803820477,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-dis2-Qsource"),
@@ -438,6 +468,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[3350.0, 1040.0]),
         state_limit: 1530.0,
         max_episode_steps: 100,
+        episode_cost: 987265.811888629,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he1-QI"),
@@ -452,6 +483,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[14.6, 7.43]),
         state_limit: 110.0,
         max_episode_steps: 100,
+        episode_cost: 48.069224716566204,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he1-Qsource"),
@@ -466,6 +498,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[18.8, 7.88]),
         state_limit: 187.0,
         max_episode_steps: 100,
+        episode_cost: 21.98431743339415,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he2-QI"),
@@ -480,6 +513,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[17.1, 271.0, 130.0, 69.0]),
         state_limit: 937.0,
         max_episode_steps: 100,
+        episode_cost: 8154.525316330065,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he2-Qsource"),
@@ -494,6 +528,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[29.1, 104.0, 49.7, 12.1]),
         state_limit: 2190.0,
         max_episode_steps: 200,
+        episode_cost: 2337.0776479339315,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he3-QI"),
@@ -508,6 +543,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.07, 235.0, 163.0, 8.87]),
         state_limit: 1030.0,
         max_episode_steps: 100,
+        episode_cost: 3292.2281943676467,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he3-Qsource"),
@@ -522,6 +558,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.07, 235.0, 163.0, 8.87]),
         state_limit: 1030.0,
         max_episode_steps: 100,
+        episode_cost: 3292.2281943676467,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he4-QI"),
@@ -536,6 +573,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.07, 235.0, 163.0, 8.87]),
         state_limit: 1030.0,
         max_episode_steps: 100,
+        episode_cost: 3292.2281943676467,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he4-Qsource"),
@@ -550,6 +588,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[7.43, 28.9, 21.7, 2.11]),
         state_limit: 4170.0,
         max_episode_steps: 100,
+        episode_cost: 265.6453087528856,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he5-QI"),
@@ -564,6 +603,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.0, 237.0, 164.0, 24.7]),
         state_limit: 1020.0,
         max_episode_steps: 1000,
+        episode_cost: 4898.151465179679,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he5-Qsource"),
@@ -578,6 +618,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[86.4, 241.0, 98.4, 124.0]),
         state_limit: 1470.0,
         max_episode_steps: 1000,
+        episode_cost: 3150.666202215697,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he6-QI"),
@@ -592,6 +633,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[11.0, 237.0, 164.0, 24.7]),
         state_limit: 1020.0,
         max_episode_steps: 1000,
+        episode_cost: 4898.151465179679,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-he6-Qsource"),
@@ -606,6 +648,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[86.4, 241.0, 98.4, 124.0]),
         state_limit: 1470.0,
         max_episode_steps: 1000,
+        episode_cost: 3150.666202215697,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-pas-QI"),
@@ -620,6 +663,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[22500.0]),
         state_limit: 13500.0,
         max_episode_steps: 1000,
+        episode_cost: 4768877216.917901,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-psm-QI"),
@@ -634,6 +678,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[9.19, 9.19]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 36.02985014354947,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-psm-Qsource"),
@@ -648,6 +693,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[8.81, 8.81]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 26.496349467602908,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-toy-QI"),
@@ -662,6 +708,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[13.2]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 33.68837245207481,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-toy-Qsource"),
@@ -676,6 +723,7 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[9.56]),
         state_limit: 100.0,
         max_episode_steps: 100,
+        episode_cost: 22.486004988589247,
     },
     LqrProblem {
         name: Cow::Borrowed("LQR/controlgym-umv-QI"),
@@ -690,5 +738,6 @@ pub(super) static PROBLEMS: [LqrProblem; 49] = [
         action_limit: Cow::Borrowed(&[4.22e-06, 0.0908]),
         state_limit: 224.0,
         max_episode_steps: 100,
+        episode_cost: 14.856941429499626,
     },
 ];
