@@ -29,6 +29,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Show what can be trained.
     List(ListArgs),
+    /// Time one optimizer step; the last line is the median in seconds.
+    BenchStep(BenchStepArgs),
 }
 
 /// Settings that `train` and `compare` share.
@@ -175,7 +177,8 @@ pub struct Seeds(pub Vec<u64>);
 
 impl Seeds {
     fn parse(text: &str) -> Result<Self, String> {
-        let refuse = || format!("'{text}' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103");
+        let refuse =
+            || format!("'{text}' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103");
         let numbers: Vec<u64> =
             text.split(',').map(|part| part.trim().parse().map_err(|_| refuse())).collect::<Result<_, _>>()?;
         // TOML's integers end there.
@@ -184,13 +187,21 @@ impl Seeds {
         }
         match numbers[..] {
             [count] if !text.contains(',') => {
-                if (1..=1000).contains(&count) { Ok(Self((0..count).collect())) } else { Err(refuse()) }
+                if (1..=1000).contains(&count) {
+                    Ok(Self((0..count).collect()))
+                } else {
+                    Err(refuse())
+                }
             }
             _ => {
                 let mut unique = numbers.clone();
                 unique.sort_unstable();
                 unique.dedup();
-                if unique.len() == numbers.len() { Ok(Self(numbers)) } else { Err(format!("a seed stands twice in '{text}'")) }
+                if unique.len() == numbers.len() {
+                    Ok(Self(numbers))
+                } else {
+                    Err(format!("a seed stands twice in '{text}'"))
+                }
             }
         }
     }
@@ -284,7 +295,10 @@ mod tests {
     fn seeds_are_a_count_or_a_list() {
         assert_eq!(Seeds::parse("3"), Ok(Seeds(vec![0, 1, 2])));
         assert_eq!(Seeds::parse("101,102"), Ok(Seeds(vec![101, 102])));
-        assert_eq!(Seeds::parse("7,"), Err("'7,' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103".into()));
+        assert_eq!(
+            Seeds::parse("7,"),
+            Err("'7,' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103".into())
+        );
         for text in ["0", "x", "1,1", "-1", "1001", "18446744073709551615,1"] {
             assert!(Seeds::parse(text).is_err(), "{text}");
         }

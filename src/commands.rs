@@ -13,12 +13,13 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use egn_agents::AgentName;
 use egn_envs::{EnvId, Space};
-use egn_solver::{OptimizerName, Snapshot};
+use egn_solver::{
+    AdamConfig, EgnConfig, Network, OptimizerConfig, OptimizerName, SgdConfig, Snapshot,
+    bench_step::median_step_seconds,
+};
 
 use crate::{
-    cli::{
-        Cli, Command, CompareArgs, EvaluateArgs, Listing, PlotArgs, ProgressStyle, TrainArgs, Which,
-    },
+    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, Listing, PlotArgs, ProgressStyle, TrainArgs, Which},
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
@@ -26,6 +27,7 @@ use crate::{
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
+    suggest::did_you_mean,
     trainer::registered,
     workers::n_cores,
 };
@@ -63,6 +65,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::List(args) => list(args.what),
         Command::Compare(args) => compare(args),
         Command::Plot(args) => plot(args),
+        Command::BenchStep(args) => bench_step(args),
     }
 }
 
@@ -79,9 +82,9 @@ fn exit_code(error: &anyhow::Error) -> u8 {
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe))
 }
 
 /// A flag that Ctrl-C sets; a second Ctrl-C ends the program at once.
@@ -193,7 +196,13 @@ fn compare(args: &CompareArgs) -> Result<u8> {
         present(records, &args.plots, args.json)?;
     }
     let stopped = stop.load(Ordering::Relaxed);
-    Ok(if stopped { INTERRUPTED } else if complete { SUCCESS } else { FAILED })
+    Ok(if stopped {
+        INTERRUPTED
+    } else if complete {
+        SUCCESS
+    } else {
+        FAILED
+    })
 }
 
 fn plot(args: &PlotArgs) -> Result<u8> {
@@ -211,6 +220,25 @@ fn complain(error: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "left out: {error}");
 }
 
+fn bench_step(args: &BenchStepArgs) -> Result<u8> {
+    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
+    let accepted: Vec<&str> = optimizers.iter().map(String::as_str).collect();
+    let optimizer = match args.method.parse::<OptimizerName>() {
+        Ok(OptimizerName::Egn) => OptimizerConfig::Egn(EgnConfig::default()),
+        Ok(OptimizerName::Adam) => OptimizerConfig::Adam(AdamConfig::default()),
+        Ok(OptimizerName::Sgd) => OptimizerConfig::Sgd(SgdConfig::default()),
+        Err(error) => {
+            let hint = did_you_mean(&args.method, &accepted);
+            return Err(anyhow!(Usage(format!("{error}; accepted: {}{hint}", accepted.join(", ")))));
+        }
+    };
+    let network = perceptron(&args.net)?;
+    let loss = args.loss.parse().map_err(|message: String| anyhow!(Usage(message)))?;
+    let seconds = median_step_seconds(&network, args.batch as usize, loss, &optimizer)?;
+    writeln!(stdout(), "{seconds:e}")?;
+    Ok(SUCCESS)
+}
+
 fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     let config = read_config(&args.record)?;
     let file = match args.which {
@@ -224,7 +252,8 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
         Space::Box { .. } => spec.action_space.len(),
     };
     let network = config.agent.policy_architecture(spec.observation_space.len(), n_outputs);
-    let snapshot = Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
+    let snapshot =
+        Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
     let policy = config.agent.policy_from(snapshot);
     let returns = greedy_returns(&registered(config.run.env), &*policy, args.episodes as usize, args.seed)?;
     let verdict = summarise(0, &returns);
@@ -250,8 +279,9 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
 
 fn read_config(record: &Path) -> Result<RunConfig> {
     let path = record.join("config.toml");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display()))))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display())))
+    })?;
     RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
@@ -269,7 +299,11 @@ fn list(what: Listing) -> Result<u8> {
             }
         }
         Listing::Envs => {
-            writeln!(out, "{:28} {:>11} {:>12} {:>10} {:>9}  source", "id", "observation", "actions", "time limit", "threshold")?;
+            writeln!(
+                out,
+                "{:28} {:>11} {:>12} {:>10} {:>9}  source",
+                "id", "observation", "actions", "time limit", "threshold"
+            )?;
             for spec in EnvId::ALL.iter().map(|id| id.spec()) {
                 let number = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
                 let actions = match &spec.action_space {
@@ -289,4 +323,10 @@ fn list(what: Listing) -> Result<u8> {
         }
     }
     Ok(SUCCESS)
+}
+
+/// Used where a network is named by its widths.
+pub(crate) fn perceptron(widths: &str) -> Result<Network> {
+    let widths: egn_solver::Widths = widths.parse().map_err(|message| anyhow!(Usage(message)))?;
+    Ok(Network::mlp(&widths.0, egn_solver::Activation::Relu))
 }

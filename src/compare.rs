@@ -132,8 +132,12 @@ pub fn check_writable(folder: &Path) -> Result<(), CompareError> {
 pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, CompareError> {
     check_writable(jobs.records)?;
     let done: Vec<bool> = runs.iter().map(|run| !jobs.force && run.is_done()).collect();
-    let in_the_way: Vec<&Planned> =
-        runs.iter().zip(&done).filter(|(run, done)| !jobs.force && !**done && run.exists()).map(|(run, _)| run).collect();
+    let in_the_way: Vec<&Planned> = runs
+        .iter()
+        .zip(&done)
+        .filter(|(run, done)| !jobs.force && !**done && run.exists())
+        .map(|(run, _)| run)
+        .collect();
     if let Some((first, rest)) = in_the_way.split_first() {
         return Err(CompareError::Exists { dir: first.dir.clone(), n_others: rest.len() });
     }

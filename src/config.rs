@@ -276,7 +276,10 @@ fn check_names(run: &Table) -> Result<(), ConfigError> {
                 )));
             }
             None => {
-                return Err(ConfigError::Setting(format!("no {key} given; --{key} takes one of {}", accepted.join(", "))));
+                return Err(ConfigError::Setting(format!(
+                    "no {key} given; --{key} takes one of {}",
+                    accepted.join(", ")
+                )));
             }
         }
     }
@@ -323,9 +326,8 @@ fn merge(table: &mut Table, over: &Table) {
 
 /// `key=value` with a dotted key; the value is TOML, or else text.
 fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
-    let refuse = || {
-        ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"))
-    };
+    let refuse =
+        || ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"));
     let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
     let (section, name) = key.trim().split_once('.').ok_or_else(refuse)?;
     let text = value.trim();
@@ -456,7 +458,8 @@ mod tests {
         for file in PRESETS.files() {
             let text = file.contents_utf8().unwrap();
             let table: Table = text.parse().unwrap();
-            let config = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
+            let config =
+                RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
             let run = config.run;
             let name = format!("{}-{}-{}.toml", run.env.to_string().replace('/', "-"), run.agent, run.optimizer);
             assert_eq!(file.path().to_str(), Some(name.as_str()));

@@ -14,7 +14,8 @@ use crate::{
     config::RunConfig,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     record::{
-        CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary, record_dir,
+        CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary,
+        record_dir,
     },
     resources::{Stopwatch, peak_rss_bytes},
     trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer, registered},
@@ -100,8 +101,7 @@ pub fn run_in(
     writer.config(&config.to_toml())?;
 
     let clock = Stopwatch::start();
-    let trainer =
-        Trainer { config, make_env, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
+    let trainer = Trainer { config, make_env, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
     let mut log = Log { writer, total_steps: settings.steps, last_report: Vec::new(), n_updates: 0, n_failures: 0 };
     let trained = trainer.train(&mut [&mut log, watch])?;
     let verdicts = match trained.ended {

@@ -1,0 +1,223 @@
+//! The program as a person meets it: exit codes, messages, files.
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+/// Settings that make a run take a moment.
+const SMALL: [&str; 10] = [
+    "--steps",
+    "1200",
+    "--eval-every",
+    "400",
+    "--set",
+    "run.eval_episodes=2",
+    "--set",
+    "run.final_episodes=2",
+    "--set",
+    "agent.hidden=[8]",
+];
+
+fn egn(folder: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_egn")).current_dir(folder).args(args).output().unwrap()
+}
+
+fn small<'a>(args: &[&'a str]) -> Vec<&'a str> {
+    [args, &SMALL].concat()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+const TRAIN: [&str; 7] = ["train", "--env", "CartPole-v1", "--agent", "ppo", "--optimizer", "egn"];
+
+#[test]
+fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    for (args, parts) in [
+        (
+            &["train", "--env", "CartPol-v1", "--agent", "ppo", "--optimizer", "egn"][..],
+            &["CartPole-v1", "did you mean"][..],
+        ),
+        (
+            &["train", "--env", "CartPole-v1", "--agent", "pp", "--optimizer", "egn"],
+            &["dqn, ppo", "did you mean 'ppo'"],
+        ),
+        (
+            &["train", "--env", "CartPole-v1", "--agent", "ppo", "--optimizer", "eng"],
+            &["egn, adam", "did you mean 'egn'"],
+        ),
+        (&["train", "--env", "CartPole-v1", "--agent", "ppo"], &["no optimizer given", "--optimizer"]),
+        (&[&TRAIN[..], &["--set", "optimizer.lamda=1"]].concat(), &["unknown field `lamda`", "did you mean 'lambda'"]),
+        (&[&TRAIN[..], &["--set", "agent.gamma=2"]].concat(), &["agent.gamma must be in [0, 1], not 2"]),
+        (&[&TRAIN[..], &["--steps", "0"]].concat(), &["run.steps must be 1 or more"]),
+        (&[&TRAIN[..], &["--sed", "1"]].concat(), &["--seed"]),
+        (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--seeds", "0"], &["from 1 to 1000"]),
+        (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--optimizers", "egn,egn"], &["egn twice"]),
+        (&["bench-step", "4-0", "32", "mse", "egn"], &["4-64-64-2"]),
+        (&["bench-step", "4-2", "32", "mse", "adm"], &["did you mean 'adam'"]),
+        (&["plot", "nowhere"], &["nowhere"]),
+        (&["evaluate", "nowhere"], &["nowhere"]),
+    ] {
+        let output = egn(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        for part in parts {
+            assert!(stderr(&output).contains(part), "{args:?}: '{}' lacks '{part}'", stderr(&output));
+        }
+    }
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name() != "plots").count(),
+        0
+    );
+}
+
+#[test]
+fn train_evaluate_and_plot_work_on_one_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = small(&TRAIN);
+    let output = egn(folder.path(), &train);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let summary: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(summary["ended"], "finished");
+    let record = "runs/records/CartPole-v1/ppo/egn/seed-0";
+
+    // The policy on disk is the one that was judged.
+    let again = egn(folder.path(), &["evaluate", record, "--episodes", "2", "--json"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    let verdict: serde_json::Value = serde_json::from_str(&stdout(&again)).unwrap();
+    assert_eq!(verdict["mean"], summary["final"]["mean"]);
+    let best = egn(folder.path(), &["evaluate", record, "--which", "best", "--episodes", "2", "--json"]);
+    let verdict: serde_json::Value = serde_json::from_str(&stdout(&best)).unwrap();
+    assert_eq!(verdict["mean"], summary["best"]["mean"]);
+
+    // An existing record is not overwritten, and is still whole after the refusal.
+    let before = std::fs::read(folder.path().join(record).join("curve.csv")).unwrap();
+    let refused = egn(folder.path(), &train);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
+    assert_eq!(std::fs::read(folder.path().join(record).join("curve.csv")).unwrap(), before);
+
+    // Its configuration reruns it.
+    let config = format!("{record}/config.toml");
+    let rerun = egn(folder.path(), &["train", "--config", &config, "--records", "other"]);
+    assert_eq!(rerun.status.code(), Some(0), "{}", stderr(&rerun));
+    let other = folder.path().join("other/CartPole-v1/ppo/egn/seed-0");
+    for file in ["episodes.csv", "updates.jsonl", "policy.safetensors", "config.toml"] {
+        let read = |dir: &Path| std::fs::read(dir.join(file)).unwrap();
+        assert!(read(&folder.path().join(record)) == read(&other), "{file} differs");
+    }
+
+    // A broken record is named, and the others are drawn.
+    std::fs::write(other.join("curve.csv"), "env_steps,nonsense\n1,2\n").unwrap();
+    std::fs::create_dir_all(folder.path().join("runs/records/broken")).unwrap();
+    std::fs::rename(&other, folder.path().join("runs/records/broken/seed-0")).unwrap();
+    let plot = egn(folder.path(), &["plot", "runs/records"]);
+    assert_eq!(plot.status.code(), Some(0), "{}", stderr(&plot));
+    assert!(stderr(&plot).contains("broken/seed-0"), "{}", stderr(&plot));
+    assert!(folder.path().join("plots/CartPole-v1-ppo.svg").exists());
+}
+
+#[test]
+fn compare_trains_charts_and_keeps_what_is_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = small(&[
+        "compare",
+        "--env",
+        "CartPole-v1",
+        "--agent",
+        "ppo",
+        "--optimizers",
+        "egn,adam",
+        "--seeds",
+        "11,12",
+        "--json",
+    ]);
+    let output = egn(folder.path(), &args);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let rows: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    for file in ["plots/CartPole-v1-ppo.svg", "plots/CartPole-v1-ppo.png"] {
+        assert!(folder.path().join(file).metadata().unwrap().len() > 5_000, "{file}");
+    }
+    let again = egn(folder.path(), &args);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(stderr(&again).matches("kept").count(), 4, "{}", stderr(&again));
+    let other_settings = egn(folder.path(), &[&args[..], &["--set", "agent.gamma=0.5"]].concat());
+    assert_eq!(other_settings.status.code(), Some(2));
+    assert!(stderr(&other_settings).contains("--force"), "{}", stderr(&other_settings));
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_said_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file where a folder must be: refused to root as well.
+    std::fs::write(folder.path().join("taken"), "").unwrap();
+    for args in [
+        [&TRAIN[..], &["--records", "taken/records"]].concat(),
+        vec!["compare", "--env", "CartPole-v1", "--agent", "ppo", "--records", "taken/records"],
+        vec!["compare", "--env", "CartPole-v1", "--agent", "ppo", "--plots", "taken/plots"],
+    ] {
+        let started = Instant::now();
+        let output = egn(folder.path(), &args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("taken"), "{}", stderr(&output));
+        assert!(started.elapsed() < Duration::from_secs(5), "{args:?} trained first");
+    }
+}
+
+#[test]
+fn lists_name_everything_that_can_be_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    for (what, names) in
+        [("envs", &["CartPole-v1"][..]), ("agents", &["dqn", "ppo"]), ("optimizers", &["egn", "adam", "sgd"])]
+    {
+        let output = egn(folder.path(), &["list", what]);
+        assert_eq!(output.status.code(), Some(0));
+        for name in names {
+            assert!(stdout(&output).contains(name), "{what}: {}", stdout(&output));
+        }
+    }
+}
+
+#[test]
+fn bench_step_prints_seconds_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = egn(folder.path(), &["bench-step", "4-8-2", "16", "mse_selected", "egn"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let seconds: f64 = stdout(&output).lines().last().unwrap().parse().unwrap();
+    assert!(seconds > 0.0 && seconds < 0.1, "{seconds}");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_closes_the_records_of_a_comparison() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_egn"))
+        .current_dir(folder.path())
+        .args(["compare", "--env", "CartPole-v1", "--agent", "ppo", "--seeds", "2", "--steps", "100000000"])
+        .args(["--eval-every", "1000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let record = folder.path().join("runs/records/CartPole-v1/ppo/egn/seed-0");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while std::fs::read_to_string(record.join("curve.csv")).map_or(0, |text| text.lines().count()) < 4 {
+        assert!(Instant::now() < deadline, "no evaluation within a minute");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupt.success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130));
+    let summary = std::fs::read_to_string(record.join("summary.json")).unwrap();
+    assert!(summary.contains("\"ended\": \"stopped\""), "{summary}");
+    assert!(folder.path().join("plots/CartPole-v1-ppo.svg").exists(), "charts can still be drawn");
+}
