@@ -37,6 +37,8 @@ pub mod error;
 pub mod frame;
 #[cfg(unix)]
 pub mod gymnasium;
+#[cfg(feature = "gymnasium-rs")]
+pub mod gymnasium_rs;
 pub mod lqr;
 pub mod minatar;
 pub mod mountain_car;
