@@ -79,7 +79,7 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             state.resize(p, T::zero());
         }
         let loss = problem.gradient(&mut self.gradient)?;
-        let gradient_norm = pulp::Arch::new().dispatch(|| sum_of_squares(&self.gradient)).sqrt();
+        let gradient_norm = sum_of_squares(&self.gradient).sqrt();
         if !gradient_norm.is_finite() {
             return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
         }

@@ -8,7 +8,9 @@
 //! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
 //! and g·d = −dᵀHd − λ‖d‖².
 
-use crate::{Linearization, Problem, Real, RowSystem, SolverError, cholesky::symmetric_product, problem::sum_of_squares};
+use crate::{
+    Linearization, Problem, Real, RowSystem, SolverError, cholesky::symmetric_product, problem::sum_of_squares,
+};
 
 /// Where ‖ρ + bλv‖ falls below this part of ‖ρ‖ the difference has lost too many digits, and SᵀKSv
 /// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.

@@ -73,7 +73,7 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
         let lr = self.config.lr.at(context.progress);
         let alpha = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / solution.curvature).sqrt()));
-        let step_norm = take_step(problem.params(), self.direction.values(), alpha, lambda)?;
+        let step_norm = take_step(problem.params(), self.direction.values(), solution.norm, alpha, lambda)?;
 
         let half_curvature = 0.5 * alpha * alpha * solution.curvature;
         Ok(Report {

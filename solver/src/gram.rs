@@ -35,12 +35,7 @@ pub struct GramBuffers<T> {
 }
 
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
-pub(crate) fn gram_plain<T: Real>(
-    layers: &[Factors<'_, T>],
-    k: usize,
-    buffers: &mut GramBuffers<T>,
-    gram: &mut [f64],
-) {
+pub(crate) fn gram_plain<T: Real>(layers: &[Factors<'_, T>], k: usize, buffers: &mut GramBuffers<T>, gram: &mut [f64]) {
     gram.fill(0.0);
     buffers.inputs.resize_with(1, Vec::new);
     buffers.rows.resize_with(1, Vec::new);

@@ -221,8 +221,12 @@ mod tests {
 
     #[test]
     fn tiles_equal_the_plain_product() {
-        for (b, k, n_in, n_out) in [(1, 1, 1, 1), (5, 1, 3, 2), (33, 1, 64, 5), (70, 1, 8, 40), (9, 4, 7, 4), (40, 3, 2, 9)] {
-            let numbers = |n: usize, step: usize| -> Vec<f32> { (0..n).map(|i| ((i * step) % 101) as f32 / 50.0 - 1.0).collect() };
+        for (b, k, n_in, n_out) in
+            [(1, 1, 1, 1), (5, 1, 3, 2), (33, 1, 64, 5), (70, 1, 8, 40), (9, 4, 7, 4), (40, 3, 2, 9)]
+        {
+            let numbers = |n: usize, step: usize| -> Vec<f32> {
+                (0..n).map(|i| ((i * step) % 101) as f32 / 50.0 - 1.0).collect()
+            };
             let (inputs, rows) = (numbers(b * n_in, 37), numbers(b * k * n_out, 53));
             let factors = Factors { inputs: Matrix::new(&inputs, b, n_in), rows: Matrix::new(&rows, b * k, n_out) };
             let n = b * k;

@@ -8,8 +8,8 @@ use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report, SolverError,
-    StepContext,
+    Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report,
+    SolverError, StepContext,
 };
 
 /// Number type of a network.

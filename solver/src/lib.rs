@@ -36,6 +36,7 @@
 mod adam;
 pub mod bench_step;
 mod cholesky;
+mod cholesky_tiles;
 mod direction;
 mod egn;
 mod error;

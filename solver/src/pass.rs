@@ -105,8 +105,7 @@ impl<T: Real> Pass<T> {
         for (l, layer) in network.layers().iter().enumerate() {
             let n = layer.n_outputs;
             self.weighted.resize(b * n, T::zero());
-            weigh_rows(&self.rows[l], weights, k, n, &mut self.weighted);
-            column_sums(&self.weighted, n, &mut result[layer.bias()]);
+            weigh_rows(&self.rows[l], weights, k, n, &mut self.weighted, &mut result[layer.bias()]);
             let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs).transposed();
             matmul(&mut result[layer.weight()], false, inputs, Matrix::new(&self.weighted, b, n));
         }
@@ -182,25 +181,24 @@ fn scale<T: Real>(outputs: &[T], width: usize, rows: &mut [T], derivative: impl 
     }
 }
 
-/// Σₖ vᵢₖ δᵢₖ for every sample i: rows (b·k, n) to (b, n).
-fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, n: usize, weighted: &mut [T]) {
-    pulp::Arch::new().dispatch(|| {
-        let groups = rows.chunks_exact(k * n).zip(weights.chunks_exact(k));
-        for (sum, (group, weights)) in weighted.chunks_exact_mut(n).zip(groups) {
-            sum.fill(T::zero());
-            for (row, &weight) in group.chunks_exact(n).zip(weights) {
-                let weight = T::of(weight);
-                sum.iter_mut().zip(row).for_each(|(s, &d)| *s += weight * d);
+/// Σₖ vᵢₖ δᵢₖ for every sample i, rows (b·k, n) to (b, n), and its sum over samples, (n).
+fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, n: usize, weighted: &mut [T], total: &mut [T]) {
+    total.fill(T::zero());
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for i in 0..weighted.len() / n {
+                let sum = &mut weighted[i * n..][..n];
+                for row in 0..k {
+                    let weight = T::of(weights[i * k + row]);
+                    let row = (row, &rows[(i * k + row) * n..][..n]);
+                    match row {
+                        (0, row) => (0..n).for_each(|j| sum[j] = weight * row[j]),
+                        (_, row) => (0..n).for_each(|j| sum[j] += weight * row[j]),
+                    }
+                }
+                (0..n).for_each(|j| total[j] += sum[j]);
             }
-        }
-    });
-}
-
-fn column_sums<T: Real>(matrix: &[T], n: usize, sums: &mut [T]) {
-    sums.fill(T::zero());
-    pulp::Arch::new().dispatch(|| {
-        for row in matrix.chunks_exact(n) {
-            sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
-        }
-    });
+        },
+    );
 }

@@ -102,18 +102,18 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
     }
 }
 
-/// θ ← θ + α·direction, unless the step is not finite. Returns ‖α·direction‖.
+/// θ ← θ + α·direction, unless the step is not finite. `norm` is ‖direction‖; returns ‖α·direction‖.
 ///
 /// # Errors
 /// [`SolverError::NonFiniteStep`]; θ is then as it was.
 pub(crate) fn take_step<T: Real>(
     params: &Tensor,
     direction: &[T],
+    norm: f64,
     alpha: f64,
     damping: f64,
 ) -> Result<f64, SolverError> {
-    let squares = pulp::Arch::new().dispatch(|| sum_of_squares(direction));
-    let step_norm = alpha.abs() * squares.sqrt();
+    let step_norm = alpha.abs() * norm;
     if !step_norm.is_finite() {
         return Err(SolverError::NonFiniteStep { step_norm, damping });
     }
@@ -124,16 +124,21 @@ pub(crate) fn take_step<T: Real>(
     Ok(step_norm)
 }
 
-/// Σ x² in f64, in eight interleaved sums so that it vectorises; the order is fixed.
-#[inline(always)]
+/// Σ x² in f64, in 32 interleaved sums so that it vectorises; the order is fixed.
 pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
-    let mut sums = [0.0_f64; 8];
-    let chunks = values.chunks_exact(8);
-    let rest: f64 = chunks.remainder().iter().map(|x| x.to_f64() * x.to_f64()).sum();
-    for chunk in chunks {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            *sum += x.to_f64() * x.to_f64();
-        }
-    }
-    sums.iter().sum::<f64>() + rest
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let mut sums = [0.0_f64; 32];
+            let (chunks, rest) = values.as_chunks::<32>();
+            for chunk in chunks {
+                for i in 0..32 {
+                    let x = chunk[i].to_f64();
+                    sums[i] += x * x;
+                }
+            }
+            let rest: f64 = rest.iter().map(|x| x.to_f64() * x.to_f64()).sum();
+            sums.iter().sum::<f64>() + rest
+        },
+    )
 }

@@ -75,7 +75,8 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         let keep = T::of(self.config.momentum);
         self.momentum.iter_mut().zip(&self.gradient).for_each(|(u, &g)| *u = keep * *u + shrink * g);
         let alpha = self.config.lr.at(context.progress);
-        let step_norm = take_step(problem.params(), &self.momentum, -alpha, 0.0)?;
+        let step_norm =
+            take_step(problem.params(), &self.momentum, sum_of_squares(&self.momentum).sqrt(), -alpha, 0.0)?;
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
     }
 }
