@@ -1,10 +1,12 @@
 //! Softmax cross-entropy, and the square root of the softmax curvature that policies share.
 
+use std::cmp::Ordering;
+
 use super::{LEAST_LOG_P, Loss, Outputs, Root};
 
 /// ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
 ///
-/// Rows: c a sample, and **one** for two classes, where Q = p₀p₁ (1, −1)(1, −1)ᵀ.
+/// Rows: c − 1 a sample, the rank of Q.
 #[derive(Debug, Clone, Copy)]
 pub struct CrossEntropy<'a> {
     /// y, (b).
@@ -39,12 +41,14 @@ impl Loss for CrossEntropy<'_> {
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
         let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
-        let mut log_p = vec![0.0; outputs.n_outputs];
+        let (mut log_p, mut residual) = (vec![0.0; outputs.n_outputs], Vec::new());
         let mut sum = 0.0;
         for (z, &label) in outputs.rows().zip(self.labels) {
             log_softmax(z, &mut log_p);
             sum -= log_p[label as usize];
-            softmax.push(&log_p, label_residual(&log_p, label as usize));
+            residual.clear();
+            residual.extend(label_residual(&log_p, label as usize));
+            softmax.push(&log_p, &residual);
         }
         sum / outputs.batch() as f64
     }
@@ -65,37 +69,53 @@ pub fn log_softmax(z: &[f64], log_p: &mut [f64]) {
 
 /// Collects Sᵀ and ρ of Q = diag(p) − p pᵀ, sample after sample.
 ///
-/// S = diag(√p) − p √pᵀ and ρ = r/√p, for every r that sums to zero. Where p underflows, √p is held
-/// at e⁻⁴⁰: S changes by less than rounding, S ρ = r still holds, and the step of a saturated sample
-/// becomes the plain damped gradient, as it must.
+/// Q has rank c − 1, and so many columns has its Cholesky factor, in closed form: with the tail sums
+/// qⱼ = Σ p over the classes after j, and q of the class before,
+///
+/// ```text
+/// Sⱼⱼ = √(pⱼ qⱼ / qⱼ₋₁),   Sᵢⱼ = −pᵢ √(pⱼ / (qⱼ qⱼ₋₁))   for i > j,
+/// ```
+///
+/// and S ρ = r, for every r that sums to zero, is a forward substitution. Where p underflows it is
+/// held at e⁻⁸⁰: S changes by less than rounding, S ρ = r still holds, and the step of a saturated
+/// sample becomes the plain damped gradient, as it must.
+///
+/// Source: Tanabe and Sagae (1992), "An exact Cholesky decomposition and the generalized inverse of
+/// the variance-covariance matrix of the multinomial distribution, with applications", J. R. Statist.
+/// Soc. B 54(1).
 pub(super) struct SoftmaxRoot<'a> {
     root: &'a mut Root,
-    c: usize,
+    p: Vec<f64>,
 }
 
 impl<'a> SoftmaxRoot<'a> {
     pub fn new(c: usize, root: &'a mut Root) -> Self {
         root.rows.clear();
         root.rho.clear();
-        Self { root, c }
+        Self { root, p: vec![0.0; c] }
     }
 
     /// One sample: log p (c), and r (c) with Σ r = 0.
-    pub fn push(&mut self, log_p: &[f64], residual: impl Iterator<Item = f64>) {
-        let sqrt_p = |j: usize| (0.5 * log_p[j].max(LEAST_LOG_P)).exp();
-        let Root { rows, rho } = &mut *self.root;
-        if self.c == 2 {
-            let scale = sqrt_p(0) * sqrt_p(1);
-            rows.extend([scale, -scale]);
-            // r₁ = −r₀, so the first entry says it all.
-            rho.extend(residual.take(1).map(|r| r / scale));
-            return;
+    pub fn push(&mut self, log_p: &[f64], residual: &[f64]) {
+        let Self { root: Root { rows, rho }, p } = self;
+        let c = p.len();
+        p.iter_mut().zip(log_p).for_each(|(p, l)| *p = l.max(LEAST_LOG_P).exp());
+        let mut before: f64 = p.iter().sum();
+        // −Σ Sᵢₜ ρₜ / pᵢ over the columns t done, the same for every i below them.
+        let mut carried = 0.0;
+        for j in 0..c - 1 {
+            let after: f64 = p[j + 1..].iter().sum();
+            let scale = (p[j] / (after * before)).sqrt();
+            rows.extend((0..c).map(|i| match i.cmp(&j) {
+                Ordering::Less => 0.0,
+                Ordering::Equal => scale * after,
+                Ordering::Greater => -scale * p[i],
+            }));
+            let value = (residual[j] + p[j] * carried) / (scale * after);
+            rho.push(value);
+            carried += scale * value;
+            before = after;
         }
-        for k in 0..self.c {
-            let root_k = sqrt_p(k);
-            rows.extend((0..self.c).map(|j| root_k * (f64::from(u8::from(j == k)) - log_p[j].exp())));
-        }
-        rho.extend(residual.enumerate().map(|(k, r)| r / sqrt_p(k)));
     }
 }
 
@@ -114,7 +134,12 @@ mod tests {
 
     #[test]
     fn a_saturated_sample_keeps_its_residual() {
-        for (c, z, label) in [(2, vec![500.0, -500.0], 1), (3, vec![0.0, 900.0, -900.0], 2)] {
+        for (c, z, label) in [
+            (2, vec![500.0, -500.0], 1),
+            (3, vec![0.0, 900.0, -900.0], 2),
+            (3, vec![900.0, 0.0, -900.0], 1),
+            (3, vec![-900.0, 0.0, 900.0], 0),
+        ] {
             let outputs = Outputs { values: z, n_outputs: c };
             let loss = CrossEntropy { labels: &[label] };
             let (mut residual, mut root) = (Vec::new(), Root::default());

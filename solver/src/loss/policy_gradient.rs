@@ -78,7 +78,7 @@ impl Loss for CategoricalPolicyGradient<'_> {
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
         let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
-        self.scan(outputs, |log_p, r| softmax.push(log_p, r.iter().copied()))
+        self.scan(outputs, |log_p, r| softmax.push(log_p, r))
     }
 }
 
