@@ -14,6 +14,7 @@
 //! seed from its `rng` at every reset, so that a trajectory is still a function of generator and
 //! actions.
 
+mod error;
 mod protocol;
 
 use std::io::{self, Read, Write};
@@ -25,10 +26,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rand::RngCore;
-use thiserror::Error;
 
 use crate::episode::EpisodePhase;
 use crate::{Action, Env, EnvError, Space, Step};
+pub use error::GymnasiumError;
 use protocol::{Command, Hello, Refusal, RefusalKind};
 
 const SCRIPT: &str = include_str!("gymnasium/child.py");
@@ -57,83 +58,6 @@ impl GymnasiumSettings {
     fn interpreter(&self) -> PathBuf {
         let named = self.python.clone();
         named.or_else(|| std::env::var_os("EGN_PYTHON").map(PathBuf::from)).unwrap_or_else(|| "python3".into())
-    }
-}
-
-/// What went wrong on the other side of the pipe.
-#[derive(Debug, Error)]
-pub enum GymnasiumError {
-    /// The interpreter does not start.
-    #[error("cannot start the Python interpreter {}: {source}; name one with --python or EGN_PYTHON", .python.display())]
-    NoPython {
-        /// The interpreter that was tried.
-        python: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The interpreter has no gymnasium, or that lacks something.
-    #[error("{} cannot import gymnasium ({text}); install it with: {} -m pip install gymnasium", .python.display(), .python.display())]
-    NoGymnasium {
-        /// The interpreter that was tried.
-        python: PathBuf,
-        /// Python's message.
-        text: String,
-    },
-    /// `gymnasium.make` refuses.
-    #[error("gymnasium cannot make {id:?}: {text}")]
-    NotMade {
-        /// The id that was asked for.
-        id: String,
-        /// Python's message.
-        text: String,
-    },
-    /// Spaces that do not fit into flat boxes or a discrete set.
-    #[error("{id} has {text}")]
-    NotSupported {
-        /// The id that was asked for.
-        id: String,
-        /// Which space.
-        text: String,
-    },
-    /// The environment raised an exception.
-    #[error("{id}, environment {index}, episode seed {seed}: {text}")]
-    Raised {
-        /// The environment's id.
-        id: String,
-        /// Which of the group.
-        index: usize,
-        /// Seed of its last reset.
-        seed: u32,
-        /// Python's traceback.
-        text: String,
-    },
-    /// The child ended without a word.
-    #[error("{id}: the child process died ({status}); seeds of its episodes: {seeds:?}; its last words: {stderr}")]
-    Died {
-        /// The environment's id.
-        id: String,
-        /// How it ended.
-        status: String,
-        /// Seeds of the last resets in the group.
-        seeds: Vec<u32>,
-        /// End of what it wrote to standard error.
-        stderr: String,
-    },
-    /// The child does not answer.
-    #[error("{id}: no answer within {seconds} s; seeds of its episodes: {seeds:?}")]
-    Hung {
-        /// The environment's id.
-        id: String,
-        /// Patience (s).
-        seconds: f64,
-        /// Seeds of the last resets in the group.
-        seeds: Vec<u32>,
-    },
-}
-
-impl From<GymnasiumError> for EnvError {
-    fn from(error: GymnasiumError) -> Self {
-        EnvError::Other(Box::new(error))
     }
 }
 
@@ -320,6 +244,8 @@ impl GymnasiumGroup {
     fn post_mortem(&mut self, error: &io::Error) -> GymnasiumError {
         let (id, seeds) = (self.settings.id.clone(), self.seeds.clone());
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
+            // A late answer must not be taken for that to a later question.
+            let _ = self.child.kill();
             return GymnasiumError::Hung { id, seconds: self.settings.timeout.as_secs_f64(), seeds };
         }
         // It has closed its end: it is ending, or as good as ended.

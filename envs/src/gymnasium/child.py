@@ -7,11 +7,14 @@ error, so that a chatty environment cannot break a frame.
 
 import json
 import os
+import signal
 import socket
 import struct
 import sys
 import traceback
 
+# Ctrl-C is for the parent to answer; when it goes, the socket closes and this process ends.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 pipe = socket.socket(fileno=os.dup(0))
 sys.stdin = open(os.devnull)
 os.dup2(2, 1)
