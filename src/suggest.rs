@@ -2,11 +2,15 @@
 
 /// `; did you mean 'x'?` when an accepted name is near, else nothing.
 pub fn did_you_mean(name: &str, accepted: &[&str]) -> String {
-    let near = |candidate: &&&str| strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
+    // The one forgives different lengths, the other two letters swapped.
+    let near = |candidate: &&&str| {
+        let (name, candidate) = (name.to_lowercase(), candidate.to_lowercase());
+        strsim::jaro_winkler(&name, &candidate).max(strsim::normalized_damerau_levenshtein(&name, &candidate))
+    };
     accepted
         .iter()
         .max_by(|a, b| near(a).total_cmp(&near(b)))
-        .filter(|best| near(best) > 0.75)
+        .filter(|best| near(best) > 0.6)
         .map_or_else(String::new, |best| format!("; did you mean '{best}'?"))
 }
 
@@ -28,6 +32,7 @@ mod tests {
     #[test]
     fn near_names_are_suggested_and_far_ones_are_not() {
         assert_eq!(did_you_mean("adm", &["egn", "adam"]), "; did you mean 'adam'?");
+        assert_eq!(did_you_mean("eng", &["egn", "adam"]), "; did you mean 'egn'?");
         assert_eq!(did_you_mean("zzz", &["egn", "adam"]), "");
     }
 }

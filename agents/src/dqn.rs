@@ -15,7 +15,10 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, loss::ChosenAction, require, schedule::Moving};
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, loss::ChosenAction, require,
+    schedule::Moving,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{

@@ -221,8 +221,7 @@ impl Ppo {
 
 /// Some rows of a matrix with `width` columns, as a tensor.
 fn rows(matrix: &[f32], width: usize, chosen: &[usize]) -> Result<Tensor, SolverError> {
-    let gathered: Vec<f32> =
-        chosen.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect();
+    let gathered: Vec<f32> = chosen.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect();
     batch_of(&gathered, width)
 }
 

@@ -47,11 +47,9 @@ mod tests {
         let first = |seed, purpose, index| stream(seed, purpose, index).next_u64();
         let base = first(0, Purpose::Environment, 0);
         assert_eq!(base, first(0, Purpose::Environment, 0));
-        for other in [
-            first(1, Purpose::Environment, 0),
-            first(0, Purpose::Exploration, 0),
-            first(0, Purpose::Environment, 1),
-        ] {
+        for other in
+            [first(1, Purpose::Environment, 0), first(0, Purpose::Exploration, 0), first(0, Purpose::Environment, 1)]
+        {
             assert_ne!(base, other);
         }
     }
