@@ -22,6 +22,9 @@ pub struct Direction<T> {
     rho: Vec<f64>,
     v: Vec<f64>,
     values: Vec<T>,
+    /// SᵀJt of the tangent last measured.
+    change: Vec<f64>,
+    batch: usize,
 }
 
 /// What is known of a direction besides its entries.
@@ -47,7 +50,14 @@ pub struct Solution {
 
 impl<T: Real> Default for Direction<T> {
     fn default() -> Self {
-        Self { system: RowSystem::default(), rho: Vec::new(), v: Vec::new(), values: Vec::new() }
+        Self {
+            system: RowSystem::default(),
+            rho: Vec::new(),
+            v: Vec::new(),
+            values: Vec::new(),
+            change: Vec::new(),
+            batch: 0,
+        }
     }
 }
 
@@ -72,8 +82,9 @@ impl<T: Real> Direction<T> {
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let Self { system, rho, v, values } = self;
+        let Self { system, rho, v, values, .. } = self;
         let Linearization { loss, batch } = problem.linearize(rho)?;
+        self.batch = batch;
         problem.gram(system.gram_mut(rho.len()));
         let gram = diagnose.then(|| system.gram());
 
@@ -101,6 +112,14 @@ impl<T: Real> Direction<T> {
             gradient_norm: gram.as_ref().map(|gram| gradient_norm(gram, rho, b)),
             solve_residual: gram.as_ref().map(|gram| solve_residual(gram, rho, v, b * damping)),
         })
+    }
+
+    /// g·t and tᵀHt of any tangent t (p), at the last linearisation: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
+    pub fn measure(&mut self, problem: &mut dyn Problem<T>, tangent: &[T]) -> (f64, f64) {
+        problem.push_forward(tangent, &mut self.change);
+        let b = self.batch as f64;
+        let slope: f64 = self.rho.iter().zip(&self.change).map(|(rho, change)| rho * change).sum();
+        (slope / b, sum_of_squares(&self.change) / b)
     }
 }
 

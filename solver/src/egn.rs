@@ -4,20 +4,31 @@
 //! without conjugate gradients, Kronecker factors or a hidden epsilon.
 //!
 //! ```text
-//! (SᵀKS + bλI) v = ρ,   d = −Jᵀ S v,   θ ← θ + α d
+//! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v,   θ ← θ + α d
 //! ```
 //!
-//! With `kl_limit` δ the step of a policy is shortened to a predicted KL divergence of δ:
-//! α = min(lr, √(2δ / dᵀHd)). With the Fisher curvature this is TRPO's step (Schulman et al. 2015,
-//! arXiv 1502.05477, appendix C) with an exact solve in place of conjugate gradients.
+//! What is added to the plain step, in the order in which it acts, each off by default:
+//! 1. adaptive λ chooses the damping of the solve;
+//! 2. momentum carries directions over;
+//! 3. decoupled weight decay turns the direction towards zero, d − wθ;
+//! 4. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
+//!    √(2δ / dᵀHd)): with the Fisher curvature this is TRPO's step (Schulman et al. 2015, arXiv
+//!    1502.05477, appendix C) with an exact solve in place of conjugate gradients;
+//! 5. the line search shortens it further;
+//! 6. adaptive λ judges the result, and may take it back.
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Direction, Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext, optimizer::require,
-    problem::take_step,
+    AdaptiveConfig, Direction, LineSearchConfig, MomentumForm, Optimizer, Problem, Real, Rejection, Report, Schedule,
+    Solution, SolverError, StepContext,
+    adaptive_damping::AdaptiveDamping,
+    flat::read_flat,
+    momentum::Momentum,
+    optimizer::require,
+    problem::{place, sum_of_squares, take_step},
 };
 
 /// Settings of [`Egn`].
@@ -30,12 +41,31 @@ pub struct EgnConfig {
     pub lambda: Schedule,
     /// δ, in (0, ∞): greatest predicted KL divergence of a step, for policies.
     pub kl_limit: Option<Schedule>,
+    /// μ, in [0, 1).
+    pub momentum: f64,
+    /// How momentum carries directions over.
+    pub momentum_form: MomentumForm,
+    /// w, in [0, ∞): decoupled decay of the parameters, θ loses α w θ a step.
+    pub weight_decay: f64,
+    /// Armijo line search along the direction, from `lr` down.
+    pub line_search: Option<LineSearchConfig>,
+    /// Adaptive damping, which starts at `lambda` and then follows its own rule.
+    pub adaptive: Option<AdaptiveConfig>,
 }
 
 impl Default for EgnConfig {
     fn default() -> Self {
         // The authors' own defaults: full steps, λ = 1 (python-somax 1.0.1).
-        Self { lr: 1.0.into(), lambda: 1.0.into(), kl_limit: None }
+        Self {
+            lr: 1.0.into(),
+            lambda: 1.0.into(),
+            kl_limit: None,
+            momentum: 0.0,
+            momentum_form: MomentumForm::default(),
+            weight_decay: 0.0,
+            line_search: None,
+            adaptive: None,
+        }
     }
 }
 
@@ -47,9 +77,13 @@ impl EgnConfig {
     pub fn validate(&self) -> Result<(), String> {
         require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
         require(self.lambda.stays_within(0.0, f64::MAX), "lambda", "0 or more", self.lambda)?;
-        self.kl_limit.map_or(Ok(()), |limit| {
-            require(limit.stays_within(f64::MIN_POSITIVE, f64::MAX), "kl_limit", "positive", limit)
-        })
+        let positive = |limit: Schedule| limit.stays_within(f64::MIN_POSITIVE, f64::MAX);
+        require(self.kl_limit.is_none_or(positive), "kl_limit", "positive", self.kl_limit)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
+        let decay = self.weight_decay;
+        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
+        self.line_search.map_or(Ok(()), |search| search.validate())?;
+        self.adaptive.map_or(Ok(()), |adaptive| adaptive.validate())
     }
 }
 
@@ -57,35 +91,164 @@ impl EgnConfig {
 pub struct Egn<T> {
     config: EgnConfig,
     direction: Direction<T>,
+    momentum: Momentum<T>,
+    /// The direction after momentum and decay, where there is any.
+    used: Vec<T>,
+    damping: AdaptiveDamping,
+    /// α of the last line search.
+    last_alpha: Option<f64>,
+    /// θ before a step that may be taken back.
+    origin: Vec<T>,
+}
+
+/// The loss along the direction used, to second order: f + α slope + ½α² curvature.
+#[derive(Clone, Copy)]
+struct Along {
+    norm: f64,
+    slope: f64,
+    curvature: f64,
 }
 
 impl<T: Real> Egn<T> {
     /// Ready to take its first step.
     pub fn new(config: EgnConfig) -> Self {
-        Self { config, direction: Direction::default() }
+        Self {
+            config,
+            direction: Direction::default(),
+            momentum: Momentum::default(),
+            used: Vec::new(),
+            damping: AdaptiveDamping::default(),
+            last_alpha: None,
+            origin: Vec::new(),
+        }
+    }
+
+    /// Momentum and decay: the direction to follow, into `used`, and the model along it.
+    fn combine(&mut self, problem: &mut dyn Problem<T>, solution: &Solution) -> Along {
+        let EgnConfig { momentum, momentum_form, weight_decay, .. } = self.config;
+        self.used.clear();
+        if momentum == 0.0 && weight_decay == 0.0 {
+            return Along { norm: solution.norm, slope: solution.slope, curvature: solution.curvature };
+        }
+        if momentum > 0.0 {
+            self.momentum.propose(momentum, momentum_form, self.direction.values(), &mut self.used);
+        } else {
+            self.used.extend_from_slice(self.direction.values());
+        }
+        if weight_decay > 0.0 {
+            let decay = T::of(weight_decay);
+            read_flat::<T, _>(problem.params(), |theta| {
+                self.used.iter_mut().zip(theta).for_each(|(u, &x)| *u -= decay * x);
+            });
+        }
+        let (slope, curvature) = self.direction.measure(problem, &self.used);
+        Along { norm: sum_of_squares(&self.used).sqrt(), slope, curvature }
+    }
+
+    /// Takes a step of at most `longest`, searched for and judged where that is asked for.
+    fn advance(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        along: Along,
+        longest: f64,
+        loss: f64,
+        lambda: f64,
+    ) -> Result<Advance, SolverError> {
+        let Self { config, direction, used, origin, .. } = self;
+        let direction = if used.is_empty() { direction.values() } else { used };
+        let (line_search, adaptive) = (config.line_search, config.adaptive);
+        if line_search.is_none() && adaptive.is_none() {
+            take_step(problem.params(), direction, along.norm, longest, lambda)?;
+            return Ok(Advance { alpha: longest, ..Advance::default() });
+        }
+        if !(along.norm * longest).is_finite() {
+            return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: lambda });
+        }
+        origin.clear();
+        read_flat::<T, _>(problem.params(), |theta| origin.extend_from_slice(theta));
+        let mut loss_at = |alpha| {
+            place(problem.params(), origin, direction, alpha);
+            problem.loss()
+        };
+        let mut advance = Advance { alpha: longest, ..Advance::default() };
+        let reached = match line_search {
+            None => loss_at(longest),
+            Some(config) => {
+                let search = config.search(self.last_alpha, longest, loss, along.slope, &mut loss_at);
+                self.last_alpha = Some(search.alpha);
+                advance.alpha = search.alpha;
+                advance.trials = Some(search.trials);
+                advance.rejection = (!search.accepted).then_some(Rejection::LineSearch);
+                search.loss
+            }
+        };
+        advance.actual_decrease = Some(loss - reached);
+        if let Some(config) = adaptive {
+            let squares = along.curvature + lambda * along.norm * along.norm;
+            let predicted = -advance.alpha * (along.slope + 0.5 * advance.alpha * squares);
+            advance.gain_ratio = Some((loss - reached) / predicted);
+            if !self.damping.judge(&config, loss - reached, predicted) {
+                advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
+            }
+        }
+        if advance.rejection.is_some() || !reached.is_finite() {
+            advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
+            advance.alpha = 0.0;
+            place(problem.params(), origin, direction, 0.0);
+        }
+        Ok(advance)
     }
 }
 
+/// How far a step went.
+#[derive(Default)]
+struct Advance {
+    alpha: f64,
+    trials: Option<u32>,
+    actual_decrease: Option<f64>,
+    gain_ratio: Option<f64>,
+    rejection: Option<Rejection>,
+}
+
 impl<T: Real> Optimizer<T> for Egn<T> {
+    /// As for every optimizer; adaptive damping is raised by a solve that fails.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
-        let lambda = self.config.lambda.at(context.progress);
-        let solution = self.direction.solve(problem, lambda, context.diagnose)?;
+        let scheduled = self.config.lambda.at(context.progress);
+        let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));
+        let raise = |damping: &mut AdaptiveDamping, config: &EgnConfig, error| {
+            let curable = !matches!(error, SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch);
+            config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
+            error
+        };
+        let solution = self.direction.solve(problem, lambda, context.diagnose);
+        let solution = solution.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let along = self.combine(problem, &solution);
+
         let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
         let lr = self.config.lr.at(context.progress);
-        let alpha = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / solution.curvature).sqrt()));
-        let step_norm = take_step(problem.params(), self.direction.values(), solution.norm, alpha, lambda)?;
+        let longest = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / along.curvature).sqrt()));
+        let advance = self.advance(problem, along, longest, solution.loss, lambda);
+        let advance = advance.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        if advance.rejection.is_none() {
+            self.momentum.accept();
+        }
 
-        let half_curvature = 0.5 * alpha * alpha * solution.curvature;
+        let alpha = advance.alpha;
+        let half_curvature = 0.5 * alpha * alpha * along.curvature;
         Ok(Report {
             loss: solution.loss,
-            step_norm,
+            step_norm: alpha * along.norm,
             alpha,
             damping: Some(lambda),
-            predicted_decrease: Some(-alpha * solution.slope - half_curvature),
+            predicted_decrease: Some(-alpha * along.slope - half_curvature),
             predicted_kl: kl_limit.map(|_| half_curvature),
             smallest_pivot: Some(solution.smallest_pivot),
             gradient_norm: solution.gradient_norm,
             solve_residual: solution.solve_residual,
+            trials: advance.trials,
+            actual_decrease: advance.actual_decrease,
+            gain_ratio: advance.gain_ratio,
+            rejection: advance.rejection,
         })
     }
 }

@@ -34,6 +34,7 @@
 //! Neural Networks", arXiv 2405.14402.
 
 mod adam;
+mod adaptive_damping;
 pub mod bench_step;
 mod cholesky;
 mod cholesky_tiles;
@@ -45,9 +46,11 @@ mod gram;
 mod gram_tiles;
 mod initialise;
 mod learner;
+mod line_search;
 pub mod loss;
 mod matmul;
 mod model;
+mod momentum;
 mod network;
 mod optimizer;
 mod pass;
@@ -59,6 +62,7 @@ mod sgd;
 pub mod testing;
 
 pub use adam::{Adam, AdamConfig};
+pub use adaptive_damping::AdaptiveConfig;
 pub use cholesky::{Factorization, RowSystem};
 pub use direction::{Direction, Solution};
 pub use egn::{Egn, EgnConfig};
@@ -66,10 +70,12 @@ pub use error::SolverError;
 pub use flat::{read_flat, update_flat};
 pub use initialise::Initialisation;
 pub use learner::{Learner, Precision, Snapshot};
+pub use line_search::{LineSearchConfig, Restart, Search};
 pub use loss::{Loss, Outputs};
 pub use model::Model;
+pub use momentum::MomentumForm;
 pub use network::{Activation, Dense, Network, Widths};
-pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Report, StepContext, require};
+pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Rejection, Report, StepContext, require};
 pub use pass::Pass;
 pub use problem::{Linearization, NetworkProblem, Problem};
 pub use real::Real;

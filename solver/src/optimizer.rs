@@ -45,6 +45,24 @@ pub struct Report {
     pub solve_residual: Option<f64>,
     /// Smallest squared pivot of the row system's Cholesky factor.
     pub smallest_pivot: Option<f64>,
+    /// Losses that a line search evaluated.
+    pub trials: Option<u32>,
+    /// How much the loss of the batch fell at the last point tried.
+    pub actual_decrease: Option<f64>,
+    /// Actual over predicted decrease, damping included.
+    pub gain_ratio: Option<f64>,
+    /// Why the step was taken back, if it was; α and the step's norm are then zero.
+    pub rejection: Option<Rejection>,
+}
+
+/// Why a step was taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// The line search found no step that gains enough.
+    LineSearch,
+    /// The loss rose, or is not finite.
+    GainRatio,
 }
 
 /// An optimizer's textbook name, as on the command line.

@@ -6,7 +6,10 @@
 
 use candle_core::Tensor;
 
-use crate::{Loss, Model, Real, SolverError, flat::update_flat};
+use crate::{
+    Loss, Model, Real, SolverError,
+    flat::{read_flat, update_flat},
+};
 
 /// Loss and size of a batch at the parameters it was linearised at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +42,12 @@ pub trait Problem<T: Real> {
 
     /// Jᵀ S v into `result` (p), at the last linearisation.
     fn pull_back(&mut self, v: &[f64], result: &mut [T]);
+
+    /// Sᵀ J t into `result` (b·k), at the last linearisation, for a `tangent` t (p).
+    fn push_forward(&mut self, tangent: &[T], result: &mut Vec<f64>);
+
+    /// The loss alone, which may be NaN; the last linearisation is lost.
+    fn loss(&mut self) -> f64;
 }
 
 /// A network on the batch last loaded, with a loss.
@@ -100,6 +109,33 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
     fn pull_back(&mut self, v: &[f64], result: &mut [T]) {
         self.model.pass.pull_back(&self.model.network, v, result);
     }
+
+    fn push_forward(&mut self, tangent: &[T], result: &mut Vec<f64>) {
+        let Model { network, params, pass, root, .. } = &mut *self.model;
+        let change = read_flat::<T, _>(params, |theta| pass.push_forward(network, theta, tangent));
+        let (c, k) = (network.n_outputs(), root.rho.len() * network.n_outputs() / change.len());
+        let rows = root.rows.chunks_exact(c).enumerate();
+        result.clear();
+        result.extend(rows.map(|(row, s)| {
+            let change = &change[row / k * c..][..c];
+            s.iter().zip(change).map(|(s, t)| s * t.to_f64()).sum::<f64>()
+        }));
+    }
+
+    fn loss(&mut self) -> f64 {
+        self.model.forward();
+        self.loss.value(&self.model.outputs)
+    }
+}
+
+/// θ ← `origin` + α·direction.
+pub(crate) fn place<T: Real>(params: &Tensor, origin: &[T], direction: &[T], alpha: f64) {
+    let alpha = T::of(alpha);
+    update_flat::<T, _>(params, |theta| {
+        for ((x, &origin), &d) in theta.iter_mut().zip(origin).zip(direction) {
+            *x = origin + alpha * d;
+        }
+    });
 }
 
 /// θ ← θ + α·direction, unless the step is not finite. `norm` is ‖direction‖; returns ‖α·direction‖.

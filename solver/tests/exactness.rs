@@ -56,8 +56,7 @@ impl Setting {
     }
 
     fn with_loss<R>(&self, which: usize, check: impl FnOnce(&dyn Loss) -> R) -> R {
-        let chosen =
-            ChosenAction { actions: &self.actions, targets: &self.chosen_targets, weights: None, huber: None };
+        let chosen = ChosenAction { actions: &self.actions, targets: &self.chosen_targets, weights: None, huber: None };
         match which {
             0 => check(&SquaredError { targets: &self.targets }),
             1 => check(&chosen),
@@ -93,9 +92,7 @@ impl Setting {
         loss.root(&outputs, &mut root);
         let k = root.rho.len() / b;
         let jacobian = Mat::from_fn(b * c, p, |i, j| jacobian[i * p + j]);
-        let s = Mat::from_fn(b * c, b * k, |i, row| {
-            if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 }
-        });
+        let s = Mat::from_fn(b * c, b * k, |i, row| if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 });
         let r = Mat::from_fn(b * c, 1, |i, _| residual[i]);
         let half = s.transpose() * &jacobian;
         let mut h = half.transpose() * &half;
@@ -286,4 +283,3 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
     };
     terms.sum_all()? / b as f64
 }
-

@@ -85,10 +85,7 @@ fn a_singular_system_without_damping_is_refused_with_its_numbers() {
     // Two equal samples: rank one.
     let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
     let error = refused(&egn(0.0), Precision::F64, &x, &loss);
-    assert!(
-        matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }),
-        "{error}"
-    );
+    assert!(matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }), "{error}");
     assert!(error.to_string().contains("raise the damping"));
 }
 
