@@ -116,8 +116,8 @@ mod tests {
         assert_eq!(after(0.5, 1.0), (0.4, true, 0.4));
         assert_eq!(after(0.2, 1.0), (0.4, true, 0.4 * 1.5));
         assert_eq!(after(-0.1, 1.0), (0.4 * 1.5, false, 0.4 * 1.5 * 1.5));
-        assert_eq!(after(f64::NAN, 1.0).1, false);
-        assert_eq!(after(0.0, 0.0).1, true);
+        assert!(!after(f64::NAN, 1.0).1);
+        assert!(after(0.0, 0.0).1);
         assert_eq!(after(f64::NEG_INFINITY, 1.0).2, 1.8);
     }
 }

@@ -34,7 +34,7 @@ impl WithSimd for TiledCholesky<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self { matrix, shift, right, storage } = self;
         let height = WIDTH * S::F64_LANES;
-        if height % COLUMNS != 0 {
+        if !height.is_multiple_of(COLUMNS) {
             return None;
         }
         let n = right.len();

@@ -39,7 +39,7 @@ impl WithSimd for Kernel<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layers, k, buffers, gram } = self;
         let height = WIDTH * S::F32_LANES;
-        if height % COLUMNS != 0 {
+        if !height.is_multiple_of(COLUMNS) {
             return gram_plain(layers, k, buffers, gram);
         }
         let n = layers[0].rows.n_rows();

@@ -1,6 +1,8 @@
 //! Two independent routes to every answer: rows against parameters, factors against an explicit
 //! Jacobian, our derivatives against candle's autograd.
 
+#![allow(clippy::unwrap_used)]
+
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
     Activation, Direction, Initialisation, Loss, Model, Network, NetworkProblem, Pass, Problem, SolverError,

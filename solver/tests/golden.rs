@@ -4,6 +4,8 @@
 //! direction's norm (1e-8 where the softmax is saturated, absolute where the gradient is zero); for
 //! an f32 network with an f64 row solve 1e-4 below λ = 1 and 1e-5 from there on.
 
+#![allow(clippy::unwrap_used)]
+
 mod recorded;
 
 use candle_core::DType;

@@ -1,5 +1,7 @@
 //! Bad input and degenerate batches: an exact answer, or an error with numbers and θ untouched.
 
+#![allow(clippy::unwrap_used)]
+
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, EgnConfig, Initialisation, Learner, Loss, Network, OptimizerConfig, Precision, SgdConfig,

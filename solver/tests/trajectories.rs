@@ -1,5 +1,7 @@
 //! Recorded runs of line search, adaptive damping and momentum, step by step from the stored weights.
 
+#![allow(clippy::unwrap_used)]
+
 mod recorded;
 
 use candle_core::{DType, Device, Tensor};
