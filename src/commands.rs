@@ -13,10 +13,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use egn_agents::AgentName;
 use egn_envs::{EnvId, Space};
-use egn_solver::{
-    AdamConfig, EgnConfig, Network, OptimizerConfig, OptimizerName, SgdConfig, Snapshot,
-    bench_step::median_step_seconds,
-};
+use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
 use crate::{
     cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, Listing, PlotArgs, ProgressStyle, TrainArgs, Which},
@@ -224,9 +221,7 @@ fn bench_step(args: &BenchStepArgs) -> Result<u8> {
     let optimizers = OptimizerName::ALL.map(|name| name.to_string());
     let accepted: Vec<&str> = optimizers.iter().map(String::as_str).collect();
     let optimizer = match args.method.parse::<OptimizerName>() {
-        Ok(OptimizerName::Egn) => OptimizerConfig::Egn(EgnConfig::default()),
-        Ok(OptimizerName::Adam) => OptimizerConfig::Adam(AdamConfig::default()),
-        Ok(OptimizerName::Sgd) => OptimizerConfig::Sgd(SgdConfig::default()),
+        Ok(name) => OptimizerConfig::from(name),
         Err(error) => {
             let hint = did_you_mean(&args.method, &accepted);
             return Err(anyhow!(Usage(format!("{error}; accepted: {}{hint}", accepted.join(", ")))));

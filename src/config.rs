@@ -242,7 +242,10 @@ fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
     match optimizer {
         OptimizerConfig::Egn(config) => table_of(config),
         OptimizerConfig::Adam(config) => table_of(config),
+        OptimizerConfig::AdamW(config) => table_of(config),
+        OptimizerConfig::RmsProp(config) => table_of(config),
         OptimizerConfig::Sgd(config) => table_of(config),
+        OptimizerConfig::Sgn(config) => table_of(config),
     }
 }
 
@@ -254,7 +257,10 @@ fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<Optimiz
     Ok(match name {
         OptimizerName::Egn => OptimizerConfig::Egn(typed(section, table)?),
         OptimizerName::Adam => OptimizerConfig::Adam(typed(section, table)?),
+        OptimizerName::AdamW => OptimizerConfig::AdamW(typed(section, table)?),
+        OptimizerName::RmsProp => OptimizerConfig::RmsProp(typed(section, table)?),
         OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
+        OptimizerName::Sgn => OptimizerConfig::Sgn(typed(section, table)?),
     })
 }
 
@@ -436,7 +442,7 @@ mod tests {
     fn refusals_name_the_setting_and_what_is_accepted() {
         for (set, parts) in [
             ("run.env=CartPole-v2", &["unknown env 'CartPole-v2'", "CartPole-v1", "did you mean 'CartPole-v1'"][..]),
-            ("run.optimizer=adm", &["unknown optimizer 'adm'", "egn, adam, sgd", "did you mean 'adam'"]),
+            ("run.optimizer=adm", &["unknown optimizer 'adm'", "egn, adam, adamw, rmsprop, sgd, sgn", "did you mean 'adam'"]),
             ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
             ("optimizer.lr=fast", &["optimizer.lr"]),
             ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more, not -1"]),

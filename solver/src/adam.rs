@@ -52,10 +52,57 @@ impl AdamConfig {
     }
 }
 
-/// The optimizer.
+/// Settings of AdamW: Adam whose decay of the parameters is no part of the gradient.
+///
+/// Source: Loshchilov and Hutter (2019), arXiv 1711.05101.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdamWConfig {
+    /// Step size, in [0, ∞).
+    pub lr: Schedule,
+    /// Decay of the gradient's average, in [0, 1).
+    pub beta1: f64,
+    /// Decay of the squared gradient's average, in [0, 1).
+    pub beta2: f64,
+    /// Added to the root, in (0, ∞).
+    pub eps: f64,
+    /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
+    pub max_grad_norm: Option<f64>,
+    /// w, in [0, ∞): θ loses lr·w·θ a step.
+    pub weight_decay: f64,
+}
+
+impl Default for AdamWConfig {
+    fn default() -> Self {
+        let AdamConfig { lr, beta1, beta2, eps, max_grad_norm } = AdamConfig::default();
+        // torch.optim.AdamW.
+        Self { lr, beta1, beta2, eps, max_grad_norm, weight_decay: 0.01 }
+    }
+}
+
+impl AdamWConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        self.adam().validate()?;
+        let decay = self.weight_decay;
+        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
+    }
+
+    /// The settings without the decay.
+    fn adam(&self) -> AdamConfig {
+        let Self { lr, beta1, beta2, eps, max_grad_norm, .. } = *self;
+        AdamConfig { lr, beta1, beta2, eps, max_grad_norm }
+    }
+}
+
+/// The optimizer, with or without decay.
 #[derive(Debug)]
 pub struct Adam<T> {
     config: AdamConfig,
+    weight_decay: f64,
     /// t, steps taken.
     n_steps: i32,
     /// m, v: averages of g and g².
@@ -67,7 +114,23 @@ pub struct Adam<T> {
 impl<T: Real> Adam<T> {
     /// Ready to take its first step.
     pub fn new(config: AdamConfig) -> Self {
-        Self { config, n_steps: 0, first_moment: Vec::new(), second_moment: Vec::new(), gradient: Vec::new() }
+        Self::with_decay(config, 0.0)
+    }
+
+    /// AdamW, ready to take its first step.
+    pub fn decoupled(config: AdamWConfig) -> Self {
+        Self::with_decay(config.adam(), config.weight_decay)
+    }
+
+    fn with_decay(config: AdamConfig, weight_decay: f64) -> Self {
+        Self {
+            config,
+            weight_decay,
+            n_steps: 0,
+            first_moment: Vec::new(),
+            second_moment: Vec::new(),
+            gradient: Vec::new(),
+        }
     }
 }
 
@@ -93,6 +156,7 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             step: T::of(lr / (1.0 - beta1.powi(self.n_steps))),
             unbias: T::of(1.0 / (1.0 - beta2.powi(self.n_steps)).sqrt()),
             eps: T::of(eps),
+            decay: T::of(lr * self.weight_decay),
         };
         let step_squared = update_flat::<T, _>(problem.params(), |theta| {
             pulp::Arch::new()
@@ -121,6 +185,7 @@ struct Update<T> {
     step: T,
     unbias: T,
     eps: T,
+    decay: T,
 }
 
 /// Entries updated together: two vectors of AVX-512 in f32.
@@ -153,7 +218,7 @@ impl<T: Real> Update<T> {
         let g = g * self.shrink;
         *m = self.keep[0] * *m + self.take[0] * g;
         *v = self.keep[1] * *v + self.take[1] * (g * g);
-        let change = self.step * *m / (v.sqrt() * self.unbias + self.eps);
+        let change = self.decay * *x + self.step * *m / (v.sqrt() * self.unbias + self.eps);
         *x -= change;
         change * change
     }

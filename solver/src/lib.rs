@@ -56,12 +56,14 @@ mod optimizer;
 mod pass;
 mod problem;
 mod real;
+mod rms_prop;
 mod safetensors;
 pub mod schedule;
 mod sgd;
+mod sgn;
 pub mod testing;
 
-pub use adam::{Adam, AdamConfig};
+pub use adam::{Adam, AdamConfig, AdamWConfig};
 pub use adaptive_damping::AdaptiveConfig;
 pub use cholesky::{Factorization, RowSystem};
 pub use direction::{Direction, Solution};
@@ -79,5 +81,7 @@ pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Rejection, Report
 pub use pass::Pass;
 pub use problem::{Linearization, NetworkProblem, Problem};
 pub use real::Real;
+pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
+pub use sgn::{Sgn, SgnConfig};

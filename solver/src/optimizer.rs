@@ -4,7 +4,10 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Adam, AdamConfig, Egn, EgnConfig, Problem, Real, Sgd, SgdConfig, SolverError};
+use crate::{
+    Adam, AdamConfig, AdamWConfig, Egn, EgnConfig, Problem, Real, RmsProp, RmsPropConfig, Sgd, SgdConfig, Sgn,
+    SgnConfig, SolverError,
+};
 
 /// A rule that changes a problem's parameters.
 pub trait Optimizer<T: Real>: Send {
@@ -73,20 +76,31 @@ pub enum OptimizerName {
     Egn,
     /// Adam.
     Adam,
+    /// Adam with decoupled weight decay.
+    AdamW,
+    /// RMSprop.
+    RmsProp,
     /// Stochastic gradient descent.
     Sgd,
+    /// Stochastic Gauss-Newton: inexact, by conjugate gradients.
+    Sgn,
 }
 
 impl OptimizerName {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Egn, Self::Adam, Self::Sgd];
+    pub const ALL: [Self; 6] = [Self::Egn, Self::Adam, Self::AdamW, Self::RmsProp, Self::Sgd, Self::Sgn];
 
     /// One line on what it is.
     pub fn summary(self) -> &'static str {
         match self {
-            Self::Egn => "exact Gauss-Newton: damped, optional KL trust region (arXiv 2405.14402)",
+            Self::Egn => {
+                "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
+            }
             Self::Adam => "Adam with PyTorch's semantics, optional global-norm clipping",
+            Self::AdamW => "Adam with decoupled weight decay, with PyTorch's semantics",
+            Self::RmsProp => "RMSprop with PyTorch's semantics",
             Self::Sgd => "stochastic gradient descent with PyTorch's momentum",
+            Self::Sgn => "Gauss-Newton by conjugate gradients, inexact (arXiv 2006.02409)",
         }
     }
 }
@@ -96,7 +110,10 @@ impl fmt::Display for OptimizerName {
         f.pad(match self {
             Self::Egn => "egn",
             Self::Adam => "adam",
+            Self::AdamW => "adamw",
+            Self::RmsProp => "rmsprop",
             Self::Sgd => "sgd",
+            Self::Sgn => "sgn",
         })
     }
 }
@@ -116,8 +133,28 @@ pub enum OptimizerConfig {
     Egn(EgnConfig),
     /// Adam.
     Adam(AdamConfig),
+    /// Adam with decoupled weight decay.
+    AdamW(AdamWConfig),
+    /// RMSprop.
+    RmsProp(RmsPropConfig),
     /// Stochastic gradient descent.
     Sgd(SgdConfig),
+    /// Stochastic Gauss-Newton.
+    Sgn(SgnConfig),
+}
+
+impl From<OptimizerName> for OptimizerConfig {
+    /// With default settings.
+    fn from(name: OptimizerName) -> Self {
+        match name {
+            OptimizerName::Egn => Self::Egn(EgnConfig::default()),
+            OptimizerName::Adam => Self::Adam(AdamConfig::default()),
+            OptimizerName::AdamW => Self::AdamW(AdamWConfig::default()),
+            OptimizerName::RmsProp => Self::RmsProp(RmsPropConfig::default()),
+            OptimizerName::Sgd => Self::Sgd(SgdConfig::default()),
+            OptimizerName::Sgn => Self::Sgn(SgnConfig::default()),
+        }
+    }
 }
 
 impl OptimizerConfig {
@@ -126,7 +163,10 @@ impl OptimizerConfig {
         match self {
             Self::Egn(_) => OptimizerName::Egn,
             Self::Adam(_) => OptimizerName::Adam,
+            Self::AdamW(_) => OptimizerName::AdamW,
+            Self::RmsProp(_) => OptimizerName::RmsProp,
             Self::Sgd(_) => OptimizerName::Sgd,
+            Self::Sgn(_) => OptimizerName::Sgn,
         }
     }
 
@@ -135,7 +175,10 @@ impl OptimizerConfig {
         match self {
             Self::Egn(config) => Box::new(Egn::new(config.clone())),
             Self::Adam(config) => Box::new(Adam::new(config.clone())),
+            Self::AdamW(config) => Box::new(Adam::decoupled(config.clone())),
+            Self::RmsProp(config) => Box::new(RmsProp::new(config.clone())),
             Self::Sgd(config) => Box::new(Sgd::new(config.clone())),
+            Self::Sgn(config) => Box::new(Sgn::new(config.clone())),
         }
     }
 
@@ -147,7 +190,10 @@ impl OptimizerConfig {
         match self {
             Self::Egn(config) => config.validate(),
             Self::Adam(config) => config.validate(),
+            Self::AdamW(config) => config.validate(),
+            Self::RmsProp(config) => config.validate(),
             Self::Sgd(config) => config.validate(),
+            Self::Sgn(config) => config.validate(),
         }
     }
 }

@@ -60,15 +60,8 @@ fn wrong_type(storage: &CpuStorage) -> candle_core::Error {
 /// Coefficients: the widely used minimax fit of Eigen's `ptanh` for single precision.
 #[inline(always)]
 fn rational_tanh(x: f32) -> f32 {
-    const ODD: [f32; 7] = [
-        -2.760_768_5e-16,
-        2.000_188e-13,
-        -8.604_672e-11,
-        5.122_297e-8,
-        1.485_722_4e-5,
-        6.372_619_3e-4,
-        4.893_524_6e-3,
-    ];
+    const ODD: [f32; 7] =
+        [-2.760_768_5e-16, 2.000_188e-13, -8.604_672e-11, 5.122_297e-8, 1.485_722_4e-5, 6.372_619_3e-4, 4.893_524_6e-3];
     const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
     let x = x.clamp(-7.905_311, 7.905_311);
     let square = x * x;

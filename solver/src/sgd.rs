@@ -1,6 +1,7 @@
 //! Stochastic gradient descent with momentum, with PyTorch's semantics.
 //!
-//! u ← μu + g, θ ← θ − lr·u: the first step is lr·g, and u is no average.
+//! u ← μu + g, θ ← θ − lr·u: the first step is lr·g, and u is no average. Nesterov's form uses g + μu in
+//! place of u.
 //!
 //! Source: `torch.optim.SGD` (no dampening).
 
@@ -21,6 +22,8 @@ pub struct SgdConfig {
     pub lr: Schedule,
     /// μ, in [0, 1).
     pub momentum: f64,
+    /// Nesterov's form of momentum.
+    pub nesterov: bool,
     /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
     pub max_grad_norm: Option<f64>,
 }
@@ -28,7 +31,7 @@ pub struct SgdConfig {
 impl Default for SgdConfig {
     fn default() -> Self {
         // torch.optim.SGD.
-        Self { lr: 1e-3.into(), momentum: 0.0, max_grad_norm: None }
+        Self { lr: 1e-3.into(), momentum: 0.0, nesterov: false, max_grad_norm: None }
     }
 }
 
@@ -74,9 +77,12 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         let shrink = T::of(clip_factor(gradient_norm, self.config.max_grad_norm));
         let keep = T::of(self.config.momentum);
         self.momentum.iter_mut().zip(&self.gradient).for_each(|(u, &g)| *u = keep * *u + shrink * g);
+        if self.config.nesterov {
+            self.gradient.iter_mut().zip(&self.momentum).for_each(|(g, &u)| *g = shrink * *g + keep * u);
+        }
+        let direction = if self.config.nesterov { &self.gradient } else { &self.momentum };
         let alpha = self.config.lr.at(context.progress);
-        let step_norm =
-            take_step(problem.params(), &self.momentum, sum_of_squares(&self.momentum).sqrt(), -alpha, 0.0)?;
+        let step_norm = take_step(problem.params(), direction, sum_of_squares(direction).sqrt(), -alpha, 0.0)?;
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
     }
 }

@@ -5,7 +5,8 @@
 
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
-    Activation, Direction, Initialisation, Loss, Model, Network, NetworkProblem, Pass, Problem, SolverError,
+    Activation, Direction, EgnConfig, Initialisation, Learner, Loss, Model, Network, NetworkProblem, OptimizerConfig,
+    Pass, Problem, SgnConfig, SolverError, StepContext,
     loss::{
         BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, Root, SquaredError,
     },
@@ -230,6 +231,26 @@ fn gradients_equal_autograd() -> Result<(), SolverError> {
         }
     }
     Ok(())
+}
+
+/// Conjugate gradients that run to the end find the exact step.
+#[test]
+fn sgn_tends_to_the_exact_step() {
+    let setting = Setting::draw(&[3, 6, 3], Activation::Tanh, 12, 3);
+    for which in 0..N_LOSSES {
+        let after = |optimizer: OptimizerConfig| {
+            let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();
+            let mut learner = Learner::from_params(setting.network.clone(), params, &optimizer).unwrap();
+            setting.with_loss(which, |loss| learner.step(&setting.inputs(), loss, StepContext::default()).unwrap());
+            learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap()
+        };
+        let lambda = 0.1.into();
+        let exact = after(OptimizerConfig::Egn(EgnConfig { lambda, ..Default::default() }));
+        let inexact =
+            after(OptimizerConfig::Sgn(SgnConfig { lambda, cg_steps: 200, cg_tolerance: 1e-13, ..Default::default() }));
+        let error = distance(&exact, &inexact) / distance(&exact, &setting.params);
+        assert!(error < 1e-10, "loss {which}: off by {error:e}");
+    }
 }
 
 fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<Tensor> {

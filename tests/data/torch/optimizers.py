@@ -26,7 +26,6 @@ RUNS = [
     ("adamw", dict(lr=0.05, weight_decay=0.3, betas=(0.5, 0.9)), 0.5),
     ("rmsprop", dict(lr=0.05), None),
     ("rmsprop", dict(lr=0.05, alpha=0.9, eps=1e-3, momentum=0.5), 0.5),
-    ("rmsprop", dict(lr=0.05, alpha=0.9, centered=True), None),
 ]
 MAKE = dict(sgd=torch.optim.SGD, adam=torch.optim.Adam, adamw=torch.optim.AdamW, rmsprop=torch.optim.RMSprop)
 
