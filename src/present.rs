@@ -22,6 +22,9 @@ use crate::{
 /// When a chart cannot be written or the table not printed.
 pub fn present(records: Vec<Record>, plots: &Path, as_json: bool) -> Result<()> {
     fs::create_dir_all(plots).with_context(|| format!("cannot make {}", plots.display()))?;
+    for (record, warning) in records.iter().flat_map(|record| record.warnings.iter().map(move |w| (record, w))) {
+        let _ = writeln!(stderr(), "{}: {warning}", record.dir.display());
+    }
     let cohorts = Cohort::of(records);
     let mut json = Vec::new();
     for of_env in cohorts.chunk_by(|a, b| a.env == b.env) {

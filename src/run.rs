@@ -51,10 +51,10 @@ pub enum RunError {
         /// What went wrong.
         source: SolverError,
     },
-    /// A folder could not be made.
-    #[error("cannot make {}: {source}", path.display())]
+    /// A folder could not be made, or a policy of an earlier run not removed.
+    #[error("cannot make or replace {}: {source}", path.display())]
     Folder {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// What the operating system said.
         source: io::Error,
@@ -99,6 +99,14 @@ pub fn run_in(
     let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
     let mut writer = RecordWriter::create(&dir, execution.force)?;
     writer.config(&config.to_toml())?;
+    for stale in [LAST_POLICY, BEST_POLICY].map(|name| dir.join(name)) {
+        match fs::remove_file(&stale) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                return Err(RunError::Folder { path: stale, source });
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
 
     let clock = Stopwatch::start();
     let trainer = Trainer { config, make_env, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
