@@ -297,6 +297,14 @@ mod tests {
             let mut x = right.clone();
             let Some(solved) = solve(&matrix, shift, &mut x, &mut storage) else { return };
             assert!(solved.unwrap() > 0.0);
+            // AVX2, which the machine may have besides something wider.
+            #[cfg(target_arch = "x86_64")]
+            if let Some(simd) = pulp::x86::V3::try_new() {
+                let mut y = right.clone();
+                let tiled = TiledCholesky { matrix: &matrix, shift, right: &mut y, storage: &mut storage };
+                assert!(Simd::vectorize(simd, tiled).unwrap().unwrap() > 0.0);
+                assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-12 * n as f64), "n {n}");
+            }
             let product = crate::cholesky::symmetric_product(&matrix, &x);
             for ((product, x), right) in product.iter().zip(&x).zip(&right) {
                 assert!((product + shift * x - right).abs() < 1e-12 * n as f64, "n {n}");

@@ -33,6 +33,14 @@ pub struct CategoricalPolicyGradient<'a> {
     pub entropy: f64,
 }
 
+/// The clipped surrogate min(ρA, clip(ρ)A) of a probability ratio, and its derivative by log π.
+pub(super) fn surrogate(ratio: f64, advantage: f64, clip: Option<f64>) -> (f64, f64) {
+    let clipped = clip.map_or(ratio, |clip| ratio.clamp(1.0 - clip, 1.0 + clip));
+    let (free, bound) = (ratio * advantage, clipped * advantage);
+    // Where the bound is the smaller of the two it is constant in the policy. NaN stays NaN.
+    (if bound < free { bound } else { free }, if bound < free { 0.0 } else { free })
+}
+
 impl CategoricalPolicyGradient<'_> {
     /// Calls `each` with (log p, r) of every sample and returns the loss.
     fn scan(&self, outputs: &Outputs, mut each: impl FnMut(&[f64], &[f64])) -> f64 {
@@ -52,17 +60,14 @@ impl CategoricalPolicyGradient<'_> {
     fn sample(&self, log_p: &[f64], sample: &PolicySample, residual: &mut [f64]) -> f64 {
         let action = sample.action as usize;
         let ratio = (log_p[action] - sample.old_log_prob).exp();
-        let clipped = self.clip.map_or(ratio, |clip| ratio.clamp(1.0 - clip, 1.0 + clip));
-        let (free, bound) = (ratio * sample.advantage, clipped * sample.advantage);
-        // Where the bound is the smaller of the two it is constant in the policy.
-        let slope = if free <= bound { free } else { 0.0 };
+        let (value, slope) = surrogate(ratio, sample.advantage, self.clip);
         let entropy: f64 = -log_p.iter().map(|l| l.exp() * l).sum::<f64>();
         for (j, (r, &l)) in residual.iter_mut().zip(log_p).enumerate() {
             let p = l.exp();
             let taken = f64::from(u8::from(j == action));
             *r = -slope * (taken - p) + self.entropy * p * (l + entropy);
         }
-        -free.min(bound) - self.entropy * entropy
+        -value - self.entropy * entropy
     }
 }
 

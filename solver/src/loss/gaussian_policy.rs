@@ -1,0 +1,129 @@
+//! Policy gradient for continuous actions.
+
+use super::{Loss, Outputs, Root, policy_gradient::surrogate};
+
+/// The clipped surrogate of PPO with an entropy bonus for a diagonal Gaussian policy:
+///
+/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π),  ρ = π(a|s) / π_old(a|s).
+///
+/// Outputs, (b, 2n): the mean μ of every action entry, then every log σ. This is no convex loss of
+/// them; the curvature declared is the Fisher matrix of the policy, Q = diag(1/σ², 2), so that the
+/// Gauss-Newton step **is** the damped natural policy gradient. 2n rows a sample.
+///
+/// Source: Schulman et al. (2017), arXiv 1707.06347; Kakade (2001) for the curvature.
+#[derive(Debug, Clone, Copy)]
+pub struct GaussianPolicyGradient<'a> {
+    /// a, (b, n).
+    pub actions: &'a [f64],
+    /// A, (b).
+    pub advantages: &'a [f64],
+    /// log π_old(a|s), (b).
+    pub old_log_probs: &'a [f64],
+    /// ε > 0; `None` does not clip.
+    pub clip: Option<f64>,
+    /// β ≥ 0, the entropy coefficient.
+    pub entropy: f64,
+}
+
+/// ½ log 2π.
+const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
+
+/// log π(a) of a diagonal Gaussian with the given outputs (2n): means, then log σ.
+pub fn gaussian_log_prob(outputs: &[f64], action: &[f64]) -> f64 {
+    let (means, log_stds) = outputs.split_at(action.len());
+    let terms = means.iter().zip(log_stds).zip(action);
+    terms.map(|((mean, log_std), a)| -0.5 * ((a - mean) / log_std.exp()).powi(2) - log_std - HALF_LOG_TAU).sum()
+}
+
+impl GaussianPolicyGradient<'_> {
+    /// Calls `each` with (outputs, r) of every sample and returns the loss.
+    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(&[f64], &[f64])) -> f64 {
+        let (b, n) = (outputs.batch(), outputs.n_outputs / 2);
+        assert_eq!(2 * n, outputs.n_outputs, "a mean and a log σ for every action entry");
+        let given = (self.actions.len(), self.advantages.len(), self.old_log_probs.len());
+        assert_eq!(given, (b * n, b, b), "actions, advantages and log probabilities of {b} samples");
+        let mut residual = vec![0.0; 2 * n];
+        let mut sum = 0.0;
+        for (i, (f, action)) in outputs.rows().zip(self.actions.chunks_exact(n)).enumerate() {
+            let ratio = (gaussian_log_prob(f, action) - self.old_log_probs[i]).exp();
+            let (value, slope) = surrogate(ratio, self.advantages[i], self.clip);
+            let mut entropy = 0.0;
+            for j in 0..n {
+                let (mean, log_std) = (f[j], f[n + j]);
+                let z = (action[j] - mean) / log_std.exp();
+                residual[j] = -slope * z / log_std.exp();
+                residual[n + j] = -slope * (z * z - 1.0) - self.entropy;
+                entropy += log_std + 0.5 + HALF_LOG_TAU;
+            }
+            sum -= value + self.entropy * entropy;
+            each(f, &residual);
+        }
+        sum / b as f64
+    }
+}
+
+impl Loss for GaussianPolicyGradient<'_> {
+    fn value(&self, outputs: &Outputs) -> f64 {
+        self.scan(outputs, |_, _| {})
+    }
+
+    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
+        residual.clear();
+        self.scan(outputs, |_, r| residual.extend_from_slice(r))
+    }
+
+    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
+        let c = outputs.n_outputs;
+        root.rho.clear();
+        root.rows.clear();
+        root.rows.resize(outputs.values.len() * c, 0.0);
+        let Root { rows, rho } = root;
+        self.scan(outputs, |f, r| {
+            for j in 0..c {
+                let scale = if j < c / 2 { (-f[c / 2 + j]).exp() } else { std::f64::consts::SQRT_2 };
+                rows[rho.len() * c + j] = scale;
+                rho.push(r[j] / scale);
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::check_loss;
+
+    #[test]
+    fn gradient_equals_differences() {
+        let outputs = Outputs { values: vec![0.3, -0.2, -0.5, 0.4, 1.0, 0.0, 0.2, -1.0], n_outputs: 4 };
+        let plain = GaussianPolicyGradient {
+            actions: &[0.1, 0.9, 1.4, -0.2],
+            advantages: &[1.5, -0.7],
+            old_log_probs: &[-2.0, -1.5],
+            clip: None,
+            entropy: 0.3,
+        };
+        check_loss(&plain, &outputs, false);
+        check_loss(&GaussianPolicyGradient { clip: Some(0.2), entropy: 0.0, ..plain }, &outputs, false);
+    }
+
+    #[test]
+    fn curvature_is_the_fisher_matrix() {
+        let outputs = Outputs { values: vec![0.0, 0.5_f64.ln()], n_outputs: 2 };
+        let loss = GaussianPolicyGradient {
+            actions: &[1.0],
+            advantages: &[1.0],
+            old_log_probs: &[0.0],
+            clip: None,
+            entropy: 0.0,
+        };
+        let mut root = Root::default();
+        loss.root(&outputs, &mut root);
+        // Rows of Sᵀ: 1/σ = 2 for the mean, √2 for log σ.
+        let expected = [2.0, 0.0, 0.0, std::f64::consts::SQRT_2];
+        assert!(root.rows.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{:?}", root.rows);
+        // By hand: z = 2, log π = −2 − log ½ − ½ log 2π.
+        let log_prob = gaussian_log_prob(&outputs.values, &[1.0]);
+        assert!((log_prob - (-2.0 + 2.0_f64.ln() - HALF_LOG_TAU)).abs() < 1e-15);
+    }
+}
