@@ -4,13 +4,22 @@
 //! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v
 //! ```
 //!
+//! Where there are far fewer parameters than rows the same d comes from the p × p side.
+//!
 //! *Design.* How far to go along d is another question (see [`crate::Egn`]). What the solve leaves
 //! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
 //! and g·d = −dᵀHd − λ‖d‖².
 
 use crate::{
-    Linearization, Problem, Real, RowSystem, SolverError, cholesky::symmetric_product, problem::sum_of_squares,
+    Linearization, Problem, Real, RowSystem, SolverError,
+    cholesky::symmetric_product,
+    matmul::{Matrix, matmul},
+    problem::sum_of_squares,
 };
+
+/// The side of the parameters needs a forward-mode pass for each of them, where the side of the batch
+/// has its Gram matrix from two factors: so many times fewer parameters than rows make it pay.
+const PASS_COST: usize = 4;
 
 /// Where ‖ρ + bλv‖ falls below this part of ‖ρ‖ the difference has lost too many digits, and SᵀKSv
 /// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.
@@ -40,7 +49,7 @@ pub struct Solution {
     pub slope: f64,
     /// dᵀHd.
     pub curvature: f64,
-    /// Smallest squared pivot of the row system's Cholesky factor.
+    /// Smallest squared pivot of the system's Cholesky factor.
     pub smallest_pivot: f64,
     /// ‖g‖, when asked for.
     pub gradient_norm: Option<f64>,
@@ -67,8 +76,8 @@ impl<T: Real> Direction<T> {
         &self.values
     }
 
-    /// Linearises `problem` and solves for d with damping λ; `diagnose` asks for the norms that cost
-    /// extra.
+    /// Linearises `problem` and solves for d with damping λ, on the side of the batch or of the
+    /// parameters, whichever is cheaper; `diagnose` asks for the norms that cost extra.
     ///
     /// # Errors
     /// When the loss is not finite, or the system is singular, which λ > 0 excludes in exact
@@ -82,16 +91,49 @@ impl<T: Real> Direction<T> {
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
+        let at = self.linearize(problem)?;
+        if PASS_COST * problem.params().elem_count() <= self.rho.len() {
+            self.parameter_side(problem, at, damping, diagnose)
+        } else {
+            self.row_side(problem, at, damping, diagnose)
+        }
+    }
+
+    /// [`Direction::solve`] on the side of the batch, whatever is smaller: b·k rows.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn solve_rows(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let at = self.linearize(problem)?;
+        self.row_side(problem, at, damping, diagnose)
+    }
+
+    fn linearize(&mut self, problem: &mut dyn Problem<T>) -> Result<Linearization, SolverError> {
+        let at = problem.linearize(&mut self.rho)?;
+        self.batch = at.batch;
+        self.values.resize(problem.params().elem_count(), T::zero());
+        Ok(at)
+    }
+
+    fn row_side(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
         let Self { system, rho, v, values, .. } = self;
-        let Linearization { loss, batch } = problem.linearize(rho)?;
-        self.batch = batch;
         problem.gram(system.gram_mut(rho.len()));
         let gram = diagnose.then(|| system.gram());
 
         v.clear();
         v.extend(rho.iter().map(|r| -r));
         let smallest_pivot = system.solve(damping, batch, v)?.smallest_pivot;
-        values.resize(problem.params().elem_count(), T::zero());
         problem.pull_back(v, values);
 
         let b = batch as f64;
@@ -114,9 +156,54 @@ impl<T: Real> Direction<T> {
         })
     }
 
+    /// (JᵀQJ + bλI) d = −JᵀSρ, p × p, from the columns of SᵀJ: a forward-mode pass a parameter.
+    fn parameter_side(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let p = self.values.len();
+        let n = self.rho.len();
+        let mut columns = Vec::with_capacity(p * n);
+        for j in 0..p {
+            self.values.fill(T::zero());
+            self.values[j] = T::one();
+            problem.push_forward(&self.values, &mut self.change);
+            columns.extend_from_slice(&self.change);
+        }
+        let factor = Matrix::new(&columns, p, n);
+        matmul(self.system.gram_mut(p), false, factor, factor.transposed());
+        let matrix = diagnose.then(|| self.system.gram());
+        let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
+        let slopes: Vec<f64> = columns.chunks_exact(n).map(slope).collect();
+        let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
+        let smallest_pivot = self.system.solve(damping, batch, &mut d)?.smallest_pivot;
+        self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
+
+        let b = batch as f64;
+        problem.push_forward(&self.values, &mut self.change);
+        let (slope, curvature) = self.along_change();
+        Ok(Solution {
+            loss,
+            batch,
+            norm: sum_of_squares(&self.values).sqrt(),
+            slope,
+            curvature,
+            smallest_pivot,
+            gradient_norm: matrix.as_ref().map(|_| sum_of_squares(&slopes).sqrt() / b),
+            solve_residual: matrix.as_ref().map(|matrix| solve_residual(matrix, &slopes, &d, b * damping)),
+        })
+    }
+
     /// g·t and tᵀHt of any tangent t (p), at the last linearisation: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
     pub fn measure(&mut self, problem: &mut dyn Problem<T>, tangent: &[T]) -> (f64, f64) {
         problem.push_forward(tangent, &mut self.change);
+        self.along_change()
+    }
+
+    fn along_change(&self) -> (f64, f64) {
         let b = self.batch as f64;
         let slope: f64 = self.rho.iter().zip(&self.change).map(|(rho, change)| rho * change).sum();
         (slope / b, sum_of_squares(&self.change) / b)
