@@ -51,6 +51,9 @@ pub struct SettingArgs {
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
     /// Root folder of the records.
     #[arg(long, default_value = "runs/records", value_name = "FOLDER")]
     pub records: PathBuf,
@@ -75,7 +78,7 @@ impl SettingArgs {
 /// `egn train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Environment id, such as CartPole-v1 (`egn list envs`).
+    /// Environment id, such as CartPole-v1 (`egn list envs`), or gymnasium:<id> for Python's.
     #[arg(long)]
     pub env: Option<String>,
     /// Agent, such as ppo (`egn list agents`).
@@ -133,7 +136,7 @@ pub enum ProgressStyle {
 /// `egn compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Environment id, such as CartPole-v1 (`egn list envs`).
+    /// Environment id, such as CartPole-v1 (`egn list envs`), or gymnasium:<id> for Python's.
     #[arg(long)]
     pub env: String,
     /// Agent, such as dqn (`egn list agents`).
@@ -234,6 +237,15 @@ pub struct EvaluateArgs {
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]
     pub which: Which,
+    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
+    /// Write an animation of the first greedy episodes.
+    #[arg(long, value_name = "FILE")]
+    pub gif: Option<PathBuf>,
+    /// Write a film strip of the first greedy episode.
+    #[arg(long, value_name = "FILE")]
+    pub png_strip: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -25,7 +25,6 @@ use crate::{
     record::{Ended, Record, RecordError, Summary, find_records},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
     suggest::did_you_mean,
-    trainer::registered,
     workers::n_cores,
 };
 
@@ -70,7 +69,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
 fn exit_code(error: &anyhow::Error) -> u8 {
     let refused = error.chain().any(|cause| {
         matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
-            || matches!(cause.downcast_ref(), Some(RunError::Record(RecordError::Exists { .. })))
+            || matches!(cause.downcast_ref(), Some(RunError::Env(_) | RunError::Record(RecordError::Exists { .. })))
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
@@ -104,6 +103,7 @@ fn train(args: &TrainArgs) -> Result<u8> {
         records: &args.settings.records,
         force: args.settings.force,
         n_workers: args.workers as usize,
+        python: args.settings.python.as_deref(),
         stop: &stop,
     };
     let steps = config.run.steps;
@@ -166,11 +166,16 @@ fn compare(args: &CompareArgs) -> Result<u8> {
         return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.run.optimizer))));
     }
     check_writable(&args.plots)?;
+    if let Some(Planned { config, .. }) = runs.first() {
+        // Rather than once a run, each in its own words.
+        config.run.env.open(&config.env, args.settings.python.as_deref()).map_err(RunError::Env)?;
+    }
     let stop = stop_on_ctrl_c()?;
     let jobs = Jobs {
         records: &args.settings.records,
         force: args.settings.force,
         n_jobs: args.jobs.map_or_else(n_cores, |n| n as usize),
+        python: args.settings.python.as_deref(),
         stop: &stop,
     };
     let fates = make_runs(&runs, &jobs)?;
@@ -241,16 +246,16 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
         Which::Best => BEST_POLICY,
     };
     let path = args.record.join(file);
-    let spec = config.run.env.spec();
-    let n_outputs = match spec.action_space {
+    let env = config.run.env.open(&config.env, args.python.as_deref()).map_err(RunError::Env)?;
+    let n_outputs = match env.action_space {
         Space::Discrete { n } => n,
-        Space::Box { .. } => spec.action_space.len(),
+        Space::Box { .. } => env.action_space.len(),
     };
-    let network = config.agent.policy_architecture(spec.observation_space.len(), n_outputs);
+    let network = config.agent.policy_architecture(env.observation_space.len(), n_outputs);
     let snapshot =
         Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
     let policy = config.agent.policy_from(snapshot);
-    let returns = greedy_returns(&registered(config.run.env), &*policy, args.episodes as usize, args.seed)?;
+    let returns = greedy_returns(&*env.environments, &*policy, args.episodes as usize, args.seed)?;
     let verdict = summarise(0, &returns);
     if args.json {
         let returns = serde_json::json!({

@@ -84,6 +84,8 @@ pub struct Jobs<'a> {
     pub force: bool,
     /// Runs side by side.
     pub n_jobs: usize,
+    /// The interpreter of Gymnasium's environments, where one was named.
+    pub python: Option<&'a Path>,
     /// Set from outside: no run is begun after that, and those under way are asked to close.
     pub stop: &'a AtomicBool,
 }
@@ -233,6 +235,9 @@ fn start(run: &Planned, jobs: &Jobs<'_>) -> io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["train", "--config", "-", "--workers", "1", "--progress", "json"]);
     command.arg("--records").arg(jobs.records).args(jobs.force.then_some("--force"));
+    if let Some(python) = jobs.python {
+        command.arg("--python").arg(python);
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own: Ctrl-C reaches this process alone, which passes it on once.
     #[cfg(unix)]

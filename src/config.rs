@@ -20,7 +20,10 @@ use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
-use crate::suggest::{did_you_mean, unknown_key};
+use crate::{
+    env_name::{EnvName, EnvSettings, GYMNASIUM, file_stem},
+    suggest::{did_you_mean, unknown_key},
+};
 
 /// The presets committed in `runs/presets`, so that the program alone has them.
 static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
@@ -32,7 +35,7 @@ const PRESET_FOLDER: &str = "runs/presets";
 const UNSET: &str = "none";
 
 /// Sections of a configuration.
-const SECTIONS: [&str; 4] = ["run", "agent", "optimizer", "critic_optimizer"];
+const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimizer"];
 
 /// Why settings are refused. Every message names the setting and what is accepted.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +65,9 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSettings {
-    /// Environment id.
+    /// Environment id, or `gymnasium:<id>`.
     #[serde(with = "as_text")]
-    pub env: EnvId,
+    pub env: EnvName,
     /// Agent.
     pub agent: AgentName,
     /// Optimizer of every network.
@@ -128,6 +131,8 @@ impl RunSettings {
 pub struct RunConfig {
     /// Section `run`.
     pub run: RunSettings,
+    /// Section `env`.
+    pub env: EnvSettings,
     /// Section `agent`.
     pub agent: AgentConfig,
     /// Section `optimizer`: of the policy, or of the only network.
@@ -192,7 +197,12 @@ impl RunConfig {
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
         merge(&mut critic, &section(&table, "critic_optimizer")?);
+        let mut env = section(&table, "env")?;
+        if let Some(Value::Table(kwargs)) = env.get_mut("kwargs") {
+            kwargs.retain(|_, value| !is_unset(value));
+        }
         let config = Self {
+            env: typed("env", env)?,
             agent,
             optimizer: optimizer(run.optimizer, "optimizer", base)?,
             critic_optimizer: optimizer(run.optimizer, "critic_optimizer", critic)?,
@@ -222,8 +232,12 @@ impl RunConfig {
         for key in optimizer.keys() {
             critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
         }
-        let sections = [table_of(&self.run), agent, optimizer, critic_optimizer];
-        let table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
+        let sections = [table_of(&self.run), table_of(&self.env), agent, optimizer, critic_optimizer];
+        let mut table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
+        if self.env.kwargs.is_empty() {
+            // Most environments are run as they are.
+            table.remove("env");
+        }
         table.to_string()
     }
 
@@ -232,10 +246,27 @@ impl RunConfig {
             result.map_err(|message| ConfigError::Setting(format!("{section}.{message}")))
         };
         within("run", self.run.validate())?;
+        within("env", self.validate_env())?;
         within("agent", self.agent.validate())?;
         within("optimizer", self.optimizer.validate())?;
         within("critic_optimizer", self.critic_optimizer.validate())
     }
+
+    /// Whether one of our environments takes its settings; of others only Gymnasium knows.
+    fn validate_env(&self) -> Result<(), String> {
+        match &self.run.env {
+            EnvName::Registered(id) => {
+                let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
+                made.map(drop).map_err(|error| format!("kwargs: {error}"))
+            }
+            EnvName::Gymnasium(_) => Ok(()),
+        }
+    }
+}
+
+/// Whether a value takes its setting back to the default.
+fn is_unset(value: &Value) -> bool {
+    value.as_str() == Some(UNSET)
 }
 
 fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
@@ -268,11 +299,12 @@ fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<Optimiz
 fn check_names(run: &Table) -> Result<(), ConfigError> {
     let agents = AgentName::ALL.map(|name| name.to_string());
     let optimizers = OptimizerName::ALL.map(|name| name.to_string());
-    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).collect();
+    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
     for (key, accepted) in [("env", &envs[..]), ("agent", &agents[..]), ("optimizer", &optimizers[..])] {
         let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
         match run.get(key) {
-            Some(Value::String(name)) if accepted.contains(&name.as_str()) => {}
+            Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
+            Some(Value::String(name)) if key != "env" && accepted.contains(&name.as_str()) => {}
             Some(name) => {
                 let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
                 return Err(ConfigError::Setting(format!(
@@ -302,7 +334,7 @@ fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
 
 /// The settings of a section; `none` takes one back to its default.
 fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
-    table.retain(|_, value| value.as_str() != Some(UNSET));
+    table.retain(|_, value| !is_unset(value));
     T::deserialize(Value::Table(table.clone())).map_err(|error| {
         let message = unknown_key(error.message());
         // serde does not say which key has the wrong value: it is the one without which all is well.
@@ -335,15 +367,19 @@ fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
     let refuse =
         || ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"));
     let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
-    let (section, name) = key.trim().split_once('.').ok_or_else(refuse)?;
+    let (path, name) = key.trim().rsplit_once('.').ok_or_else(refuse)?;
     let text = value.trim();
     let value = format!("value = {text}")
         .parse::<Table>()
         .ok()
         .and_then(|mut parsed| parsed.remove("value"))
         .unwrap_or_else(|| Value::String(text.to_owned()));
-    let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
-    section.as_table_mut().ok_or_else(refuse)?.insert(name.to_owned(), value);
+    let mut section = table;
+    for part in path.split('.') {
+        let inner = section.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        section = inner.as_table_mut().ok_or_else(refuse)?;
+    }
+    section.insert(name.to_owned(), value);
     Ok(())
 }
 
@@ -366,7 +402,7 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
 fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
     let run = section(overrides, "run")?;
     check_names(&run)?;
-    let name = |key: &str| run.get(key).and_then(Value::as_str).unwrap_or_default().replace('/', "-");
+    let name = |key: &str| file_stem(run.get(key).and_then(Value::as_str).unwrap_or_default());
     let file = format!("{}-{}-{}.toml", name("env"), name("agent"), name("optimizer"));
     let path = Path::new(PRESET_FOLDER).join(&file);
     if path.exists() {
@@ -419,6 +455,17 @@ mod tests {
     }
 
     #[test]
+    fn keyword_arguments_are_part_of_the_record() {
+        let set = ["run.env=gymnasium:LunarLander-v3", "env.kwargs.gravity=-5.0", "env.kwargs.enable_wind=true"];
+        let config = sources(&set).resolve().unwrap();
+        assert_eq!(serde_json::to_string(&config.env.kwargs).unwrap(), r#"{"enable_wind":true,"gravity":-5.0}"#);
+        assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
+        let unset = sources(&[&set[..], &["env.kwargs.gravity=none"]].concat()).resolve().unwrap();
+        assert_eq!(unset.env.kwargs.len(), 1);
+        assert!(!sources(&[]).resolve().unwrap().to_toml().contains("[env"));
+    }
+
+    #[test]
     fn later_sources_win_and_none_takes_back() {
         let OptimizerConfig::Egn(egn) = sources(&["optimizer.lambda=0.5"]).resolve().unwrap().optimizer else {
             panic!("egn was asked for")
@@ -442,7 +489,10 @@ mod tests {
     fn refusals_name_the_setting_and_what_is_accepted() {
         for (set, parts) in [
             ("run.env=CartPole-v2", &["unknown env 'CartPole-v2'", "CartPole-v1", "did you mean 'CartPole-v1'"][..]),
-            ("run.optimizer=adm", &["unknown optimizer 'adm'", "egn, adam, adamw, rmsprop, sgd, sgn", "did you mean 'adam'"]),
+            (
+                "run.optimizer=adm",
+                &["unknown optimizer 'adm'", "egn, adam, adamw, rmsprop, sgd, sgn", "did you mean 'adam'"],
+            ),
             ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
             ("optimizer.lr=fast", &["optimizer.lr"]),
             ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more, not -1"]),
@@ -450,6 +500,10 @@ mod tests {
             ("run.envs=0", &["run.envs must be from 1 to 4096, not 0"]),
             ("optimiser.lr=1", &["unknown section 'optimiser'", "did you mean 'optimizer'"]),
             ("lr=1", &["--set takes section.key=value"]),
+            ("run.env=gymnasium:", &["unknown env 'gymnasium:'", "gymnasium:<id>"]),
+            ("env.kwarg.g=1", &["env", "unknown field `kwarg`", "did you mean 'kwargs'"]),
+            ("env.kwargs.g=1", &["env.kwargs", "no setting \"g\"", "sutton_barto_reward"]),
+            ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "true or false"]),
         ] {
             let message = message(&[set]);
             for part in parts {
@@ -467,7 +521,7 @@ mod tests {
             let config =
                 RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
             let run = config.run;
-            let name = format!("{}-{}-{}.toml", run.env.to_string().replace('/', "-"), run.agent, run.optimizer);
+            let name = format!("{}-{}-{}.toml", run.env.file_stem(), run.agent, run.optimizer);
             assert_eq!(file.path().to_str(), Some(name.as_str()));
             n_presets += 1;
         }

@@ -3,76 +3,86 @@
 //! Episode i starts from NumPy's `reset(seed = first_seed + i)`, so that every run of every
 //! program is judged on the same episodes. Seeds of training never meet them.
 
-use egn_agents::{Actions, AgentError, Mode, Policy, stream};
-use egn_envs::{EnvError, Pcg64};
+use std::ops::Range;
 
-use crate::{record::Evaluation, workers::MakeEnv};
+use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, stream};
+
+use crate::{
+    env_group::{Draws, Environments, GroupError, NO_STEP},
+    record::Evaluation,
+};
 
 /// First seed of the evaluations during training.
 pub const TRAINING_SEED: u64 = 10_000;
 /// First seed of the evaluations after training: fresh episodes.
 pub const FINAL_SEED: u64 = 20_000;
 
+/// Steps after which an episode of an evaluation is cut, whatever its environment says: MinAtar's
+/// games and some of Gymnasium's have no time limit, and a greedy policy may never end one. Half an
+/// hour of Atari at four frames a step, as in Machado et al. (2018), <https://arxiv.org/abs/1709.06009>.
+pub const MAX_STEPS: usize = 27_000;
+
 /// Why an evaluation broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluationError {
     /// An environment failed.
-    #[error("evaluation episode with seed {seed}: {source}")]
+    #[error("evaluation {} failed: {message}", named(seeds))]
     Env {
-        /// Seed of the episode.
-        seed: u64,
+        /// Seeds of the episodes: one, or all that shared a child process.
+        seeds: Range<u64>,
         /// What the environment said.
-        source: EnvError,
+        message: String,
     },
     /// The policy could not act.
     #[error(transparent)]
     Policy(#[from] AgentError),
 }
 
-/// Returns of `n_episodes` greedy episodes, all stepped side by side.
+fn named(seeds: &Range<u64>) -> String {
+    match seeds.end.saturating_sub(seeds.start) {
+        1 => format!("episode with seed {}", seeds.start),
+        _ => format!("episodes with seeds {} to {}", seeds.start, seeds.end.saturating_sub(1)),
+    }
+}
+
+/// Returns of `n_episodes` greedy episodes, all stepped side by side, each cut after [`MAX_STEPS`].
 ///
 /// # Errors
 /// When an environment or the policy fails.
 pub fn greedy_returns(
-    make_env: &MakeEnv<'_>,
+    environments: &dyn Environments,
     policy: &dyn Policy,
     n_episodes: usize,
     first_seed: u64,
 ) -> Result<Vec<f64>, EvaluationError> {
-    let seed_of = |i: usize| first_seed + i as u64;
-    let failed = |i: usize| move |source| EvaluationError::Env { seed: seed_of(i), source };
-    let mut envs = Vec::with_capacity(n_episodes);
-    let mut observations = Vec::new();
-    for i in 0..n_episodes {
-        let mut env = make_env(i).map_err(failed(i))?;
-        let mut rng = Pcg64::seed_from(seed_of(i));
-        let start = observations.len();
-        observations.resize(start + env.observation_space().len(), 0.0);
-        env.reset(&mut rng, &mut observations[start..]).map_err(failed(i))?;
-        envs.push((env, rng));
+    if n_episodes == 0 {
+        return Ok(Vec::new());
     }
-    let Some((first, _)) = envs.first() else { return Ok(Vec::new()) };
-    let (width, mut actions) = (first.observation_space().len(), Actions::none(first.action_space()));
-    // A greedy policy draws nothing.
-    let mut streams = vec![stream(0, egn_agents::Purpose::Exploration, 0); n_episodes];
-    let mut returns = vec![0.0; n_episodes];
+    let failed = |GroupError { envs, message }: GroupError| EvaluationError::Env {
+        seeds: first_seed + envs.start as u64..first_seed + envs.end as u64,
+        message,
+    };
+    let draws = (0..n_episodes as u64).map(|i| Draws::episode(first_seed + i)).collect();
+    let mut group = environments.group(0, draws).map_err(failed)?;
+    let (width, mut actions) = (group.observation_space().len(), Actions::none(group.action_space()));
+    let (mut observations, mut steps) = (vec![0.0; n_episodes * width], vec![NO_STEP; n_episodes]);
     let mut alive: Vec<usize> = (0..n_episodes).collect();
-    while !alive.is_empty() {
+    group.reset(&alive, &mut observations).map_err(failed)?;
+    // A greedy policy draws nothing.
+    let mut streams = vec![stream(0, Purpose::Exploration, 0); n_episodes];
+    let mut returns = vec![0.0; n_episodes];
+    let mut seen = Vec::with_capacity(observations.len());
+    for _ in 0..MAX_STEPS {
+        seen.clear();
+        alive.iter().for_each(|&i| seen.extend_from_slice(&observations[i * width..(i + 1) * width]));
         actions.clear();
-        policy.act(&observations, Mode::Greedy, &mut streams, &mut actions)?;
-        let mut still_alive = Vec::with_capacity(alive.len());
-        let mut kept = Vec::with_capacity(observations.len());
-        for (row, &i) in alive.iter().enumerate() {
-            let (env, rng) = &mut envs[i];
-            let observation = &mut observations[row * width..(row + 1) * width];
-            let step = env.step(actions.get(row), rng, observation).map_err(failed(i))?;
-            returns[i] += step.reward;
-            if !step.outcome().is_end() {
-                still_alive.push(i);
-                kept.extend_from_slice(observation);
-            }
+        policy.act(&seen, Mode::Greedy, &mut streams, &mut actions)?;
+        group.step(&alive, &actions, &mut observations, &mut steps).map_err(failed)?;
+        alive.iter().for_each(|&i| returns[i] += steps[i].reward);
+        alive.retain(|&i| !steps[i].outcome().is_end());
+        if alive.is_empty() {
+            break;
         }
-        (alive, observations) = (still_alive, kept);
     }
     Ok(returns)
 }

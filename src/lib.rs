@@ -7,6 +7,8 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`config`] | settings, presets, and how they merge |
+//! | [`env_name`] | the environment that a configuration names |
+//! | [`env_group`], `child_group` | environments stepped together, here or in a child process |
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
 //! | [`run`] | one run from configuration to record |
@@ -17,11 +19,15 @@
 //! | [`compare`] | many runs side by side |
 
 pub mod chart;
+#[cfg(unix)]
+mod child_group;
 pub mod cli;
 pub mod cohort;
 pub mod commands;
 pub mod compare;
 pub mod config;
+pub mod env_group;
+pub mod env_name;
 pub mod evaluation;
 pub mod learning_curve;
 pub mod present;

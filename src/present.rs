@@ -12,6 +12,7 @@ use egn_envs::EnvId;
 use crate::{
     chart::{Chart, ChartError},
     cohort::{Cohort, reward_threshold},
+    env_name::file_stem,
     record::Record,
     table,
 };
@@ -55,7 +56,7 @@ fn threshold_of(cohorts: &[Cohort]) -> Option<f64> {
 
 fn draw(cohorts: &[Cohort], threshold: Option<f64>, plots: &Path) -> Result<()> {
     let first = &cohorts[0];
-    let stem: PathBuf = plots.join(format!("{}-{}", first.env.replace('/', "-"), first.agent));
+    let stem: PathBuf = plots.join(format!("{}-{}", file_stem(&first.env), first.agent));
     match Chart::of(cohorts, threshold) {
         Ok(chart) => {
             let files = chart.write(&stem)?;

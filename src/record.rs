@@ -222,7 +222,8 @@ pub struct Record {
 impl Record {
     /// Reads the record in `dir`.
     ///
-    /// Without a `summary.json` the run's names are those of the folders it lies in.
+    /// Without a `summary.json` the run's names are those in its `config.toml`, or else those of the
+    /// folders it lies in.
     ///
     /// # Errors
     /// [`RecordError`], naming file and line, when a file is missing that a chart needs or says

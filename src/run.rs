@@ -7,19 +7,20 @@ use std::{
 };
 
 use egn_agents::Update;
+use egn_envs::EnvError;
 use egn_solver::{Report, Snapshot, SolverError};
 use serde::Serialize;
 
 use crate::{
     config::RunConfig,
+    env_group::Environments,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     record::{
         CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary,
         record_dir,
     },
     resources::{Stopwatch, peak_rss_bytes},
-    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer, registered},
-    workers::MakeEnv,
+    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer},
 };
 
 /// The acting network at the end of a run, in its record.
@@ -34,15 +35,15 @@ const REPORTS_PER_NETWORK: u64 = 1000;
 /// Why a run left no summary.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The environment, or what it needs, is missing or refuses its settings; nothing was recorded.
+    #[error(transparent)]
+    Env(#[from] EnvError),
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
     /// The run could not begin.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// The evaluation after training failed.
-    #[error(transparent)]
-    Evaluation(#[from] EvaluationError),
     /// A policy could not be saved.
     #[error("cannot write {}: {source}", path.display())]
     Policy {
@@ -69,18 +70,20 @@ pub struct Execution<'a> {
     pub force: bool,
     /// Threads that step environments.
     pub n_workers: usize,
+    /// The interpreter of Gymnasium's environments; `$EGN_PYTHON` or `python3` unless given.
+    pub python: Option<&'a Path>,
     /// Ends the run after the present rollout.
     pub stop: &'a AtomicBool,
 }
 
-/// Trains on a registered environment and writes the record.
+/// Trains on the environment that `config` names and writes the record.
 ///
 /// # Errors
-/// When the record exists or cannot be written, or the run cannot begin. A run that fails later
+/// When the environment cannot be made, the record exists or cannot be written, or the run cannot begin. A run that fails later
 /// has a record, and a summary that says why.
 pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
-    let threshold = config.run.env.spec().reward_threshold;
-    run_in(config, &registered(config.run.env), threshold, execution, watch)
+    let opened = config.run.env.open(&config.env, execution.python)?;
+    run_in(config, &*opened.environments, opened.reward_threshold, execution, watch)
 }
 
 /// Trains on any environment and writes the record under the names in `config`.
@@ -89,7 +92,7 @@ pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callba
 /// As [`run`].
 pub fn run_in(
     config: &RunConfig,
-    make_env: &MakeEnv<'_>,
+    environments: &dyn Environments,
     reward_threshold: Option<f64>,
     execution: &Execution<'_>,
     watch: &mut dyn Callback,
@@ -109,23 +112,23 @@ pub fn run_in(
     }
 
     let clock = Stopwatch::start();
-    let trainer = Trainer { config, make_env, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
+    let trainer =
+        Trainer { config, environments, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
     let mut log = Log { writer, total_steps: settings.steps, last_report: Vec::new(), n_updates: 0, n_failures: 0 };
-    let trained = trainer.train(&mut [&mut log, watch])?;
-    let verdicts = match trained.ended {
-        Ended::Finished => {
-            save(&trained.last, &dir.join(LAST_POLICY))?;
-            [Some(evaluate_last(config, make_env, &trained)?), evaluate_best(config, make_env, &trained)?]
-        }
-        // Close at once: the last word is the last evaluation there was.
-        Ended::Stopped | Ended::Failed => {
-            save(&trained.last, &dir.join(LAST_POLICY))?;
-            [None, trained.best.as_ref().map(|(evaluation, _)| *evaluation)]
-        }
-    };
+    let mut trained = trainer.train(&mut [&mut log, watch])?;
+    save(&trained.last, &dir.join(LAST_POLICY))?;
     if let Some((_, best)) = &trained.best {
         save(best, &dir.join(BEST_POLICY))?;
     }
+    // Unless judged anew, the last word is the last evaluation there was.
+    let unjudged = [None, trained.best.as_ref().map(|(evaluation, _)| *evaluation)];
+    let verdicts = match trained.ended {
+        Ended::Finished => verdicts(config, environments, &trained).unwrap_or_else(|error| {
+            (trained.ended, trained.error) = (Ended::Failed, Some(error.to_string()));
+            unjudged
+        }),
+        Ended::Stopped | Ended::Failed => unjudged,
+    };
     let (cpu_seconds, wall_seconds) = clock.read();
     let [env, agent, optimizer] = names;
     let summary = Summary {
@@ -151,29 +154,27 @@ pub fn run_in(
     Ok(summary)
 }
 
-/// The last policy on fresh episodes.
-fn evaluate_last(config: &RunConfig, make_env: &MakeEnv<'_>, trained: &Trained) -> Result<Evaluation, EvaluationError> {
-    judge(config, make_env, trained.env_steps, &trained.last)
-}
-
-/// The policy that was best in training, judged anew: the episodes that chose it would flatter it.
-fn evaluate_best(
+/// The last policy on fresh episodes, and on the same ones the policy that was best in training:
+/// the episodes that chose it would flatter it.
+fn verdicts(
     config: &RunConfig,
-    make_env: &MakeEnv<'_>,
+    environments: &dyn Environments,
     trained: &Trained,
-) -> Result<Option<Evaluation>, EvaluationError> {
+) -> Result<[Option<Evaluation>; 2], EvaluationError> {
+    let last = judge(config, environments, trained.env_steps, &trained.last)?;
     let best = trained.best.as_ref();
-    best.map(|(chosen, network)| judge(config, make_env, chosen.env_steps, network)).transpose()
+    let best = best.map(|(chosen, network)| judge(config, environments, chosen.env_steps, network)).transpose()?;
+    Ok([Some(last), best])
 }
 
 fn judge(
     config: &RunConfig,
-    make_env: &MakeEnv<'_>,
+    environments: &dyn Environments,
     env_steps: u64,
     network: &Snapshot,
 ) -> Result<Evaluation, EvaluationError> {
     let policy = config.agent.policy_from(network.clone());
-    let returns = greedy_returns(make_env, &*policy, config.run.final_episodes, FINAL_SEED)?;
+    let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
     Ok(summarise(env_steps, &returns))
 }
 

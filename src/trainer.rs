@@ -14,15 +14,15 @@ use std::{
 };
 
 use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
-use egn_envs::EnvId;
 use egn_solver::Snapshot;
 
 use crate::{
     config::RunConfig,
+    env_group::Environments,
     evaluation::{EvaluationError, TRAINING_SEED, greedy_returns, summarise},
     record::{CurvePoint, Ended, Evaluation, RecordError, Threshold},
     resources::Stopwatch,
-    workers::{Episode, MakeEnv, Task, WorkerError, Workers},
+    workers::{Episode, Task, WorkerError, Workers},
 };
 
 /// Why a run broke off.
@@ -79,8 +79,9 @@ pub trait Callback {
 pub struct Trainer<'a> {
     /// All settings.
     pub config: &'a RunConfig,
-    /// Makes the environments, of training and of evaluation.
-    pub make_env: &'a MakeEnv<'a>,
+    /// Makes the environments, of training and of evaluation; a function `Fn(usize) -> Result<Box<dyn
+    /// Env>, EnvError>` from index to environment is one.
+    pub environments: &'a dyn Environments,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,
     /// Threads that step environments.
@@ -134,9 +135,9 @@ impl Trainer<'_> {
     /// learned until then.
     pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
         let settings = &self.config.run;
-        let agent = self.config.agent.build(&self.setting()?)?;
         thread::scope(|scope| {
-            let workers = Workers::start(scope, self.make_env, settings.envs, self.n_workers, settings.seed)?;
+            let workers = Workers::start(scope, self.environments, settings.envs, self.n_workers, settings.seed)?;
+            let agent = self.config.agent.build(&self.setting(&workers))?;
             let mut run = Run {
                 trainer: self,
                 agent,
@@ -152,28 +153,18 @@ impl Trainer<'_> {
         })
     }
 
-    fn setting(&self) -> Result<Setting, TrainError> {
+    fn setting(&self, workers: &Workers) -> Setting {
         let RunConfig { run, optimizer, critic_optimizer, .. } = self.config;
-        let failed = |source: egn_envs::EnvError| WorkerError { env: 0, seed: run.seed, message: source.to_string() };
-        let env = (self.make_env)(0).map_err(failed)?;
-        Ok(Setting {
-            observation_space: env.observation_space().clone(),
-            action_space: env.action_space().clone(),
+        Setting {
+            observation_space: workers.observation_space().clone(),
+            action_space: workers.action_space().clone(),
             total_steps: run.steps,
             seed: run.seed,
             precision: run.precision,
             optimizer: optimizer.clone(),
             critic_optimizer: critic_optimizer.clone(),
-        })
+        }
     }
-}
-
-/// Makes a registered environment, whatever its index.
-///
-/// # Errors
-/// The environment's own.
-pub fn registered(id: EnvId) -> impl Fn(usize) -> Result<Box<dyn egn_envs::Env>, egn_envs::EnvError> + Sync {
-    move |_| id.make()
 }
 
 impl Run<'_> {
@@ -225,8 +216,8 @@ impl Run<'_> {
         let (cpu_seconds, wall_seconds) = self.watch.read();
         let policy = self.agent.policy()?;
         let n_episodes = self.trainer.config.run.eval_episodes;
-        let make_env = self.trainer.make_env;
-        let returns = self.watch.paused(|| greedy_returns(make_env, &*policy, n_episodes, TRAINING_SEED))?;
+        let environments = self.trainer.environments;
+        let returns = self.watch.paused(|| greedy_returns(environments, &*policy, n_episodes, TRAINING_SEED))?;
         let evaluation = summarise(self.clock.env_steps, &returns);
         // Of equals the later one, which has learned from more.
         if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {

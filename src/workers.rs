@@ -8,11 +8,11 @@
 //! *Design.* Environments live in groups of [`GROUP_SIZE`], whatever the number of workers, and a
 //! group is acted for in one batch: matrix shapes, and so every rounding, are the same however the
 //! groups are spread over threads. Each environment has its own random streams. Segments are put
-//! together in environment order. Hence the same record for any number of workers.
+//! together in environment order. Hence the same record for any number of workers. A group of
+//! Gymnasium's environments is one child process, and one round trip a step.
 
 use std::{
-    any::Any,
-    cell::Cell,
+    ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread::{self, Scope},
@@ -20,24 +20,30 @@ use std::{
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, Rollout, Stream, stream};
-use egn_envs::{Env, EnvError, Outcome, Space};
+use egn_envs::{Outcome, Space, Step};
+
+use crate::env_group::{Draws, EnvGroup, Environments, GroupError, NO_STEP, panic_message};
 
 /// Environments that are acted for in one batch.
 pub const GROUP_SIZE: usize = 4;
 
-/// Makes environment number i of a run.
-pub type MakeEnv<'a> = dyn Fn(usize) -> Result<Box<dyn Env>, EnvError> + Sync + 'a;
-
-/// What stepping an environment can end in.
+/// What stepping environments can end in.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("environment {env} (run seed {seed}) failed: {message}")]
+#[error("{} (run seed {seed}) failed: {message}", named(envs))]
 pub struct WorkerError {
-    /// Index of the environment.
-    pub env: usize,
+    /// Indices: of one environment, or of all that share a policy or a child process that failed.
+    pub envs: Range<usize>,
     /// Seed of the run.
     pub seed: u64,
     /// The environment's error, or what it panicked with.
     pub message: String,
+}
+
+fn named(envs: &Range<usize>) -> String {
+    match envs.len() {
+        1 => format!("environment {}", envs.start),
+        _ => format!("environments {} to {}", envs.start, envs.end.saturating_sub(1)),
+    }
 }
 
 /// An episode that ended in a rollout.
@@ -74,6 +80,7 @@ pub struct Workers {
     segments: Receiver<Result<Segment, WorkerError>>,
     n_groups: usize,
     n_envs: usize,
+    observation_space: Space,
     action_space: Space,
 }
 
@@ -92,17 +99,18 @@ impl Workers {
     /// When an environment cannot be made or reset.
     pub fn start<'scope, 'env>(
         scope: &'scope Scope<'scope, 'env>,
-        make_env: &MakeEnv<'_>,
+        environments: &dyn Environments,
         n_envs: usize,
         n_workers: usize,
         seed: u64,
     ) -> Result<Self, WorkerError> {
         let groups: Vec<Group> = (0..n_envs)
             .step_by(GROUP_SIZE)
-            .map(|first| Group::new(make_env, first, GROUP_SIZE.min(n_envs - first), n_envs, seed))
+            .map(|first| Group::new(environments, first, GROUP_SIZE.min(n_envs - first), n_envs, seed))
             .collect::<Result<_, _>>()?;
         let n_groups = groups.len();
-        let action_space = groups[0].slots[0].env.action_space().clone();
+        let first = &groups[0].envs;
+        let (observation_space, action_space) = (first.observation_space().clone(), first.action_space().clone());
         let n_workers = n_workers.clamp(1, n_groups);
         let mut shares: Vec<Vec<Group>> = (0..n_workers).map(|_| Vec::new()).collect();
         for (i, group) in groups.into_iter().enumerate() {
@@ -118,7 +126,17 @@ impl Workers {
                 task_sender
             })
             .collect();
-        Ok(Self { tasks, segments, n_groups, n_envs, action_space })
+        Ok(Self { tasks, segments, n_groups, n_envs, observation_space, action_space })
+    }
+
+    /// Where observations lie.
+    pub fn observation_space(&self) -> &Space {
+        &self.observation_space
+    }
+
+    /// Where actions lie.
+    pub fn action_space(&self) -> &Space {
+        &self.action_space
     }
 
     /// Steps every environment; the rollout and the episodes that ended are in environment order,
@@ -140,7 +158,7 @@ impl Workers {
                 Err(_) => break,
             }
         }
-        if let Some(failure) = failures.into_iter().min_by_key(|failure| failure.env) {
+        if let Some(failure) = failures.into_iter().min_by_key(|failure| failure.envs.start) {
             return Err(failure);
         }
         segments.sort_by_key(|segment| segment.group);
@@ -173,29 +191,32 @@ struct Group {
     first_env: usize,
     n_envs_of_run: usize,
     seed: u64,
-    slots: Vec<Slot>,
+    envs: Box<dyn EnvGroup>,
+    /// All indices of the group.
+    everyone: Vec<usize>,
     exploration: Vec<Stream>,
     /// What each environment shows now, (group, observation).
     observations: Vec<f32>,
-    width: usize,
+    /// What the last step of each environment brought.
+    steps: Vec<Step>,
+    episodes: Vec<Tally>,
 }
 
-/// One environment and its present episode.
-struct Slot {
-    env: Box<dyn Env>,
-    rng: Stream,
+/// An episode so far.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
     length: u64,
     episode_return: f64,
 }
 
 /// Why a segment broke off.
 enum Broken {
-    Env(EnvError),
+    Env(GroupError),
     Agent(AgentError),
 }
 
-impl From<EnvError> for Broken {
-    fn from(error: EnvError) -> Self {
+impl From<GroupError> for Broken {
+    fn from(error: GroupError) -> Self {
         Self::Env(error)
     }
 }
@@ -206,70 +227,50 @@ impl From<AgentError> for Broken {
     }
 }
 
-impl std::fmt::Display for Broken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Env(error) => error.fmt(f),
-            Self::Agent(error) => error.fmt(f),
-        }
-    }
-}
-
 impl Group {
     fn new(
-        make_env: &MakeEnv<'_>,
+        environments: &dyn Environments,
         first_env: usize,
         size: usize,
         n_envs_of_run: usize,
         seed: u64,
     ) -> Result<Self, WorkerError> {
+        let streams = |purpose| (0..size).map(move |i| stream(seed, purpose, (first_env + i) as u64));
+        let failed = |error: GroupError| in_run(error, first_env, seed);
+        let draws = streams(Purpose::Environment).map(|stream| Draws::Stream(Box::new(stream))).collect();
+        let envs = environments.group(first_env, draws).map_err(failed)?;
+        let observations = vec![0.0; size * envs.observation_space().len()];
         let mut group = Self {
             index: first_env / GROUP_SIZE,
             first_env,
             n_envs_of_run,
             seed,
-            slots: Vec::with_capacity(size),
-            exploration: Vec::with_capacity(size),
-            observations: Vec::new(),
-            width: 0,
+            envs,
+            everyone: (0..size).collect(),
+            exploration: streams(Purpose::Exploration).collect(),
+            observations,
+            steps: vec![NO_STEP; size],
+            episodes: vec![Tally::default(); size],
         };
-        for env in first_env..first_env + size {
-            // A panic here is a failure of this environment as much as one in a step.
-            let made = catch_unwind(AssertUnwindSafe(|| -> Result<_, EnvError> {
-                let mut rng = stream(seed, Purpose::Environment, env as u64);
-                let mut slot = make_env(env)?;
-                let mut observation = vec![0.0; slot.observation_space().len()];
-                slot.reset(&mut rng, &mut observation)?;
-                Ok((Slot { env: slot, rng, length: 0, episode_return: 0.0 }, observation))
-            }));
-            let (slot, observation) = match made {
-                Ok(Ok(made)) => made,
-                Ok(Err(error)) => return Err(WorkerError { env, seed, message: error.to_string() }),
-                Err(panic) => return Err(WorkerError { env, seed, message: panic_message(&*panic) }),
-            };
-            group.width = observation.len();
-            group.observations.extend(observation);
-            group.slots.push(slot);
-            group.exploration.push(stream(seed, Purpose::Exploration, env as u64));
-        }
+        group.envs.reset(&group.everyone, &mut group.observations).map_err(failed)?;
         Ok(group)
     }
 
     fn collect(&mut self, task: &Task) -> Result<Segment, WorkerError> {
-        let seed = self.seed;
-        let current = Cell::new(self.first_env);
-        let failure = |message| WorkerError { env: current.get(), seed, message };
-        match catch_unwind(AssertUnwindSafe(|| self.step_all(task, &current))) {
+        let (first_env, seed) = (self.first_env, self.seed);
+        let envs = first_env..first_env + self.everyone.len();
+        let of_all = |message| WorkerError { envs, seed, message };
+        match catch_unwind(AssertUnwindSafe(|| self.step_all(task))) {
             Ok(Ok(segment)) => Ok(segment),
-            Ok(Err(broken)) => Err(failure(broken.to_string())),
-            Err(panic) => Err(failure(panic_message(&*panic))),
+            Ok(Err(Broken::Env(error))) => Err(in_run(error, first_env, seed)),
+            Ok(Err(Broken::Agent(error))) => Err(of_all(error.to_string())),
+            Err(panic) => Err(of_all(panic_message(&*panic))),
         }
     }
 
-    /// `current` follows the environment being stepped.
-    fn step_all(&mut self, task: &Task, current: &Cell<usize>) -> Result<Segment, Broken> {
-        let (size, width) = (self.slots.len(), self.width);
-        let space = self.slots[0].env.action_space().clone();
+    fn step_all(&mut self, task: &Task) -> Result<Segment, Broken> {
+        let (size, width) = (self.everyone.len(), self.envs.observation_space().len());
+        let space = self.envs.action_space().clone();
         let n = size * task.n_steps;
         let mut rollout = Rollout {
             n_envs: size,
@@ -283,35 +284,36 @@ impl Group {
         // Actions come step by step and are wanted environment by environment.
         let mut by_env: Vec<Actions> = (0..size).map(|_| Actions::none(&space)).collect();
         let mut actions = Actions::none(&space);
+        let mut ended = Vec::with_capacity(size);
         let mut episodes = Vec::new();
         for t in 0..task.n_steps {
             let env_steps = task.env_steps + (t * self.n_envs_of_run) as u64;
             let mode = Mode::Explore { progress: env_steps as f64 / task.total_steps as f64 };
             actions.clear();
             task.policy.act(&self.observations, mode, &mut self.exploration, &mut actions)?;
-            for (i, slot) in self.slots.iter_mut().enumerate() {
-                current.set(self.first_env + i);
+            let row_of = |i: usize| (i * task.n_steps + t) * width..(i * task.n_steps + t + 1) * width;
+            for (i, observation) in self.observations.chunks_exact(width).enumerate() {
                 by_env[i].push_from(&actions, i);
-                let row = i * task.n_steps + t;
-                let observation = &mut self.observations[i * width..(i + 1) * width];
-                rollout.observations[row * width..(row + 1) * width].copy_from_slice(observation);
-                let step = slot.env.step(actions.get(i), &mut slot.rng, observation)?;
-                rollout.next_observations[row * width..(row + 1) * width].copy_from_slice(observation);
-                rollout.rewards[row] = step.reward;
-                rollout.outcomes[row] = step.outcome();
-                slot.length += 1;
-                slot.episode_return += step.reward;
+                rollout.observations[row_of(i)].copy_from_slice(observation);
+            }
+            self.envs.step(&self.everyone, &actions, &mut self.observations, &mut self.steps)?;
+            ended.clear();
+            for (i, observation) in self.observations.chunks_exact(width).enumerate() {
+                let (step, tally) = (self.steps[i], &mut self.episodes[i]);
+                rollout.next_observations[row_of(i)].copy_from_slice(observation);
+                rollout.rewards[i * task.n_steps + t] = step.reward;
+                rollout.outcomes[i * task.n_steps + t] = step.outcome();
+                tally.length += 1;
+                tally.episode_return += step.reward;
                 if step.outcome().is_end() {
-                    episodes.push(Episode {
-                        env: self.first_env + i,
-                        step: t,
-                        length: slot.length,
-                        episode_return: slot.episode_return,
-                        outcome: step.outcome(),
-                    });
-                    (slot.length, slot.episode_return) = (0, 0.0);
-                    slot.env.reset(&mut slot.rng, observation)?;
+                    let Tally { length, episode_return } = std::mem::take(tally);
+                    let (env, outcome) = (self.first_env + i, step.outcome());
+                    episodes.push(Episode { env, step: t, length, episode_return, outcome });
+                    ended.push(i);
                 }
+            }
+            if !ended.is_empty() {
+                self.envs.reset(&ended, &mut self.observations)?;
             }
         }
         by_env.iter().for_each(|actions| rollout.actions.extend(actions));
@@ -319,11 +321,9 @@ impl Group {
     }
 }
 
-/// The text that a panic carries.
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-    format!("panicked: {}", text.unwrap_or_else(|| "without a message".to_owned()))
+/// A failure in the group that begins with `first_env`.
+fn in_run(GroupError { envs, message }: GroupError, first_env: usize, seed: u64) -> WorkerError {
+    WorkerError { envs: first_env + envs.start..first_env + envs.end, seed, message }
 }
 
 /// Cores of this machine, 1 when unknown.

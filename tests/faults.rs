@@ -54,12 +54,12 @@ fn train_with(fault: fn() -> Result<(), EnvError>) -> (tempfile::TempDir, Summar
     let folder = tempfile::tempdir().unwrap();
     let made = AtomicU64::new(0);
     let make_env = |_| {
-        // The first is made for its spaces, then the six of training in order, then others.
-        let steps_left = if made.fetch_add(1, Ordering::Relaxed) == 5 { 200 } else { u64::MAX };
+        // The six of training are made in order, then others.
+        let steps_left = if made.fetch_add(1, Ordering::Relaxed) == 4 { 200 } else { u64::MAX };
         Ok(Box::new(Faulty { inner: CartPole::default(), steps_left, fault }) as Box<dyn Env>)
     };
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers: 2, stop: &stop };
+    let execution = Execution { records: folder.path(), force: false, n_workers: 2, python: None, stop: &stop };
     let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut Watch::new(4000, |_| {})).unwrap();
     (folder, summary)
 }
@@ -108,7 +108,7 @@ impl Callback for Interrupt<'_> {
 fn a_stopped_run_closes_its_record() {
     let folder = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers: 1, stop: &stop };
+    let execution = Execution { records: folder.path(), force: false, n_workers: 1, python: None, stop: &stop };
     let make_env = |_| egn_envs::EnvId::CartPole.make();
     let mut interrupt = Interrupt { stop: &stop, n_rollouts: 0 };
     let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut interrupt).unwrap();

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{CURVE, CURVE_COLUMNS, CurvePoint, Record, SCHEMA, SUMMARY, Summary};
+use super::{CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, Record, SCHEMA, SUMMARY, Summary};
 
 /// What can be wrong with a record, with the place where it is.
 #[derive(Debug, Error)]
@@ -47,9 +47,9 @@ pub enum RecordError {
         /// The version it declares.
         found: u32,
     },
-    /// No summary, and folders that do not tell which run this was.
+    /// No summary and no configuration, and folders that do not tell which run this was.
     #[error(
-        "{} has no summary.json and does not lie in <env>/<agent>/<optimizer>/seed-<n>",
+        "{} has no summary.json, no config.toml that names the run, and does not lie in <env>/<agent>/<optimizer>/seed-<n>",
         dir.display()
     )]
     Nameless {
@@ -131,9 +131,21 @@ pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
     let (curve, warnings) = read_curve(&dir.join(CURVE))?;
     let (env, agent, optimizer, seed) = match &summary {
         Some(s) => (s.env.clone(), s.agent.clone(), s.optimizer.clone(), s.seed),
-        None => names_from_path(dir).ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?,
+        None => names_from_config(dir)
+            .or_else(|| names_from_path(dir))
+            .ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?,
     };
     Ok(Record { dir: dir.to_path_buf(), env, agent, optimizer, seed, curve, summary, warnings })
+}
+
+/// Environment, agent, optimizer and seed as the configuration beside the logs has them: an id with
+/// a slash, such as `MinAtar/Freeway-v1`, is two folders.
+fn names_from_config(dir: &Path) -> Option<(String, String, String, u64)> {
+    let table: toml::Table = fs::read_to_string(dir.join(CONFIG)).ok()?.parse().ok()?;
+    let run = table.get("run")?;
+    let name = |key: &str| run.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+    let seed = u64::try_from(run.get("seed")?.as_integer()?).ok()?;
+    Some((name("env")?, name("agent")?, name("optimizer")?, seed))
 }
 
 /// Environment, agent, optimizer and seed of the folder of a run.

@@ -1,0 +1,196 @@
+//! Environments that are stepped together: those of this process, and those of a child process.
+//!
+//! *Design.* What is stepped in one go has one interface, so that workers and evaluations need not
+//! know whether a step is a function call or a round trip to Python. A group is told which of its
+//! environments take part: those whose episode of an evaluation is over do not.
+
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use egn_agents::{Actions, Stream};
+use egn_envs::{Env, EnvError, Pcg64, Space, Step};
+use rand::RngCore;
+
+/// A step before there was any.
+pub const NO_STEP: Step = Step { reward: 0.0, terminated: false, truncated: false };
+
+/// Why environments of a group failed.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct GroupError {
+    /// Which of the group: one, or all when they share a child process that is no more.
+    pub envs: Range<usize>,
+    /// The environment's error, or what it panicked with.
+    pub message: String,
+}
+
+/// Where the random draws of one environment come from.
+#[derive(Debug, Clone)]
+pub enum Draws {
+    /// A stream for all its episodes.
+    Stream(Box<Stream>),
+    /// One episode, that of Gymnasium's `reset(seed=…)`.
+    Episode {
+        /// The seed; where it goes to a child process, its lower 32 bits.
+        seed: u64,
+        /// NumPy's generator, seeded with it.
+        rng: Pcg64,
+    },
+}
+
+impl Draws {
+    /// The episode that begins with `reset(seed=seed)`.
+    pub fn episode(seed: u64) -> Self {
+        Self::Episode { seed, rng: Pcg64::seed_from(seed) }
+    }
+
+    /// For environments that draw from a generator of ours.
+    pub fn rng(&mut self) -> &mut dyn RngCore {
+        match self {
+            Self::Stream(stream) => stream,
+            Self::Episode { rng, .. } => rng,
+        }
+    }
+
+    /// For environments that draw from a generator of their own: the seed of the next episode.
+    pub fn next_seed(&mut self) -> u32 {
+        match self {
+            Self::Stream(stream) => stream.next_u32(),
+            Self::Episode { seed, .. } => *seed as u32,
+        }
+    }
+}
+
+/// Environments of one kind that are stepped together.
+///
+/// `observations` has a row and `steps` an entry for every environment of the group; those of
+/// environments not in `which` (ascending indices) stay as they are.
+pub trait EnvGroup: Send {
+    /// Where observations lie.
+    fn observation_space(&self) -> &Space;
+
+    /// Where actions lie.
+    fn action_space(&self) -> &Space;
+
+    /// Begins an episode in each of `which`.
+    ///
+    /// # Errors
+    /// The failure of the first environment that fails.
+    fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError>;
+
+    /// Environment `which[k]` takes action k.
+    ///
+    /// # Errors
+    /// The failure of the first environment that fails.
+    fn step(
+        &mut self,
+        which: &[usize],
+        actions: &Actions,
+        observations: &mut [f32],
+        steps: &mut [Step],
+    ) -> Result<(), GroupError>;
+}
+
+/// Makes the environments of a run.
+///
+/// A function from an environment's index to the environment is such a maker, so that a library's
+/// user can train on anything that implements [`Env`].
+pub trait Environments: Sync {
+    /// A group of environments, one for each of `draws`; `first_env` is the index of the first.
+    ///
+    /// # Errors
+    /// When one cannot be made.
+    fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError>;
+}
+
+impl<F> Environments for F
+where
+    F: Fn(usize) -> Result<Box<dyn Env>, EnvError> + Sync,
+{
+    fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError> {
+        let make = |i| guarded(i, || self(first_env + i));
+        let envs = (0..draws.len()).map(make).collect::<Result<_, _>>()?;
+        Ok(Box::new(NativeGroup { envs, draws }))
+    }
+}
+
+/// Environments of this process, one after the other.
+struct NativeGroup {
+    envs: Vec<Box<dyn Env>>,
+    draws: Vec<Draws>,
+}
+
+impl EnvGroup for NativeGroup {
+    fn observation_space(&self) -> &Space {
+        self.envs[0].observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        self.envs[0].action_space()
+    }
+
+    fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError> {
+        let width = self.observation_space().len();
+        for &i in which {
+            let (env, rng) = (&mut self.envs[i], self.draws[i].rng());
+            guarded(i, || env.reset(rng, &mut observations[i * width..(i + 1) * width]))?;
+        }
+        Ok(())
+    }
+
+    fn step(
+        &mut self,
+        which: &[usize],
+        actions: &Actions,
+        observations: &mut [f32],
+        steps: &mut [Step],
+    ) -> Result<(), GroupError> {
+        let width = self.observation_space().len();
+        for (k, &i) in which.iter().enumerate() {
+            let (env, rng) = (&mut self.envs[i], self.draws[i].rng());
+            let observation = &mut observations[i * width..(i + 1) * width];
+            steps[i] = guarded(i, || env.step(actions.get(k), rng, observation))?;
+        }
+        Ok(())
+    }
+}
+
+/// What environment `i` does, a panic being a failure like any other.
+fn guarded<T>(i: usize, act: impl FnOnce() -> Result<T, EnvError>) -> Result<T, GroupError> {
+    let message = match catch_unwind(AssertUnwindSafe(act)) {
+        Ok(Ok(done)) => return Ok(done),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => panic_message(&*panic),
+    };
+    Err(GroupError { envs: i..i + 1, message })
+}
+
+/// The text that a panic carries.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    format!("panicked: {}", text.unwrap_or_else(|| "without a message".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use egn_envs::EnvId;
+
+    use super::*;
+
+    #[test]
+    fn only_those_asked_take_part() {
+        let make = |_| EnvId::CartPole.make();
+        let mut group = make.group(0, (0..3).map(Draws::episode).collect()).unwrap();
+        let (mut observations, mut steps) = (vec![0.0; 12], [NO_STEP; 3]);
+        group.reset(&[0, 2], &mut observations).unwrap();
+        assert_eq!(observations[4..8], [0.0; 4]);
+        group.step(&[2], &Actions::Discrete(vec![1]), &mut observations, &mut steps).unwrap();
+        assert_eq!(steps.map(|step| step.reward), [0.0, 0.0, 1.0]);
+        let error = group.step(&[0, 1], &Actions::Discrete(vec![1, 1]), &mut observations, &mut steps).unwrap_err();
+        assert_eq!(error.envs, 1..2, "the second was never reset: {error}");
+    }
+}
