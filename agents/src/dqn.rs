@@ -50,8 +50,10 @@ pub struct DqnConfig {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// Environment steps between two copies to the target network, 1 or more.
+    /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
+    /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
+    pub tau: f64,
     /// ε, in [0, 1].
     pub exploration: Schedule,
     /// Whether the online network chooses the next action.
@@ -72,6 +74,7 @@ impl Default for DqnConfig {
             gradient_steps: 1,
             batch_size: 32,
             target_update_interval: 10_000,
+            tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
             double: true,
             huber: 1.0,
@@ -93,6 +96,7 @@ impl DqnConfig {
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
+        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
         require(self.exploration.stays_within(0.0, 1.0), "exploration", "in [0, 1]", self.exploration)?;
         require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
     }
@@ -107,7 +111,7 @@ pub struct Dqn {
     rng: Stream,
     width: usize,
     total_steps: u64,
-    /// Environment steps at the last copy to the target.
+    /// Environment steps at the last update of the target.
     target_updated: u64,
 }
 
@@ -170,7 +174,7 @@ impl Agent for Dqn {
             return Ok(learned);
         }
         if clock.env_steps - self.target_updated >= self.config.target_update_interval {
-            self.target = self.q.snapshot()?;
+            self.target = self.target.towards(&self.q.snapshot()?, self.config.tau)?;
             self.target_updated = clock.env_steps;
         }
         for i in 0..self.config.gradient_steps {

@@ -114,6 +114,21 @@ impl Snapshot {
         &self.params
     }
 
+    /// (1 − τ) times this network's parameters plus τ times those of `other`, which has the same
+    /// architecture: a target that follows.
+    ///
+    /// # Errors
+    /// When candle cannot add the tensors.
+    pub fn towards(&self, other: &Self, tau: f64) -> Result<Self, SolverError> {
+        assert_eq!(self.network, other.network, "networks to be blended");
+        let params = if tau == 1.0 {
+            other.params.copy()?
+        } else {
+            ((&self.params * (1.0 - tau))? + (&other.params * tau)?)?
+        };
+        Ok(Self { network: self.network.clone(), params })
+    }
+
     /// Outputs (b, c) for inputs (b, n_inputs).
     ///
     /// # Errors
