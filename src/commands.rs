@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use egn_agents::AgentName;
+use egn_agents::{AgentName, Policy};
 use egn_envs::{EnvId, Space};
 use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
@@ -20,9 +20,10 @@ use crate::{
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
+    film::{FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second, gif, png_strip},
     present::present,
     progress::{Line, Watch},
-    record::{Ended, Record, RecordError, Summary, find_records},
+    record::{Ended, Record, RecordError, Summary, find_records, write_whole},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
     suggest::did_you_mean,
     workers::n_cores,
@@ -71,6 +72,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Env(_) | RunError::Record(RecordError::Exists { .. })))
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
+            || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
     });
@@ -255,6 +257,10 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     let snapshot =
         Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
     let policy = config.agent.policy_from(snapshot);
+    for path in [&args.gif, &args.png_strip].into_iter().flatten() {
+        check_file_writable(path)?;
+    }
+    write_pictures(args, &config, &*policy)?;
     let returns = greedy_returns(&*env.environments, &*policy, args.episodes as usize, args.seed)?;
     let verdict = summarise(0, &returns);
     if args.json {
@@ -275,6 +281,42 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
         )?;
     }
     Ok(SUCCESS)
+}
+
+/// A folder that is not there is said before anything long.
+fn check_file_writable(file: &Path) -> Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(check_writable(folder)?)
+}
+
+/// What `--gif` and `--png-strip` ask for.
+fn write_pictures(args: &EvaluateArgs, config: &RunConfig, policy: &dyn Policy) -> Result<()> {
+    if args.gif.is_none() && args.png_strip.is_none() {
+        return Ok(());
+    }
+    let (id, mut env) = drawable(&config.run.env, &config.env)?;
+    let wanted = if args.gif.is_some() { (args.episodes as usize).min(MAX_EPISODES) } else { 1 };
+    let mut films = Vec::new();
+    let mut frames_left = MAX_FRAMES;
+    while films.len() < wanted && frames_left > 0 {
+        let film = film(&mut *env, policy, args.seed + films.len() as u64, frames_left)?;
+        frames_left -= film.frames.len();
+        films.push(film);
+    }
+    let cut = if films.iter().any(|film| film.is_cut) { ", the last one cut" } else { "" };
+    let write = |path: &Path, picture: Vec<u8>, what: String| -> Result<()> {
+        write_whole(path, &picture)?;
+        let _ = writeln!(std::io::stderr(), "wrote {}: {what}", path.display());
+        Ok(())
+    };
+    if let Some(path) = &args.gif {
+        let episodes = if films.len() == 1 { "1 episode".to_owned() } else { format!("{} episodes", films.len()) };
+        write(path, gif(&films, frames_per_second(id))?, format!("{episodes}{cut}"))?;
+    }
+    if let Some(path) = &args.png_strip {
+        write(path, png_strip(&films[0])?, format!("episode with seed {}", args.seed))?;
+    }
+    Ok(())
 }
 
 fn read_config(record: &Path) -> Result<RunConfig> {

@@ -11,6 +11,7 @@
 //! | [`env_group`], `child_group` | environments stepped together, here or in a child process |
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
+//! | [`film`] | greedy episodes as pictures |
 //! | [`run`] | one run from configuration to record |
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
@@ -29,6 +30,7 @@ pub mod config;
 pub mod env_group;
 pub mod env_name;
 pub mod evaluation;
+pub mod film;
 pub mod learning_curve;
 pub mod present;
 pub mod progress;

@@ -231,7 +231,9 @@ impl Log {
         let env_steps = event.after.env_steps;
         let failed = update.result.is_err();
         self.n_failures += u64::from(failed);
-        if !self.is_due(update.network, env_steps) && !(failed && self.n_failures <= REPORTS_PER_NETWORK) {
+        let is_due = self.is_due(update.network, env_steps);
+        let is_kept_failure = failed && self.n_failures <= REPORTS_PER_NETWORK;
+        if !is_due && !is_kept_failure {
             return Ok(());
         }
         let metrics = event.learned.metrics.iter().copied().collect();
