@@ -8,10 +8,13 @@
 //! L = (1/b) Σ h(Q(s, a) − y)               h: Huber with δ, or ½e² with δ = ∞
 //! ```
 //!
+//! Prioritised replay enters as importance weights of residual and curvature alike.
+//!
 //! A time limit is not an end: y bootstraps from the real observation after a truncation.
 //!
 //! Source: Mnih et al. (2015), doi 10.1038/nature14236; double: van Hasselt, Guez, Silver (2016),
-//! arXiv 1509.06461. Settings as in Stable-Baselines3, which is not double.
+//! arXiv 1509.06461; prioritised replay: Schaul et al.
+//! (2016), arXiv 1511.05952. Settings as in Stable-Baselines3, which is not double.
 
 use std::sync::Arc;
 
@@ -50,6 +53,10 @@ pub struct DqnConfig {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
+    /// α of prioritised replay, in [0, 1]; 0 draws uniformly.
+    pub priority: f64,
+    /// β of prioritised replay, in [0, 1]: how far weights undo the priorities.
+    pub priority_correction: Schedule,
     /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
     /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
@@ -73,6 +80,9 @@ impl Default for DqnConfig {
             train_freq: 4,
             gradient_steps: 1,
             batch_size: 32,
+            priority: 0.0,
+            // Schaul et al. (2016), table 3, proportional variant.
+            priority_correction: Schedule::linear(0.4, 1.0),
             target_update_interval: 10_000,
             tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
@@ -94,6 +104,9 @@ impl DqnConfig {
         require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
         require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        require((0.0..=1.0).contains(&self.priority), "priority", "in [0, 1]", self.priority)?;
+        let correction = self.priority_correction;
+        require(correction.stays_within(0.0, 1.0), "priority_correction", "in [0, 1]", correction)?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
         require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
@@ -128,7 +141,7 @@ impl Dqn {
         Ok(Self {
             target: q.snapshot()?,
             q,
-            replay: ReplayBuffer::new(config.buffer_size, width),
+            replay: ReplayBuffer::new(config.buffer_size, width, config.priority),
             rng: stream(setting.seed, Purpose::Learning, 0),
             width,
             total_steps: setting.total_steps,
@@ -148,11 +161,18 @@ impl Dqn {
     }
 
     fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
-        let batch = self.replay.sample(self.config.batch_size, &mut self.rng);
+        let correction = self.config.priority_correction.at(clock.progress());
+        let batch = self.replay.sample(self.config.batch_size, correction, &mut self.rng);
         let targets = self.targets(&batch)?;
         let huber = self.config.huber.is_finite().then_some(self.config.huber);
-        let loss = ChosenAction { actions: &batch.actions, targets: &targets, weights: None, huber };
+        let weights = batch.weights.as_deref();
+        let loss = ChosenAction { actions: &batch.actions, targets: &targets, weights, huber };
         let observations = batch_of(&batch.observations, self.width)?;
+        if self.config.priority > 0.0 {
+            let values = self.q.forward(&observations)?;
+            let chosen = values.rows().zip(&batch.actions).map(|(q, &action)| q[action as usize]);
+            self.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
+        }
         Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
     }
 }

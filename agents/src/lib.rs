@@ -2,7 +2,7 @@
 //!
 //! | file | algorithm |
 //! |---|---|
-//! | [`dqn`] | deep Q-networks: double, target network, uniform replay |
+//! | [`dqn`] | deep Q-networks: double, target network, uniform or prioritised replay |
 //! | [`ppo`] | proximal policy optimization; with EGN, a damped natural policy gradient |
 //!
 //! An [`Agent`] learns from a [`Rollout`] and hands out an immutable [`Policy`] that acts on any
@@ -18,6 +18,7 @@ pub mod replay;
 pub mod returns;
 mod rollout;
 mod streams;
+mod sum_tree;
 
 pub use agent::{Agent, AgentError, Clock, Learned, Setting, Update};
 pub use choice::{AgentConfig, AgentName};

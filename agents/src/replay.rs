@@ -1,9 +1,18 @@
-//! Replay memory: a ring of transitions, sampled uniformly.
+//! Replay memory: a ring of transitions, drawn uniformly or by priority.
+//!
+//! With priorities p, transition i is drawn with probability P(i) = pᵢ^α / Σ p^α, and its loss is
+//! weighted by wᵢ = (N P(i))^−β, relative to the largest weight of the batch. p is the size of the
+//! last temporal-difference error, and the largest so far for what has not been drawn yet.
+//!
+//! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant.
 
 use egn_envs::Outcome;
 use rand::{Rng, RngCore};
 
-use crate::Rollout;
+use crate::{Rollout, sum_tree::SumTree};
+
+/// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).
+const LEAST_PRIORITY: f64 = 1e-6;
 
 /// Transitions with discrete actions, the oldest overwritten first.
 ///
@@ -20,6 +29,18 @@ pub struct ReplayBuffer {
     rewards: Vec<f64>,
     /// No value follows. A truncated transition is not terminal.
     terminal: Vec<bool>,
+    priorities: Option<Priorities>,
+}
+
+/// What is drawn how often.
+#[derive(Debug, Clone)]
+struct Priorities {
+    /// p^α.
+    tree: SumTree,
+    /// α.
+    exponent: f64,
+    /// Largest p^α so far.
+    largest: f64,
 }
 
 /// Transitions drawn from a [`ReplayBuffer`]: b of them.
@@ -35,12 +56,19 @@ pub struct Transitions {
     pub rewards: Vec<f64>,
     /// Whether no value follows, (b).
     pub terminal: Vec<bool>,
+    /// Where they lie in the buffer, (b).
+    pub slots: Vec<usize>,
+    /// wᵢ, (b); `None` for uniform draws, all of whose weights are one.
+    pub weights: Option<Vec<f64>>,
 }
 
 impl ReplayBuffer {
-    /// An empty buffer for `capacity` transitions between observations of `width` entries.
-    pub fn new(capacity: usize, width: usize) -> Self {
+    /// An empty buffer for `capacity` transitions between observations of `width` entries, drawn by
+    /// priority to the power `exponent`; 0 is uniform.
+    pub fn new(capacity: usize, width: usize, exponent: f64) -> Self {
+        let tree = || SumTree::new(capacity);
         Self {
+            priorities: (exponent > 0.0).then(|| Priorities { tree: tree(), exponent, largest: 1.0 }),
             capacity,
             width,
             head: 0,
@@ -77,6 +105,9 @@ impl ReplayBuffer {
         let next = &rollout.next_observations[row * width..(row + 1) * width];
         let action = rollout.actions.discrete()[row];
         let terminal = rollout.outcomes[row] == Outcome::Terminated;
+        if let Some(priorities) = &mut self.priorities {
+            priorities.tree.set(self.head, priorities.largest);
+        }
         if self.len() < self.capacity {
             self.observations.extend_from_slice(observation);
             self.next_observations.extend_from_slice(next);
@@ -94,22 +125,51 @@ impl ReplayBuffer {
         self.head = (self.head + 1) % self.capacity;
     }
 
-    /// Draws `batch` transitions uniformly, with replacement.
+    /// Draws `batch` transitions, with replacement; `correction` is β.
     ///
     /// # Panics
     /// When the buffer is empty.
-    pub fn sample(&self, batch: usize, rng: &mut dyn RngCore) -> Transitions {
+    pub fn sample(&self, batch: usize, correction: f64, rng: &mut dyn RngCore) -> Transitions {
         let mut drawn = Transitions::default();
         let width = self.width;
-        for _ in 0..batch {
-            let row = rng.random_range(0..self.len());
+        for i in 0..batch {
+            let row = match &self.priorities {
+                None => rng.random_range(0..self.len()),
+                // One draw from each of `batch` equal shares of the mass.
+                Some(priorities) => {
+                    let share = priorities.tree.total() / batch as f64;
+                    priorities.tree.find((i as f64 + rng.random::<f64>()) * share)
+                }
+            };
             drawn.observations.extend_from_slice(&self.observations[row * width..(row + 1) * width]);
             drawn.next_observations.extend_from_slice(&self.next_observations[row * width..(row + 1) * width]);
             drawn.actions.push(self.actions[row]);
             drawn.rewards.push(self.rewards[row]);
             drawn.terminal.push(self.terminal[row]);
+            drawn.slots.push(row);
         }
+        drawn.weights = self.priorities.as_ref().map(|priorities| {
+            let scale = self.len() as f64 / priorities.tree.total();
+            let weight = |&slot: &usize| (scale * priorities.tree.get(slot)).powf(-correction);
+            let mut weights: Vec<f64> = drawn.slots.iter().map(weight).collect();
+            let largest = weights.iter().copied().fold(0.0, f64::max);
+            weights.iter_mut().for_each(|w| *w /= largest);
+            weights
+        });
         drawn
+    }
+
+    /// Takes the temporal-difference errors of the transitions drawn as their new priorities.
+    pub fn reprioritise(&mut self, slots: &[usize], errors: impl Iterator<Item = f64>) {
+        let Some(priorities) = &mut self.priorities else { return };
+        for (&slot, error) in slots.iter().zip(errors) {
+            let priority = (error.abs() + LEAST_PRIORITY).powf(priorities.exponent);
+            // An error that is not finite says nothing about its transition.
+            if priority.is_finite() {
+                priorities.largest = priorities.largest.max(priority);
+                priorities.tree.set(slot, priority);
+            }
+        }
     }
 }
 
@@ -133,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_oldest_transitions_are_overwritten() {
-        let mut buffer = ReplayBuffer::new(4, 1);
+        let mut buffer = ReplayBuffer::new(4, 1, 0.0);
         buffer.extend(&rollout(0, 3));
         buffer.extend(&rollout(3, 3));
         assert_eq!(buffer.rewards, [4.0, 5.0, 2.0, 3.0]);
@@ -143,9 +203,9 @@ mod tests {
 
     #[test]
     fn every_transition_is_drawn_whole_and_equally_often() {
-        let mut buffer = ReplayBuffer::new(10, 1);
+        let mut buffer = ReplayBuffer::new(10, 1, 0.0);
         buffer.extend(&rollout(0, 10));
-        let drawn = buffer.sample(100_000, &mut stream(0, Purpose::Learning, 0));
+        let drawn = buffer.sample(100_000, 0.0, &mut stream(0, Purpose::Learning, 0));
         let mut counts = [0; 10];
         for (i, &action) in drawn.actions.iter().enumerate() {
             assert_eq!(drawn.next_observations[i], action as f32 + 1.0);
@@ -153,5 +213,25 @@ mod tests {
             counts[action as usize] += 1;
         }
         assert!(counts.iter().all(|&count| (9_500..10_500).contains(&count)), "{counts:?}");
+    }
+
+    #[test]
+    fn priorities_set_how_often_and_weights_undo_it() {
+        let mut buffer = ReplayBuffer::new(4, 1, 0.5);
+        buffer.extend(&rollout(0, 3));
+        // p^½ = 1, 2, 3: drawn in the ratio 1 : 2 : 3.
+        buffer.reprioritise(&[0, 1, 2], [1.0, -4.0, 9.0].into_iter());
+        let drawn = buffer.sample(60_000, 1.0, &mut stream(0, Purpose::Learning, 0));
+        let mut counts = [0.0; 3];
+        let mut weighted = [0.0; 3];
+        for (&slot, weight) in drawn.slots.iter().zip(drawn.weights.unwrap()) {
+            counts[slot] += 1.0;
+            weighted[slot] += weight;
+        }
+        for slot in 0..3 {
+            assert!((counts[slot] / 10_000.0 - (slot + 1) as f64).abs() < 0.01, "{counts:?}");
+            // With β = 1 every transition counts alike in the mean.
+            assert!((weighted[slot] / weighted[0] - 1.0).abs() < 0.01, "{weighted:?}");
+        }
     }
 }
