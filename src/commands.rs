@@ -11,16 +11,17 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use egn_agents::{AgentName, Policy};
-use egn_envs::{EnvId, Space};
+use egn_agents::Policy;
+use egn_envs::Space;
 use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
 use crate::{
-    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, Listing, PlotArgs, ProgressStyle, TrainArgs, Which},
+    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, Which},
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
     film::{FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second, gif, png_strip},
+    listing::list,
     present::present,
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
@@ -59,7 +60,10 @@ fn dispatch(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),
-        Command::List(args) => list(args.what),
+        Command::List(args) => {
+            list(args.what, &mut stdout().lock())?;
+            Ok(SUCCESS)
+        }
         Command::Compare(args) => compare(args),
         Command::Plot(args) => plot(args),
         Command::BenchStep(args) => bench_step(args),
@@ -325,46 +329,6 @@ fn read_config(record: &Path) -> Result<RunConfig> {
         anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display())))
     })?;
     RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
-}
-
-fn list(what: Listing) -> Result<u8> {
-    let mut out = stdout().lock();
-    match what {
-        Listing::Agents => {
-            for name in AgentName::ALL {
-                writeln!(out, "{name:10} {}", name.summary())?;
-            }
-        }
-        Listing::Optimizers => {
-            for name in OptimizerName::ALL {
-                writeln!(out, "{name:10} {}", name.summary())?;
-            }
-        }
-        Listing::Envs => {
-            writeln!(
-                out,
-                "{:28} {:>11} {:>12} {:>10} {:>9}  source",
-                "id", "observation", "actions", "time limit", "threshold"
-            )?;
-            for spec in EnvId::ALL.iter().map(|id| id.spec()) {
-                let number = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-                let actions = match &spec.action_space {
-                    Space::Discrete { n } => format!("{n} discrete"),
-                    Space::Box { low, .. } => format!("{} numbers", low.len()),
-                };
-                writeln!(
-                    out,
-                    "{:28} {:>11} {actions:>12} {:>10} {:>9}  {}",
-                    spec.id,
-                    spec.observation_space.len(),
-                    number(spec.max_episode_steps.map(|n| n.to_string())),
-                    number(spec.reward_threshold.map(|r| r.to_string())),
-                    spec.source
-                )?;
-            }
-        }
-    }
-    Ok(SUCCESS)
 }
 
 /// Used where a network is named by its widths.

@@ -15,8 +15,9 @@ use egn_envs::{Env, EnvError, EnvId, Frame, Pcg64};
 
 use crate::env_name::{EnvName, EnvSettings};
 
-/// Frames of an animation at most: a minute and a half at CartPole's speed, a few megabytes.
-pub const MAX_FRAMES: usize = 2_000;
+/// Frames of an animation at most: a minute at CartPole's speed, a few megabytes. An episode of
+/// MinAtar's Freeway has 2,500.
+pub const MAX_FRAMES: usize = 3_000;
 
 /// Episodes of an animation at most.
 pub const MAX_EPISODES: usize = 3;

@@ -17,6 +17,7 @@
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
 //! | [`chart`], [`table`], [`present`] | records as pictures and as text |
 //! | [`cli`], [`commands`] | what a person types |
+//! | [`listing`] | what can be trained |
 //! | [`compare`] | many runs side by side |
 
 pub mod chart;
@@ -32,6 +33,7 @@ pub mod env_name;
 pub mod evaluation;
 pub mod film;
 pub mod learning_curve;
+pub mod listing;
 pub mod present;
 pub mod progress;
 pub mod record;

@@ -1,4 +1,6 @@
 //! Same seed, same record, whatever the number of workers.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
 
 use std::{path::Path, sync::atomic::AtomicBool};
 

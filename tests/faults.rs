@@ -1,4 +1,6 @@
 //! What goes wrong in a run is said, and nothing recorded is lost.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 

@@ -1,4 +1,6 @@
 //! Every agent with every optimizer learns the smallest task that can fail.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
 
 use std::sync::atomic::AtomicBool;
 
