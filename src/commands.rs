@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
-use egn_agents::Policy;
+use egn_agents::{AgentError, Policy};
 use egn_envs::Space;
 use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
@@ -27,6 +27,7 @@ use crate::{
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
     suggest::did_you_mean,
+    trainer::TrainError,
     workers::n_cores,
 };
 
@@ -50,10 +51,16 @@ pub fn execute(cli: &Cli) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            let _ = writeln!(std::io::stderr(), "error: {}", told(&error));
             ExitCode::from(exit_code(&error))
         }
     }
+}
+
+/// An error and its causes, each of which is told once: many messages hold their cause already.
+fn told(error: &anyhow::Error) -> String {
+    let add = |told: String, cause: String| if told.contains(&cause) { told } else { format!("{told}: {cause}") };
+    error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), add)
 }
 
 fn dispatch(cli: &Cli) -> Result<u8> {
@@ -76,6 +83,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Env(_) | RunError::Record(RecordError::Exists { .. })))
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
+            || matches!(cause.downcast_ref(), Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. }))))
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()

@@ -20,7 +20,7 @@ use crate::{
         record_dir,
     },
     resources::{Stopwatch, peak_rss_bytes},
-    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer},
+    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer, build_agent},
 };
 
 /// The acting network at the end of a run, in its record.
@@ -83,6 +83,8 @@ pub struct Execution<'a> {
 /// has a record, and a summary that says why.
 pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
     let opened = config.run.env.open(&config.env, execution.python)?;
+    // An agent that cannot act there is told apart before anything is recorded.
+    build_agent(config, &opened.observation_space, &opened.action_space).map_err(TrainError::from)?;
     run_in(config, &*opened.environments, opened.reward_threshold, execution, watch)
 }
 

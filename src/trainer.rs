@@ -14,6 +14,7 @@ use std::{
 };
 
 use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
+use egn_envs::Space;
 use egn_solver::Snapshot;
 
 use crate::{
@@ -137,7 +138,8 @@ impl Trainer<'_> {
         let settings = &self.config.run;
         thread::scope(|scope| {
             let workers = Workers::start(scope, self.environments, settings.envs, self.n_workers, settings.seed)?;
-            let agent = self.config.agent.build(&self.setting(&workers))?;
+            let (observations, actions) = (workers.observation_space(), workers.action_space());
+            let agent = build_agent(self.config, observations, actions)?;
             let mut run = Run {
                 trainer: self,
                 agent,
@@ -152,19 +154,27 @@ impl Trainer<'_> {
             run.into_trained(result)
         })
     }
+}
 
-    fn setting(&self, workers: &Workers) -> Setting {
-        let RunConfig { run, optimizer, critic_optimizer, .. } = self.config;
-        Setting {
-            observation_space: workers.observation_space().clone(),
-            action_space: workers.action_space().clone(),
-            total_steps: run.steps,
-            seed: run.seed,
-            precision: run.precision,
-            optimizer: optimizer.clone(),
-            critic_optimizer: critic_optimizer.clone(),
-        }
-    }
+/// The agent of a run, untrained.
+///
+/// # Errors
+/// When it cannot act in these spaces.
+pub fn build_agent(
+    config: &RunConfig,
+    observation_space: &Space,
+    action_space: &Space,
+) -> Result<Box<dyn Agent>, AgentError> {
+    let RunConfig { run, optimizer, critic_optimizer, .. } = config;
+    config.agent.build(&Setting {
+        observation_space: observation_space.clone(),
+        action_space: action_space.clone(),
+        total_steps: run.steps,
+        seed: run.seed,
+        precision: run.precision,
+        optimizer: optimizer.clone(),
+        critic_optimizer: critic_optimizer.clone(),
+    })
 }
 
 impl Run<'_> {

@@ -122,6 +122,7 @@ fn what_is_missing_is_said_before_anything_is_recorded() {
     refused("gymnasium:CartPole-v1", &nowhere, &["/nowhere/python", "--python", "EGN_PYTHON"]);
     refused("gymnasium:", &[], &["gymnasium:<id>"]);
     if has_gymnasium() {
+        refused("gymnasium:Pendulum-v1", &[], &["needs discrete actions"]);
         refused("gymnasium:NoSuchThing-v7", &[], &["NoSuchThing-v7"]);
         refused("gymnasium:CartPole-v1", &["--set", "env.kwargs.no_such_thing=1"], &["no_such_thing"]);
     }
