@@ -8,28 +8,23 @@
 //! declared in one place only: the struct that holds it. The number of workers is no setting of
 //! the experiment, since it changes no result, and is not recorded.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-};
+mod sources;
+
+use std::{io, path::PathBuf};
 
 use egn_agents::{AgentConfig, AgentName};
 use egn_envs::EnvId;
 use egn_solver::{OptimizerConfig, OptimizerName, Precision, require};
-use include_dir::{Dir, include_dir};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::{
-    env_name::{EnvName, EnvSettings, GYMNASIUM, file_stem},
+    env_name::{EnvName, EnvSettings, GYMNASIUM},
     suggest::{did_you_mean, unknown_key},
 };
 
-/// The presets committed in `runs/presets`, so that the program alone has them.
-static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
-
-/// Where presets are looked for first.
-const PRESET_FOLDER: &str = "runs/presets";
+pub use sources::Sources;
+use sources::merge;
 
 /// The value that takes a setting back to its default.
 const UNSET: &str = "none";
@@ -139,37 +134,6 @@ pub struct RunConfig {
     pub optimizer: OptimizerConfig,
     /// Section `critic_optimizer`: what differs for the critic, on top of `optimizer`.
     pub critic_optimizer: OptimizerConfig,
-}
-
-/// Where settings are taken from, weakest first.
-#[derive(Debug, Clone, Default)]
-pub struct Sources {
-    /// A configuration in place of the preset; `-` is standard input.
-    pub config: Option<PathBuf>,
-    /// Flags, as a table of sections.
-    pub flags: Table,
-    /// `key=value` pairs, in order.
-    pub set: Vec<String>,
-}
-
-impl Sources {
-    /// Merges and checks all settings.
-    ///
-    /// # Errors
-    /// The first setting refused.
-    pub fn resolve(&self) -> Result<RunConfig, ConfigError> {
-        let mut overrides = Table::new();
-        merge(&mut overrides, &self.flags);
-        for pair in &self.set {
-            set(&mut overrides, pair)?;
-        }
-        let mut table = match &self.config {
-            Some(path) => read_table(path)?,
-            None => preset_for(&overrides)?,
-        };
-        merge(&mut table, &overrides);
-        RunConfig::from_table(table)
-    }
 }
 
 impl RunConfig {
@@ -350,70 +314,6 @@ fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, Conf
     })
 }
 
-/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
-fn merge(table: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (table.get_mut(key), value) {
-            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
-            _ => {
-                table.insert(key.clone(), value.clone());
-            }
-        }
-    }
-}
-
-/// `key=value` with a dotted key; the value is TOML, or else text.
-fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
-    let refuse =
-        || ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"));
-    let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
-    let (path, name) = key.trim().rsplit_once('.').ok_or_else(refuse)?;
-    let text = value.trim();
-    let value = format!("value = {text}")
-        .parse::<Table>()
-        .ok()
-        .and_then(|mut parsed| parsed.remove("value"))
-        .unwrap_or_else(|| Value::String(text.to_owned()));
-    let mut section = table;
-    for part in path.split('.') {
-        let inner = section.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        section = inner.as_table_mut().ok_or_else(refuse)?;
-    }
-    section.insert(name.to_owned(), value);
-    Ok(())
-}
-
-/// A TOML file, or standard input for `-`.
-fn read_table(path: &Path) -> Result<Table, ConfigError> {
-    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
-    let text = text.map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
-    parse(path, &text)
-}
-
-fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| ConfigError::File {
-        path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
-    })
-}
-
-/// The preset for the names in `overrides`: the file in the working directory, or the built-in
-/// one, or nothing.
-fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
-    let run = section(overrides, "run")?;
-    check_names(&run)?;
-    let name = |key: &str| file_stem(run.get(key).and_then(Value::as_str).unwrap_or_default());
-    let file = format!("{}-{}-{}.toml", name("env"), name("agent"), name("optimizer"));
-    let path = Path::new(PRESET_FOLDER).join(&file);
-    if path.exists() {
-        return read_table(&path);
-    }
-    match PRESETS.get_file(&file).and_then(|preset| preset.contents_utf8()) {
-        Some(text) => parse(&path, text),
-        None => Ok(Table::new()),
-    }
-}
-
 /// A type that is written as its name.
 mod as_text {
     use std::{fmt::Display, str::FromStr};
@@ -510,21 +410,5 @@ mod tests {
                 assert!(message.contains(part), "{set}: '{message}' lacks '{part}'");
             }
         }
-    }
-
-    #[test]
-    fn every_committed_preset_resolves() {
-        let mut n_presets = 0;
-        for file in PRESETS.files() {
-            let text = file.contents_utf8().unwrap();
-            let table: Table = text.parse().unwrap();
-            let config =
-                RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
-            let run = config.run;
-            let name = format!("{}-{}-{}.toml", run.env.file_stem(), run.agent, run.optimizer);
-            assert_eq!(file.path().to_str(), Some(name.as_str()));
-            n_presets += 1;
-        }
-        assert!(n_presets >= 4, "{n_presets} presets");
     }
 }

@@ -1,0 +1,134 @@
+//! Where settings come from, and how they are laid upon each other.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use include_dir::{Dir, include_dir};
+use toml::{Table, Value};
+
+use super::{ConfigError, RunConfig, check_names, section};
+use crate::env_name::file_stem;
+
+/// The presets committed in `runs/presets`, so that the program alone has them.
+static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
+
+/// Where presets are looked for first.
+const PRESET_FOLDER: &str = "runs/presets";
+
+/// Where settings are taken from, weakest first.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// A configuration in place of the preset; `-` is standard input.
+    pub config: Option<PathBuf>,
+    /// Flags, as a table of sections.
+    pub flags: Table,
+    /// `key=value` pairs, in order.
+    pub set: Vec<String>,
+}
+
+impl Sources {
+    /// Merges and checks all settings.
+    ///
+    /// # Errors
+    /// The first setting refused.
+    pub fn resolve(&self) -> Result<RunConfig, ConfigError> {
+        let mut overrides = Table::new();
+        merge(&mut overrides, &self.flags);
+        for pair in &self.set {
+            set(&mut overrides, pair)?;
+        }
+        let mut table = match &self.config {
+            Some(path) => read_table(path)?,
+            None => preset_for(&overrides)?,
+        };
+        merge(&mut table, &overrides);
+        RunConfig::from_table(table)
+    }
+}
+
+/// `key=value` with a dotted key; the value is TOML, or else text.
+fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
+    let refuse =
+        || ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"));
+    let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
+    let (path, name) = key.trim().rsplit_once('.').ok_or_else(refuse)?;
+    let text = value.trim();
+    let value = format!("value = {text}")
+        .parse::<Table>()
+        .ok()
+        .and_then(|mut parsed| parsed.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()));
+    let mut section = table;
+    for part in path.split('.') {
+        let inner = section.entry(part).or_insert_with(|| Value::Table(Table::new()));
+        section = inner.as_table_mut().ok_or_else(refuse)?;
+    }
+    section.insert(name.to_owned(), value);
+    Ok(())
+}
+
+/// A TOML file, or standard input for `-`.
+fn read_table(path: &Path) -> Result<Table, ConfigError> {
+    let text = if path == Path::new("-") { io::read_to_string(io::stdin()) } else { fs::read_to_string(path) };
+    let text = text.map_err(|source| ConfigError::Io { path: path.to_owned(), source })?;
+    parse(path, &text)
+}
+
+fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
+    text.parse().map_err(|error: toml::de::Error| ConfigError::File {
+        path: path.to_owned(),
+        message: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// The preset for the names in `overrides`: the file in the working directory, or the built-in
+/// one, or nothing.
+fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
+    let run = section(overrides, "run")?;
+    check_names(&run)?;
+    let name = |key: &str| file_stem(run.get(key).and_then(Value::as_str).unwrap_or_default());
+    let file = format!("{}-{}-{}.toml", name("env"), name("agent"), name("optimizer"));
+    let path = Path::new(PRESET_FOLDER).join(&file);
+    if path.exists() {
+        return read_table(&path);
+    }
+    match PRESETS.get_file(&file).and_then(|preset| preset.contents_utf8()) {
+        Some(text) => parse(&path, text),
+        None => Ok(Table::new()),
+    }
+}
+
+/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
+pub(super) fn merge(table: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_committed_preset_resolves() {
+        let mut n_presets = 0;
+        for file in PRESETS.files() {
+            let text = file.contents_utf8().unwrap();
+            let table: Table = text.parse().unwrap();
+            let config =
+                RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
+            let run = config.run;
+            let name = format!("{}-{}-{}.toml", run.env.file_stem(), run.agent, run.optimizer);
+            assert_eq!(file.path().to_str(), Some(name.as_str()));
+            n_presets += 1;
+        }
+        assert!(n_presets >= 4, "{n_presets} presets");
+    }
+}
