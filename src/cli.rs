@@ -78,7 +78,7 @@ impl SettingArgs {
 /// `egn train`.
 #[derive(Debug, Args)]
 pub struct TrainArgs {
-    /// Environment id, such as CartPole-v1 (`egn list envs`), or gymnasium:<id> for Python's.
+    /// Environment id, such as CartPole-v1 (`egn list envs`), or `gymnasium:<id>` for Python's.
     #[arg(long)]
     pub env: Option<String>,
     /// Agent, such as ppo (`egn list agents`).
@@ -136,7 +136,7 @@ pub enum ProgressStyle {
 /// `egn compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Environment id, such as CartPole-v1 (`egn list envs`), or gymnasium:<id> for Python's.
+    /// Environment id, such as CartPole-v1 (`egn list envs`), or `gymnasium:<id>` for Python's.
     #[arg(long)]
     pub env: String,
     /// Agent, such as dqn (`egn list agents`).
