@@ -21,7 +21,7 @@ const SMALL: [&str; 10] = [
 ];
 
 fn egn(folder: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_egn")).current_dir(folder).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_egn")).current_dir(folder).args(args).output().expect("egn runs")
 }
 
 fn small<'a>(args: &[&'a str]) -> Vec<&'a str> {

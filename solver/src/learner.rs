@@ -121,11 +121,8 @@ impl Snapshot {
     /// When candle cannot add the tensors.
     pub fn towards(&self, other: &Self, tau: f64) -> Result<Self, SolverError> {
         assert_eq!(self.network, other.network, "networks to be blended");
-        let params = if tau == 1.0 {
-            other.params.copy()?
-        } else {
-            ((&self.params * (1.0 - tau))? + (&other.params * tau)?)?
-        };
+        let params =
+            if tau == 1.0 { other.params.copy()? } else { ((&self.params * (1.0 - tau))? + (&other.params * tau)?)? };
         Ok(Self { network: self.network.clone(), params })
     }
 
