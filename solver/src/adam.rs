@@ -7,11 +7,14 @@
 //! Source: Kingma and Ba (2015), algorithm 1, arXiv 1412.6980; ε outside the corrected root and
 //! clipping of the global norm as in `torch.optim.Adam` and `torch.nn.utils.clip_grad_norm_`.
 
+use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext, flat::update_flat, optimizer::require,
-    problem::sum_of_squares,
+    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    flat::{read_flat, update_flat},
+    optimizer::require,
+    problem::{all_finite, finite_norm},
 };
 
 /// Settings of [`Adam`].
@@ -142,22 +145,22 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             state.resize(p, T::zero());
         }
         let loss = problem.gradient(&mut self.gradient)?;
-        let gradient_norm = sum_of_squares(&self.gradient).sqrt();
-        if !gradient_norm.is_finite() {
-            return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
-        }
-
-        self.n_steps += 1;
+        let gradient_norm = finite_norm(&self.gradient)?;
+        let n_steps = self.n_steps + 1;
         let lr = lr.at(context.progress);
         let update = Update {
             shrink: T::of(clip_factor(gradient_norm, max_grad_norm)),
             keep: [T::of(beta1), T::of(beta2)],
             take: [T::of(1.0 - beta1), T::of(1.0 - beta2)],
-            step: T::of(lr / (1.0 - beta1.powi(self.n_steps))),
-            unbias: T::of(1.0 / (1.0 - beta2.powi(self.n_steps)).sqrt()),
+            step: T::of(lr / (1.0 - beta1.powi(n_steps))),
+            unbias: T::of(1.0 / (1.0 - beta2.powi(n_steps)).sqrt()),
             eps: T::of(eps),
             decay: T::of(lr * self.weight_decay),
         };
+        if !self.is_bounded(&update) {
+            self.try_out(problem.params(), &update)?;
+        }
+        self.n_steps = n_steps;
         let step_squared = update_flat::<T, _>(problem.params(), |theta| {
             pulp::Arch::new()
                 .dispatch(|| update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment))
@@ -169,6 +172,31 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             alpha: lr,
             ..Report::default()
         })
+    }
+}
+
+impl<T: Real> Adam<T> {
+    /// Whether no entry can overflow, whatever the gradients: by Cauchy and Schwarz
+    /// |m|/√v ≤ (1−β₁) / √((1−β₂)(1−β₁²/β₂)), and ε is not lost where v underflows.
+    fn is_bounded(&self, update: &Update<T>) -> bool {
+        let AdamConfig { beta1, beta2, eps, .. } = self.config;
+        let ratio = (1.0 - beta1) / ((1.0 - beta2) * (1.0 - beta1 * beta1 / beta2)).sqrt();
+        ratio * update.step.to_f64() < 1e18 && eps > 1e-16 && update.decay <= T::one()
+    }
+
+    /// The step on copies.
+    ///
+    /// # Errors
+    /// When one of them is no longer finite.
+    fn try_out(&self, params: &Tensor, update: &Update<T>) -> Result<(), SolverError> {
+        let (mut first, mut second) = (self.first_moment.clone(), self.second_moment.clone());
+        let mut theta = read_flat::<T, _>(params, <[T]>::to_vec);
+        let step_squared = update.apply(&mut theta, &self.gradient, &mut first, &mut second);
+        if [theta, first, second].into_iter().all(|values| all_finite(values.into_iter())) {
+            Ok(())
+        } else {
+            Err(SolverError::NonFiniteStep { step_norm: step_squared.sqrt(), damping: 0.0 })
+        }
     }
 }
 

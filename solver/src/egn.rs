@@ -25,10 +25,10 @@ use crate::{
     AdaptiveConfig, Direction, LineSearchConfig, MomentumForm, Optimizer, Problem, Real, Rejection, Report, Schedule,
     Solution, SolverError, StepContext,
     adaptive_damping::AdaptiveDamping,
-    flat::read_flat,
+    flat::{read_flat, update_flat},
     momentum::Momentum,
     optimizer::require,
-    problem::{place, sum_of_squares, take_step},
+    problem::{all_finite, place, sum_of_squares, take_step},
 };
 
 /// Settings of [`Egn`].
@@ -191,10 +191,12 @@ impl<T: Real> Egn<T> {
                 advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
             }
         }
-        if advance.rejection.is_some() || !reached.is_finite() {
+        let finite =
+            reached.is_finite() && read_flat::<T, _>(problem.params(), |theta| all_finite(theta.iter().copied()));
+        if advance.rejection.is_some() || !finite {
             advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
             advance.alpha = 0.0;
-            place(problem.params(), origin, direction, 0.0);
+            update_flat::<T, _>(problem.params(), |theta| theta.copy_from_slice(origin));
         }
         Ok(advance)
     }

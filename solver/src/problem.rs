@@ -138,7 +138,8 @@ pub(crate) fn place<T: Real>(params: &Tensor, origin: &[T], direction: &[T], alp
     });
 }
 
-/// θ ← θ + α·direction, unless the step is not finite. `norm` is ‖direction‖; returns ‖α·direction‖.
+/// θ ← θ + α·direction, unless an entry of it would not be finite. `norm` is ‖direction‖; returns
+/// ‖α·direction‖.
 ///
 /// # Errors
 /// [`SolverError::NonFiniteStep`]; θ is then as it was.
@@ -150,14 +151,37 @@ pub(crate) fn take_step<T: Real>(
     damping: f64,
 ) -> Result<f64, SolverError> {
     let step_norm = alpha.abs() * norm;
-    if !step_norm.is_finite() {
-        return Err(SolverError::NonFiniteStep { step_norm, damping });
-    }
     let alpha = T::of(alpha);
-    update_flat::<T, _>(params, |theta| {
-        pulp::Arch::new().dispatch(|| theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d));
+    let taken = update_flat::<T, _>(params, |theta| {
+        // In T, where an overflow would happen.
+        let finite = all_finite(theta.iter().zip(direction).map(|(&x, &d)| x + alpha * d));
+        if finite {
+            pulp::Arch::new().dispatch(|| theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d));
+        }
+        finite
     });
-    Ok(step_norm)
+    if taken && step_norm.is_finite() { Ok(step_norm) } else { Err(SolverError::NonFiniteStep { step_norm, damping }) }
+}
+
+/// Whether every value is finite; without an early end, so that it vectorises.
+pub(crate) fn all_finite<T: Real>(values: impl Iterator<Item = T>) -> bool {
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || values.fold(true, |finite, x| finite & x.is_finite()),
+    )
+}
+
+/// ‖g‖ of a gradient whose squares a network's type can hold.
+///
+/// # Errors
+/// [`SolverError::NonFiniteStep`] otherwise.
+pub(crate) fn finite_norm<T: Real>(gradient: &[T]) -> Result<f64, SolverError> {
+    let squares = sum_of_squares(gradient);
+    if T::of(squares).is_finite() {
+        Ok(squares.sqrt())
+    } else {
+        Err(SolverError::NonFiniteStep { step_norm: squares.sqrt(), damping: 0.0 })
+    }
 }
 
 /// Σ x² in f64, in 32 interleaved sums so that it vectorises; the order is fixed.

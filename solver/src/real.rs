@@ -36,17 +36,28 @@ pub mod num {
     pub trait Float: std::ops::Neg<Output = Self> + std::iter::Sum<Self> + std::fmt::Debug + Send + Sync {
         /// √x.
         fn sqrt(self) -> Self;
+
+        /// Neither infinite nor NaN.
+        fn is_finite(self) -> bool;
     }
 
     impl Float for f32 {
         fn sqrt(self) -> Self {
             self.sqrt()
         }
+
+        fn is_finite(self) -> bool {
+            self.is_finite()
+        }
     }
 
     impl Float for f64 {
         fn sqrt(self) -> Self {
             self.sqrt()
+        }
+
+        fn is_finite(self) -> bool {
+            self.is_finite()
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
     adam::clip_factor,
     optimizer::require,
-    problem::{sum_of_squares, take_step},
+    problem::{finite_norm, sum_of_squares, take_step},
 };
 
 /// Settings of [`RmsProp`].
@@ -57,17 +57,25 @@ impl RmsPropConfig {
 #[derive(Debug)]
 pub struct RmsProp<T> {
     config: RmsPropConfig,
+    state: State<T>,
+    /// The state after the step under way.
+    proposed: State<T>,
+    gradient: Vec<T>,
+}
+
+/// What is carried from step to step.
+#[derive(Debug, Default)]
+struct State<T> {
     /// s.
     squares: Vec<T>,
     /// u.
     momentum: Vec<T>,
-    gradient: Vec<T>,
 }
 
 impl<T: Real> RmsProp<T> {
     /// Ready to take its first step.
     pub fn new(config: RmsPropConfig) -> Self {
-        Self { config, squares: Vec::new(), momentum: Vec::new(), gradient: Vec::new() }
+        Self { config, state: State::default(), proposed: State::default(), gradient: Vec::new() }
     }
 }
 
@@ -75,24 +83,26 @@ impl<T: Real> Optimizer<T> for RmsProp<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let RmsPropConfig { lr, alpha, eps, momentum, max_grad_norm } = self.config;
         let p = problem.params().elem_count();
-        for state in [&mut self.gradient, &mut self.squares, &mut self.momentum] {
-            state.resize(p, T::zero());
+        let Self { state, proposed, gradient, .. } = self;
+        for values in [&mut *gradient, &mut state.squares, &mut state.momentum] {
+            values.resize(p, T::zero());
         }
-        let loss = problem.gradient(&mut self.gradient)?;
-        let gradient_norm = sum_of_squares(&self.gradient).sqrt();
-        if !gradient_norm.is_finite() {
-            return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
-        }
+        let loss = problem.gradient(gradient)?;
+        let gradient_norm = finite_norm(gradient)?;
         let shrink = T::of(clip_factor(gradient_norm, max_grad_norm));
         let (keep, take, eps, mu) = (T::of(alpha), T::of(1.0 - alpha), T::of(eps), T::of(momentum));
-        for ((&g, s), u) in self.gradient.iter().zip(&mut self.squares).zip(&mut self.momentum) {
-            let g = shrink * g;
-            *s = keep * *s + take * (g * g);
-            *u = mu * *u + g / (s.sqrt() + eps);
-        }
+        gradient.iter_mut().for_each(|g| *g *= shrink);
+        let squares = state.squares.iter().zip(&*gradient).map(|(&s, &g)| keep * s + take * (g * g));
+        proposed.squares.clear();
+        proposed.squares.extend(squares);
+        let roots = proposed.squares.iter().map(|s| s.sqrt() + eps);
+        proposed.momentum.clear();
+        proposed.momentum.extend(state.momentum.iter().zip(&*gradient).zip(roots).map(|((&u, &g), r)| mu * u + g / r));
+
         let lr = lr.at(context.progress);
-        let norm = sum_of_squares(&self.momentum).sqrt();
-        let step_norm = take_step(problem.params(), &self.momentum, norm, -lr, 0.0)?;
+        let norm = sum_of_squares(&proposed.momentum).sqrt();
+        let step_norm = take_step(problem.params(), &proposed.momentum, norm, -lr, 0.0)?;
+        std::mem::swap(state, proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha: lr, ..Report::default() })
     }
 }

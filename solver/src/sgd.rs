@@ -11,7 +11,7 @@ use crate::{
     Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
     adam::clip_factor,
     optimizer::require,
-    problem::{sum_of_squares, take_step},
+    problem::{finite_norm, sum_of_squares, take_step},
 };
 
 /// Settings of [`Sgd`].
@@ -52,15 +52,16 @@ impl SgdConfig {
 #[derive(Debug)]
 pub struct Sgd<T> {
     config: SgdConfig,
-    /// u.
+    /// u, and u after the step under way.
     momentum: Vec<T>,
+    proposed: Vec<T>,
     gradient: Vec<T>,
 }
 
 impl<T: Real> Sgd<T> {
     /// Ready to take its first step.
     pub fn new(config: SgdConfig) -> Self {
-        Self { config, momentum: Vec::new(), gradient: Vec::new() }
+        Self { config, momentum: Vec::new(), proposed: Vec::new(), gradient: Vec::new() }
     }
 }
 
@@ -70,19 +71,18 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         self.gradient.resize(p, T::zero());
         self.momentum.resize(p, T::zero());
         let loss = problem.gradient(&mut self.gradient)?;
-        let gradient_norm = sum_of_squares(&self.gradient).sqrt();
-        if !gradient_norm.is_finite() {
-            return Err(SolverError::NonFiniteStep { step_norm: gradient_norm, damping: 0.0 });
-        }
+        let gradient_norm = finite_norm(&self.gradient)?;
         let shrink = T::of(clip_factor(gradient_norm, self.config.max_grad_norm));
         let keep = T::of(self.config.momentum);
-        self.momentum.iter_mut().zip(&self.gradient).for_each(|(u, &g)| *u = keep * *u + shrink * g);
+        self.proposed.clear();
+        self.proposed.extend(self.momentum.iter().zip(&self.gradient).map(|(&u, &g)| keep * u + shrink * g));
         if self.config.nesterov {
-            self.gradient.iter_mut().zip(&self.momentum).for_each(|(g, &u)| *g = shrink * *g + keep * u);
+            self.gradient.iter_mut().zip(&self.proposed).for_each(|(g, &u)| *g = shrink * *g + keep * u);
         }
-        let direction = if self.config.nesterov { &self.gradient } else { &self.momentum };
+        let direction = if self.config.nesterov { &self.gradient } else { &self.proposed };
         let alpha = self.config.lr.at(context.progress);
         let step_norm = take_step(problem.params(), direction, sum_of_squares(direction).sqrt(), -alpha, 0.0)?;
+        std::mem::swap(&mut self.momentum, &mut self.proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
     }
 }

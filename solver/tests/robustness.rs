@@ -4,8 +4,8 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss, Network, OptimizerConfig, OptimizerName,
-    Precision, SolverError, StepContext,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss, Network,
+    OptimizerConfig, OptimizerName, Precision, RmsPropConfig, SgdConfig, SgnConfig, SolverError, StepContext,
     loss::{ChosenAction, CrossEntropy, SquaredError},
 };
 use rand::SeedableRng;
@@ -86,6 +86,41 @@ fn a_refused_step_leaves_no_trace() {
             }
         }
     }
+}
+
+#[test]
+fn a_step_beyond_the_number_type_is_not_taken() {
+    // 1e300 is no f32, and what it is multiplied by is not zero.
+    let lr = 1e300.into();
+    let optimizers = OptimizerName::ALL.map(|name| match name {
+        OptimizerName::Egn => OptimizerConfig::Egn(EgnConfig { lr, ..Default::default() }),
+        OptimizerName::Adam => OptimizerConfig::Adam(AdamConfig { lr, ..Default::default() }),
+        OptimizerName::AdamW => OptimizerConfig::AdamW(AdamWConfig { lr, ..Default::default() }),
+        OptimizerName::RmsProp => OptimizerConfig::RmsProp(RmsPropConfig { lr, ..Default::default() }),
+        OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig { lr, ..Default::default() }),
+        OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
+    });
+    let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });
+    for optimizer in &optimizers {
+        let mut learner = learner(&[1, 3, 1], Precision::F32, optimizer);
+        let before = bits(&learner);
+        for _ in 0..2 {
+            let error = learner.step(&x, &loss, StepContext::default()).unwrap_err();
+            assert!(matches!(error, SolverError::NonFiniteStep { .. }), "{optimizer:?}: {error}");
+            assert_eq!(bits(&learner), before, "{optimizer:?}: parameters changed");
+        }
+    }
+}
+
+#[test]
+fn a_search_that_begins_beyond_the_number_type_still_ends_at_finite_parameters() {
+    let search = LineSearchConfig { max_trials: 2, ..Default::default() };
+    let config = EgnConfig { lr: 1e300.into(), line_search: Some(search), ..Default::default() };
+    let mut learner = learner(&[1, 3, 1], Precision::F32, &OptimizerConfig::Egn(config));
+    let before = bits(&learner);
+    let report = learner.step(&inputs(&[0.5, -1.0], 1), &SquaredError { targets: &[1.0, 0.0] }, StepContext::default());
+    assert!(report.unwrap().rejection.is_some());
+    assert_eq!(bits(&learner), before);
 }
 
 #[test]
