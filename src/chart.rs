@@ -9,6 +9,7 @@ mod drawing;
 mod raster;
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -71,8 +72,8 @@ pub struct Chart {
 struct Line {
     optimizer: String,
     label: String,
-    /// Which of the chart's agents this is; agents differ in dashes, optimizers in colour.
-    agent: usize,
+    /// Optimizers differ in colour, agents and settings in dashes: which of them this is.
+    dash: usize,
 }
 
 /// One pair of axes.
@@ -100,11 +101,13 @@ impl Chart {
         let mut agents: Vec<&str> = cohorts.iter().map(|cohort| cohort.agent.as_str()).collect();
         agents.dedup();
         let names: Vec<String> = agents.iter().map(|agent| agent.to_uppercase()).collect();
+        let kinds: BTreeSet<_> = cohorts.iter().map(|cohort| (&cohort.agent, &cohort.variant)).collect();
         let line = |cohort: &&Cohort| {
-            let agent = agents.iter().position(|agent| *agent == cohort.agent).unwrap_or_default();
-            let of_agent = if agents.len() > 1 { format!("{} · ", names[agent]) } else { String::new() };
+            let of_agent =
+                if agents.len() > 1 { format!("{} · ", cohort.agent.to_uppercase()) } else { String::new() };
             let label = format!("{of_agent}{}, {}", cohort.optimizer_title(), seeds(cohort));
-            Line { optimizer: cohort.optimizer.clone(), label, agent }
+            let dash = kinds.iter().position(|kind| *kind == (&cohort.agent, &cohort.variant)).unwrap_or_default();
+            Line { optimizer: cohort.optimizer.clone(), label, dash }
         };
         let panel = |(axis, x_label)| Panel {
             x_label,

@@ -88,7 +88,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub optimizer: Option<String>,
     /// Seed of every random stream.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: Option<u64>,
     /// Start from a configuration, such as a record's config.toml, in place of the preset; `-` reads
     /// standard input.
@@ -145,7 +145,8 @@ pub struct CompareArgs {
     /// Optimizers, separated by commas.
     #[arg(long, value_delimiter = ',', default_value = "egn,adam")]
     pub optimizers: Vec<String>,
-    /// Seeds: a number n for 0 to n−1, or a list separated by commas.
+    /// Seeds: a number n for 0 to n−1, a range such as 101-120, or a list of seeds and ranges
+    /// separated by commas.
     #[arg(long, default_value = "5", value_parser = Seeds::parse)]
     pub seeds: Seeds,
     /// Runs side by side; the number of cores unless given.
@@ -172,7 +173,24 @@ impl CompareArgs {
         run.insert("seed".into(), Value::Integer(seed as i64));
         sources(run, None, &self.settings.set)
     }
+
+    /// The flag that a `--set` of these settings would gainsay, and what to give in its place.
+    pub fn gainsaid(&self) -> Option<String> {
+        let flags = [
+            ("run.env", "--env"),
+            ("run.agent", "--agent"),
+            ("run.optimizer", "--optimizers"),
+            ("run.seed", "--seeds"),
+        ];
+        let is_set =
+            |key: &str| self.settings.set.iter().any(|pair| pair.split('=').next().map(str::trim) == Some(key));
+        let found = flags.into_iter().find(|(key, _)| is_set(key));
+        found.map(|(key, flag)| format!("--set {key} has no place in a comparison; use {flag}"))
+    }
 }
+
+/// Largest seed: TOML's integers end there.
+const MAX_SEED: u64 = i64::MAX as u64;
 
 /// Which seeds to train.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,33 +198,30 @@ pub struct Seeds(pub Vec<u64>);
 
 impl Seeds {
     fn parse(text: &str) -> Result<Self, String> {
-        let refuse =
-            || format!("'{text}' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103");
-        let numbers: Vec<u64> =
-            text.split(',').map(|part| part.trim().parse().map_err(|_| refuse())).collect::<Result<_, _>>()?;
-        // TOML's integers end there.
-        if numbers.iter().any(|&seed| i64::try_from(seed).is_err()) {
-            return Err(refuse());
+        let refuse = || {
+            format!(
+                "'{text}' is not seeds; give a number of seeds from 1 to 1000, a range such as 101-120, \
+                 or a list such as 101,102,110-120"
+            )
+        };
+        if let Ok(count) = text.trim().parse::<u64>() {
+            return if (1..=1000).contains(&count) { Ok(Self((0..count).collect())) } else { Err(refuse()) };
         }
-        match numbers[..] {
-            [count] if !text.contains(',') => {
-                if (1..=1000).contains(&count) {
-                    Ok(Self((0..count).collect()))
-                } else {
-                    Err(refuse())
-                }
+        let mut seeds = Vec::new();
+        for part in text.split(',') {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let [Ok(first), Ok(last)] = [first, last].map(|end| end.trim().parse::<u64>()) else {
+                return Err(refuse());
+            };
+            if first > last || last > MAX_SEED || last - first >= 1000 {
+                return Err(refuse());
             }
-            _ => {
-                let mut unique = numbers.clone();
-                unique.sort_unstable();
-                unique.dedup();
-                if unique.len() == numbers.len() {
-                    Ok(Self(numbers))
-                } else {
-                    Err(format!("a seed stands twice in '{text}'"))
-                }
-            }
+            seeds.extend(first..=last);
         }
+        let mut unique = seeds.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        if unique.len() == seeds.len() { Ok(Self(seeds)) } else { Err(format!("a seed stands twice in '{text}'")) }
     }
 }
 
@@ -232,7 +247,7 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub episodes: u64,
     /// Seed of the first episode; the others follow.
-    #[arg(long, default_value_t = crate::evaluation::FINAL_SEED)]
+    #[arg(long, default_value_t = crate::evaluation::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
     pub seed: u64,
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]
@@ -307,11 +322,11 @@ mod tests {
     fn seeds_are_a_count_or_a_list() {
         assert_eq!(Seeds::parse("3"), Ok(Seeds(vec![0, 1, 2])));
         assert_eq!(Seeds::parse("101,102"), Ok(Seeds(vec![101, 102])));
-        assert_eq!(
-            Seeds::parse("7,"),
-            Err("'7,' is not seeds; give a number of seeds from 1 to 1000, or a list such as 101,102,103".into())
-        );
-        for text in ["0", "x", "1,1", "-1", "1001", "18446744073709551615,1"] {
+        assert_eq!(Seeds::parse("7-7"), Ok(Seeds(vec![7])));
+        assert_eq!(Seeds::parse("9, 3-5"), Ok(Seeds(vec![9, 3, 4, 5])));
+        let message = Seeds::parse("7,").unwrap_err();
+        assert!(message.contains("a number of seeds from 1 to 1000") && message.contains("101-120"), "{message}");
+        for text in ["0", "x", "1,1", "1,0-3", "-1", "5-3", "0-5000", "1001", "18446744073709551615,1"] {
             assert!(Seeds::parse(text).is_err(), "{text}");
         }
     }

@@ -1,13 +1,13 @@
 //! Runs that differ in nothing but their seed, which is what gets compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::record::Record;
 
 /// The optimizer that every other is measured against.
 pub const BASELINE: &str = "adam";
 
-/// All seeds of one agent with one optimizer on one environment.
+/// All seeds of one agent with one optimizer and the same settings on one environment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cohort {
     /// Environment id.
@@ -16,34 +16,66 @@ pub struct Cohort {
     pub agent: String,
     /// Optimizer name.
     pub optimizer: String,
+    /// What sets it apart from other cohorts of the same names, such as `agent.gamma=0.99`.
+    pub variant: Option<String>,
     /// The runs, in the order of their seeds.
     pub records: Vec<Record>,
 }
 
+/// Settings that a variant's title names, before it is cut.
+const NAMED_SETTINGS: usize = 3;
+
 impl Cohort {
-    /// Sorts records into cohorts: by environment, then agent, then optimizer, the baseline last.
+    /// Sorts records into cohorts: by environment, then agent, then optimizer, the baseline last, then
+    /// settings.
     pub fn of(records: Vec<Record>) -> Vec<Self> {
-        let mut cohorts: BTreeMap<_, Vec<Record>> = BTreeMap::new();
+        let mut by_name: BTreeMap<(String, String, bool, String), BTreeMap<Settings, Vec<Record>>> = BTreeMap::new();
         for record in records {
             let is_baseline = record.optimizer == BASELINE;
-            let key = (record.env.clone(), record.agent.clone(), is_baseline, record.optimizer.clone());
-            cohorts.entry(key).or_default().push(record);
+            let names = (record.env.clone(), record.agent.clone(), is_baseline, record.optimizer.clone());
+            by_name.entry(names).or_default().entry(record.settings.clone()).or_default().push(record);
         }
-        let cohort = |((env, agent, _, optimizer), mut records): (_, Vec<Record>)| {
-            records.sort_by_key(|record| record.seed);
-            Self { env, agent, optimizer, records }
-        };
-        cohorts.into_iter().map(cohort).collect()
+        let mut cohorts = Vec::new();
+        for ((env, agent, _, optimizer), by_settings) in by_name {
+            let titles = variants(&by_settings.keys().collect::<Vec<_>>());
+            for (mut records, variant) in by_settings.into_values().zip(titles) {
+                records.sort_by_key(|record| record.seed);
+                cohorts.push(Self {
+                    env: env.clone(),
+                    agent: agent.clone(),
+                    optimizer: optimizer.clone(),
+                    variant,
+                    records,
+                });
+            }
+        }
+        cohorts
     }
 
-    /// What the optimizer is called in charts and tables.
+    /// What the optimizer is called in charts and tables, with what sets this cohort apart.
     pub fn optimizer_title(&self) -> String {
-        match self.optimizer.as_str() {
+        let name = match self.optimizer.as_str() {
             BASELINE => "Adam (baseline)".to_owned(),
-            name @ ("egn" | "sgd") => name.to_uppercase(),
+            name @ ("egn" | "sgd" | "sgn") => name.to_uppercase(),
             name => name.to_owned(),
-        }
+        };
+        self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))
     }
+}
+
+type Settings = BTreeMap<String, String>;
+
+/// For each of several settings the ones that are not the same in all; nothing where there is one only.
+fn variants(all: &[&Settings]) -> Vec<Option<String>> {
+    let keys: BTreeSet<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
+    let differs = |key: &&&String| all.iter().any(|settings| settings.get(**key) != all[0].get(**key));
+    let keys: Vec<&String> = keys.iter().filter(differs).copied().collect();
+    let title = |settings: &&Settings| {
+        let value = |key: &&String| format!("{key}={}", settings.get(*key).map_or("unknown", String::as_str));
+        let cut = if keys.len() > NAMED_SETTINGS { ", …" } else { "" };
+        keys.iter().take(NAMED_SETTINGS).map(value).collect::<Vec<_>>().join(", ") + cut
+    };
+    all.iter().map(|settings| (!keys.is_empty()).then(|| title(settings))).collect()
 }
 
 /// The reward threshold that the records themselves tell of: that of the first run to reach it.
@@ -67,6 +99,7 @@ pub(crate) fn example(optimizer: &str, seed: u64, curve: &[(u64, f64, f64)]) -> 
         agent: "dqn".into(),
         optimizer: optimizer.into(),
         seed,
+        settings: BTreeMap::new(),
         curve: curve.iter().map(point).collect(),
         summary: None,
         warnings: Vec::new(),
@@ -85,5 +118,20 @@ mod tests {
             cohorts.iter().map(|c| (c.optimizer_title(), c.records.iter().map(|r| r.seed).collect())).collect();
         let expected = [("EGN", vec![2, 4]), ("SGD", vec![0]), ("Adam (baseline)", vec![1])];
         assert_eq!(told, expected.map(|(title, seeds)| (title.to_owned(), seeds)));
+    }
+
+    #[test]
+    fn runs_with_other_settings_are_another_cohort_that_says_so() {
+        let with = |gamma: &str, seed| {
+            let mut record = example("egn", seed, &[]);
+            record.settings = [("agent.gamma", gamma), ("run.steps", "1000")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into();
+            record
+        };
+        let cohorts = Cohort::of(vec![with("0.9", 0), with("0.99", 0), with("0.9", 1), example("adam", 0, &[])]);
+        let told: Vec<(String, usize)> = cohorts.iter().map(|c| (c.optimizer_title(), c.records.len())).collect();
+        let expected = [("EGN, agent.gamma=0.9", 2), ("EGN, agent.gamma=0.99", 1), ("Adam (baseline)", 1)];
+        assert_eq!(told, expected.map(|(title, n)| (title.to_owned(), n)));
     }
 }

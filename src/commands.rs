@@ -85,6 +85,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. }))))
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
+            || matches!(cause.downcast_ref(), Some(RunError::Config(_)))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
     });
@@ -126,8 +127,10 @@ fn train(args: &TrainArgs) -> Result<u8> {
         ProgressStyle::Json => {
             let mut print = Watch::new(steps, |standing| {
                 let line = serde_json::to_string(&standing).expect("three numbers");
-                // Whoever stopped listening does not stop the run.
-                let _ = writeln!(stdout(), "{line}");
+                // Nobody listens: the comparison that began this run is gone.
+                if writeln!(stdout(), "{line}").is_err() {
+                    stop.store(true, Ordering::Relaxed);
+                }
             });
             return Ok(code_of(&run(&config, &execution, &mut print)?));
         }
@@ -170,6 +173,9 @@ pub(crate) fn outcome(summary: &Summary) -> String {
 }
 
 fn compare(args: &CompareArgs) -> Result<u8> {
+    if let Some(message) = args.gainsaid() {
+        return Err(anyhow!(Usage(message)));
+    }
     let mut runs = Vec::new();
     for optimizer in &args.optimizers {
         for &seed in &args.seeds.0 {
@@ -222,12 +228,12 @@ fn compare(args: &CompareArgs) -> Result<u8> {
 }
 
 fn plot(args: &PlotArgs) -> Result<u8> {
-    check_writable(&args.plots)?;
     let (records, errors) = find_records(&args.records);
     errors.iter().for_each(|error| complain(error));
     if records.is_empty() {
         return Err(anyhow!(Usage(format!("no record under {}", args.records.display()))));
     }
+    check_writable(&args.plots)?;
     present(records, &args.plots, args.json)?;
     Ok(SUCCESS)
 }
@@ -260,6 +266,12 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
         Which::Best => BEST_POLICY,
     };
     let path = args.record.join(file);
+    if !path.exists() {
+        return Err(anyhow!(Usage(format!(
+            "{} has no policy {file}: its run is under way, or ended before it had one to keep",
+            args.record.display()
+        ))));
+    }
     let env = config.run.env.open(&config.env, args.python.as_deref()).map_err(RunError::Env)?;
     let n_outputs = match env.action_space {
         Space::Discrete { n } => n,

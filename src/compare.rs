@@ -106,6 +106,18 @@ impl Planned {
         same && summary.is_some_and(|summary| summary.ended == Ended::Finished)
     }
 
+    /// Why a finished record stands for the run, and whether the program that wrote it may be another.
+    fn why_kept(&self) -> &'static str {
+        let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+        let program = std::env::current_exe().ok().and_then(|path| modified(&path));
+        match (program, modified(&self.dir.join("summary.json"))) {
+            (Some(program), Some(record)) if program > record => {
+                "kept: finished earlier with the same settings, by an older program (--force trains anew)"
+            }
+            _ => "kept: finished earlier with the same settings",
+        }
+    }
+
     fn exists(&self) -> bool {
         self.dir.join("config.toml").exists() || self.dir.join("curve.csv").exists()
     }
@@ -153,7 +165,7 @@ pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, Compare
             let mut line = Line::new(run.name());
             screen.add(line.bar().clone());
             line.begin(run.config.run.steps);
-            line.finish("kept: finished earlier with the same settings");
+            line.finish(run.why_kept());
         } else {
             // The receiver lives until the end of this function.
             let _ = sender.send(i);

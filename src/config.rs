@@ -1,6 +1,7 @@
 //! A run's settings: where they come from, how they merge, and what is refused.
 //!
-//! Later ones win: built-in defaults, the preset `<env>-<agent>-<optimizer>.toml`, flags, `--set`.
+//! Later ones win: built-in defaults, the preset `<agent>-<optimizer>.toml`, the preset
+//! `<env>-<agent>-<optimizer>.toml`, flags, `--set`.
 //! A configuration of a record is complete: read back with `--config` it takes the preset's place
 //! and reproduces the record.
 //!
@@ -10,7 +11,7 @@
 
 mod sources;
 
-use std::{io, path::PathBuf};
+use std::{collections::BTreeMap, io, path::PathBuf};
 
 use egn_agents::{AgentConfig, AgentName};
 use egn_envs::EnvId;
@@ -88,6 +89,9 @@ pub struct RunSettings {
     /// Greedy episodes of the evaluations after training, 1 or more.
     #[serde(default = "RunSettings::default_final_episodes")]
     pub final_episodes: usize,
+    /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
+    #[serde(default = "RunSettings::default_max_failed_updates")]
+    pub max_failed_updates: u64,
 }
 
 impl RunSettings {
@@ -107,6 +111,10 @@ impl RunSettings {
         100
     }
 
+    fn default_max_failed_updates() -> u64 {
+        100
+    }
+
     /// Environment steps between two evaluations.
     pub fn eval_every(&self) -> u64 {
         self.eval_every.unwrap_or((self.steps / 50).max(1))
@@ -116,8 +124,10 @@ impl RunSettings {
         require(self.steps > 0, "steps", "1 or more", self.steps)?;
         require((1..=4096).contains(&self.envs), "envs", "from 1 to 4096", self.envs)?;
         require(self.eval_every() > 0, "eval_every", "1 or more", self.eval_every())?;
-        require(self.eval_episodes > 0, "eval_episodes", "1 or more", self.eval_episodes)?;
-        require(self.final_episodes > 0, "final_episodes", "1 or more", self.final_episodes)
+        let episodes = 1..=100_000;
+        require(episodes.contains(&self.eval_episodes), "eval_episodes", "from 1 to 100000", self.eval_episodes)?;
+        require(episodes.contains(&self.final_episodes), "final_episodes", "from 1 to 100000", self.final_episodes)?;
+        require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)
     }
 }
 
@@ -160,7 +170,14 @@ impl RunConfig {
         };
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
-        merge(&mut critic, &section(&table, "critic_optimizer")?);
+        let of_critic = section(&table, "critic_optimizer")?;
+        if !of_critic.is_empty() && !run.agent.has_critic() {
+            return Err(ConfigError::Setting(format!(
+                "section critic_optimizer has no meaning for agent {}, which has no critic; use optimizer",
+                run.agent
+            )));
+        }
+        merge(&mut critic, &of_critic);
         let mut env = section(&table, "env")?;
         if let Some(Value::Table(kwargs)) = env.get_mut("kwargs") {
             kwargs.retain(|_, value| !is_unset(value));
@@ -198,6 +215,9 @@ impl RunConfig {
         }
         let sections = [table_of(&self.run), table_of(&self.env), agent, optimizer, critic_optimizer];
         let mut table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
+        if !self.run.agent.has_critic() {
+            table.remove("critic_optimizer");
+        }
         if self.env.kwargs.is_empty() {
             // Most environments are run as they are.
             table.remove("env");
@@ -226,6 +246,30 @@ impl RunConfig {
             EnvName::Gymnasium(_) => Ok(()),
         }
     }
+}
+
+/// Every setting of a configuration but the seed, as `section.key` and its value; of one that this
+/// program would refuse, what it says.
+pub fn flat_settings(text: &str) -> BTreeMap<String, String> {
+    fn flatten(table: &Table, path: &str, settings: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match value {
+                // A schedule is one setting.
+                Value::Table(inner) if !inner.contains_key("kind") => flatten(inner, &path, settings),
+                value => {
+                    settings.insert(path, value.to_string());
+                }
+            }
+        }
+    }
+    let resolved = RunConfig::from_toml(text).map(|config| config.to_toml());
+    let mut settings = BTreeMap::new();
+    if let Ok(table) = resolved.as_deref().unwrap_or(text).parse::<Table>() {
+        flatten(&table, "", &mut settings);
+    }
+    settings.remove("run.seed");
+    settings
 }
 
 /// Whether a value takes its setting back to the default.
@@ -383,6 +427,13 @@ mod tests {
             critic_optimizer = { lr = 0.5, kl_limit = 'none' }";
         let OptimizerConfig::Egn(egn) = RunConfig::from_toml(table).unwrap().critic_optimizer else { panic!() };
         assert_eq!((egn.lambda, egn.lr, egn.kl_limit), (0.25.into(), 0.5.into(), None));
+    }
+
+    #[test]
+    fn an_agent_without_critic_takes_no_settings_for_one() {
+        let set = ["run.agent=dqn", "critic_optimizer.lr=0.5"];
+        assert!(message(&set).contains("agent dqn, which has no critic"), "{}", message(&set));
+        assert!(!sources(&set[..1]).resolve().unwrap().to_toml().contains("[critic_optimizer]"));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
 //! | [`film`] | greedy episodes as pictures |
+//! | [`memory`] | whether a run fits into the machine |
 //! | [`run`] | one run from configuration to record |
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
@@ -34,6 +35,7 @@ pub mod evaluation;
 pub mod film;
 pub mod learning_curve;
 pub mod listing;
+pub mod memory;
 pub mod present;
 pub mod progress;
 pub mod record;

@@ -29,6 +29,7 @@ pub use reader::{RecordError, find_records};
 pub(crate) use writer::partial_path;
 pub use writer::{RecordWriter, check_writable, write_whole};
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -211,6 +212,8 @@ pub struct Record {
     pub optimizer: String,
     /// Seed of the run.
     pub seed: u64,
+    /// Every setting but the seed, as its `config.toml` says: `section.key` and its value.
+    pub settings: BTreeMap<String, String>,
     /// Evaluations in the order they happened, environment steps and times never falling.
     pub curve: Vec<CurvePoint>,
     /// How the run ended; none when it was killed or is still running.
@@ -254,8 +257,8 @@ impl Record {
         summarised.map(|evaluation| evaluation.mean).or_else(best)
     }
 
-    /// The first evaluation whose mean is at least `threshold`.
+    /// The first evaluation after some training whose mean is at least `threshold`.
     pub fn reached(&self, threshold: f64) -> Option<&CurvePoint> {
-        self.curve.iter().find(|point| point.mean >= threshold)
+        self.curve.iter().find(|point| point.env_steps > 0 && point.mean >= threshold)
     }
 }

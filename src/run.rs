@@ -12,9 +12,10 @@ use egn_solver::{Report, Snapshot, SolverError};
 use serde::Serialize;
 
 use crate::{
-    config::RunConfig,
+    config::{ConfigError, RunConfig},
     env_group::Environments,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
+    memory::check_memory,
     record::{
         CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary,
         record_dir,
@@ -38,6 +39,9 @@ pub enum RunError {
     /// The environment, or what it needs, is missing or refuses its settings; nothing was recorded.
     #[error(transparent)]
     Env(#[from] EnvError),
+    /// The run does not fit into memory; nothing was recorded.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -79,10 +83,11 @@ pub struct Execution<'a> {
 /// Trains on the environment that `config` names and writes the record.
 ///
 /// # Errors
-/// When the environment cannot be made, the record exists or cannot be written, or the run cannot begin. A run that fails later
-/// has a record, and a summary that says why.
+/// When the environment cannot be made, or the record exists or cannot be written. A run that fails
+/// later has a record, and a summary that says why.
 pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
     let opened = config.run.env.open(&config.env, execution.python)?;
+    check_memory(config, &opened.observation_space, &opened.action_space)?;
     // An agent that cannot act there is told apart before anything is recorded.
     build_agent(config, &opened.observation_space, &opened.action_space).map_err(TrainError::from)?;
     run_in(config, &*opened.environments, opened.reward_threshold, execution, watch)
@@ -117,43 +122,62 @@ pub fn run_in(
     let trainer =
         Trainer { config, environments, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
     let mut log = Log { writer, total_steps: settings.steps, last_report: Vec::new(), n_updates: 0, n_failures: 0 };
-    let mut trained = trainer.train(&mut [&mut log, watch])?;
-    save(&trained.last, &dir.join(LAST_POLICY))?;
-    if let Some((_, best)) = &trained.best {
-        save(best, &dir.join(BEST_POLICY))?;
-    }
-    // Unless judged anew, the last word is the last evaluation there was.
-    let unjudged = [None, trained.best.as_ref().map(|(evaluation, _)| *evaluation)];
-    let verdicts = match trained.ended {
-        Ended::Finished => verdicts(config, environments, &trained).unwrap_or_else(|error| {
-            (trained.ended, trained.error) = (Ended::Failed, Some(error.to_string()));
-            unjudged
-        }),
-        Ended::Stopped | Ended::Failed => unjudged,
-    };
-    let (cpu_seconds, wall_seconds) = clock.read();
+    let trained = trainer.train(&mut [&mut log, watch]);
     let [env, agent, optimizer] = names;
-    let summary = Summary {
+    let mut summary = Summary {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         env,
         agent,
         optimizer,
         seed: settings.seed,
-        env_steps: trained.env_steps,
-        updates: trained.updates,
-        updates_failed: trained.updates_failed,
-        cpu_seconds,
-        wall_seconds,
-        peak_rss_bytes: peak_rss_bytes(),
-        ended: trained.ended,
-        error: trained.error,
-        final_evaluation: verdicts[0],
-        best: verdicts[1],
-        threshold: trained.threshold,
+        env_steps: 0,
+        updates: 0,
+        updates_failed: 0,
+        cpu_seconds: 0.0,
+        wall_seconds: 0.0,
+        peak_rss_bytes: 0,
+        ended: Ended::Failed,
+        error: None,
+        final_evaluation: None,
+        best: None,
+        threshold: None,
     };
+    match trained {
+        Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),
+        Err(error) => summary.error = Some(error.to_string()),
+    }
+    (summary.cpu_seconds, summary.wall_seconds) = clock.read();
+    summary.peak_rss_bytes = peak_rss_bytes();
     log.writer.finish(&summary)?;
     Ok(summary)
+}
+
+/// Enters in `summary` what came of a run, saves its policies, and judges those of a finished one.
+fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
+    (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
+    (summary.env_steps, summary.updates, summary.updates_failed) =
+        (trained.env_steps, trained.updates, trained.updates_failed);
+    // Unless judged anew, the last word is the last evaluation there was.
+    summary.best = trained.best.as_ref().map(|(evaluation, _)| *evaluation);
+    let judged = save_policies(dir, &trained).map_err(|error| error.to_string()).and_then(|()| match trained.ended {
+        Ended::Finished => verdicts(config, environments, &trained).map(Some).map_err(|error| error.to_string()),
+        Ended::Stopped | Ended::Failed => Ok(None),
+    });
+    summary.error = trained.error;
+    match judged {
+        Ok(Some([last, best])) => (summary.final_evaluation, summary.best) = (last, best),
+        Ok(None) => {}
+        Err(error) => {
+            summary.ended = Ended::Failed;
+            summary.error.get_or_insert(error);
+        }
+    }
+}
+
+fn save_policies(dir: &Path, trained: &Trained) -> Result<(), RunError> {
+    save(&trained.last, &dir.join(LAST_POLICY))?;
+    trained.best.as_ref().map_or(Ok(()), |(_, best)| save(best, &dir.join(BEST_POLICY)))
 }
 
 /// The last policy on fresh episodes, and on the same ones the policy that was best in training:

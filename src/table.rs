@@ -47,6 +47,8 @@ pub struct Row {
     pub best_return: Option<Estimate>,
     /// Seeds whose run failed, with the error.
     pub failed: Vec<FailedSeed>,
+    /// Seeds some of whose optimizer steps changed nothing.
+    pub stumbled: Vec<Stumbled>,
     /// Seeds that were stopped, killed or are still running.
     pub unfinished: Vec<u64>,
 }
@@ -82,6 +84,17 @@ pub struct FailedSeed {
     pub error: String,
 }
 
+/// A seed some of whose optimizer steps failed and changed nothing.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stumbled {
+    /// The seed.
+    pub seed: u64,
+    /// Steps that failed.
+    pub failed: u64,
+    /// All steps.
+    pub tried: u64,
+}
+
 /// The results of every cohort, measured against `threshold`.
 pub fn rows(cohorts: &[Cohort], threshold: Option<f64>) -> Vec<Row> {
     cohorts.iter().map(|cohort| row(cohort, threshold)).collect()
@@ -111,12 +124,19 @@ fn row(cohort: &Cohort, threshold: Option<f64>) -> Row {
         worst: finals().min_by(|a, b| a.seed_return.total_cmp(&b.seed_return)),
         best_return: estimate(records.iter().filter_map(Record::best_return).collect()),
         failed: records.iter().filter(|r| ended(r) == Some(Ended::Failed)).map(failure).collect(),
+        stumbled: records.iter().filter_map(stumbled).collect(),
         unfinished: records
             .iter()
             .filter(|r| matches!(ended(r), None | Some(Ended::Stopped)))
             .map(|r| r.seed)
             .collect(),
     }
+}
+
+fn stumbled(record: &Record) -> Option<Stumbled> {
+    let summary = record.summary.as_ref()?;
+    let (failed, tried) = (summary.updates_failed, summary.updates + summary.updates_failed);
+    (failed > 0).then_some(Stumbled { seed: record.seed, failed, tried })
 }
 
 fn spread(values: impl Iterator<Item = Option<f64>>) -> Spread {
@@ -144,6 +164,15 @@ pub fn table(rows: &[Row]) -> String {
     for row in rows {
         for failed in &row.failed {
             text += &format!("failed: {}, seed {}: {}\n", name(row), failed.seed, failed.error);
+        }
+        for stumbled in &row.stumbled {
+            text += &format!(
+                "{} of {} optimizer steps changed nothing: {}, seed {}\n",
+                stumbled.failed,
+                stumbled.tried,
+                name(row),
+                stumbled.seed
+            );
         }
         if !row.unfinished.is_empty() {
             let seeds: Vec<String> = row.unfinished.iter().map(u64::to_string).collect();

@@ -8,6 +8,7 @@
 //! progress line another. Nothing here touches the disk.
 
 use std::{
+    collections::BTreeMap,
     ops::ControlFlow,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -15,7 +16,7 @@ use std::{
 
 use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
 use egn_envs::Space;
-use egn_solver::Snapshot;
+use egn_solver::{Snapshot, SolverError};
 
 use crate::{
     config::RunConfig,
@@ -35,6 +36,24 @@ pub enum TrainError {
     /// The agent cannot be made, or cannot go on.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// One of the agent's networks has long found no step: it learns nothing any more.
+    #[error("{failures} steps of network '{network}' in a row changed nothing, the last because: {last}")]
+    Stuck {
+        /// The network.
+        network: &'static str,
+        /// Failed steps without one that succeeded.
+        failures: u64,
+        /// Why the last one failed.
+        last: SolverError,
+    },
+    /// A run ended without a single step of an optimizer.
+    #[error(
+        "nothing was learned in {env_steps} environment steps: no optimizer step was due (is learning_starts too late?)"
+    )]
+    Idle {
+        /// Environment steps of the run.
+        env_steps: u64,
+    },
     /// An evaluation failed.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
@@ -87,7 +106,7 @@ pub struct Trainer<'a> {
     pub reward_threshold: Option<f64>,
     /// Threads that step environments.
     pub n_workers: usize,
-    /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
+    /// Set from outside, by Ctrl-C for one: the run stops, leaving out the rollout under way.
     pub stop: &'a AtomicBool,
 }
 
@@ -124,6 +143,8 @@ struct Run<'a> {
     clock: Clock,
     updates: u64,
     updates_failed: u64,
+    /// Failed steps of each network since its last good one.
+    failures_in_a_row: BTreeMap<&'static str, u64>,
     threshold: Option<Threshold>,
     best: Option<(Evaluation, Snapshot)>,
 }
@@ -137,7 +158,8 @@ impl Trainer<'_> {
     pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
         let settings = &self.config.run;
         thread::scope(|scope| {
-            let workers = Workers::start(scope, self.environments, settings.envs, self.n_workers, settings.seed)?;
+            let workers =
+                Workers::start(scope, self.environments, settings.envs, self.n_workers, settings.seed, self.stop)?;
             let (observations, actions) = (workers.observation_space(), workers.action_space());
             let agent = build_agent(self.config, observations, actions)?;
             let mut run = Run {
@@ -147,6 +169,7 @@ impl Trainer<'_> {
                 clock: Clock { env_steps: 0, total_steps: settings.steps },
                 updates: 0,
                 updates_failed: 0,
+                failures_in_a_row: BTreeMap::new(),
                 threshold: None,
                 best: None,
             };
@@ -187,7 +210,8 @@ impl Run<'_> {
                 return Ok(Flow::Break(()));
             }
         }
-        Ok(Flow::Continue(()))
+        let tried = self.updates + self.updates_failed;
+        if tried > 0 { Ok(Flow::Continue(())) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
     }
 
     /// One rollout, learned from; and an evaluation where one is due.
@@ -200,13 +224,12 @@ impl Run<'_> {
             env_steps: before.env_steps,
             total_steps: before.total_steps,
         };
-        let (rollout, episodes) = workers.collect(&task)?;
+        let Some((rollout, episodes)) = workers.collect(&task)? else {
+            return Ok(Flow::Break(()));
+        };
         self.clock.env_steps += rollout.len() as u64;
         let learned = self.agent.learn(&rollout, self.clock)?;
-        let failed = learned.updates.iter().filter(|update| update.result.is_err()).count() as u64;
-        self.updates += learned.updates.len() as u64 - failed;
-        self.updates_failed += failed;
-
+        let stuck = self.count(&learned);
         let event =
             RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
         for callback in callbacks.iter_mut() {
@@ -214,12 +237,40 @@ impl Run<'_> {
                 return Ok(Flow::Break(()));
             }
         }
+        // After the callbacks, so that the record holds the steps that led there.
+        stuck?;
         let every = settings.eval_every();
         let is_due = self.clock.env_steps / every > before.env_steps / every;
         if is_due || self.clock.env_steps >= self.clock.total_steps {
             return self.evaluate(callbacks);
         }
         Ok(Flow::Continue(()))
+    }
+
+    /// Counts steps that were taken and steps that failed.
+    ///
+    /// # Errors
+    /// [`TrainError::Stuck`] when too many of one network failed in a row.
+    fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
+        let limit = self.trainer.config.run.max_failed_updates;
+        for update in &learned.updates {
+            let in_a_row = self.failures_in_a_row.entry(update.network).or_default();
+            match &update.result {
+                Ok(_) => {
+                    self.updates += 1;
+                    *in_a_row = 0;
+                }
+                Err(error) => {
+                    self.updates_failed += 1;
+                    *in_a_row += 1;
+                    if *in_a_row >= limit {
+                        let (network, failures) = (update.network, *in_a_row);
+                        return Err(TrainError::Stuck { network, failures, last: error.clone() });
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     fn evaluate(&mut self, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
@@ -235,6 +286,8 @@ impl Run<'_> {
         }
         if let Some(threshold_return) = self.trainer.reward_threshold
             && self.threshold.is_none()
+            // What an untrained network reaches by luck says nothing of how it learns.
+            && self.clock.env_steps > 0
             && evaluation.mean >= threshold_return
         {
             self.threshold = Some(Threshold { threshold_return, env_steps: self.clock.env_steps, cpu_seconds });

@@ -14,7 +14,10 @@
 use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, Scope},
 };
 
@@ -77,7 +80,7 @@ pub struct Task {
 /// Environments on worker threads.
 pub struct Workers {
     tasks: Vec<Sender<Task>>,
-    segments: Receiver<Result<Segment, WorkerError>>,
+    segments: Receiver<Result<Option<Segment>, WorkerError>>,
     n_groups: usize,
     n_envs: usize,
     observation_space: Space,
@@ -93,7 +96,7 @@ struct Segment {
 
 impl Workers {
     /// Makes all environments and starts at most `n_workers` threads in `scope`; they end when this
-    /// is dropped.
+    /// is dropped. Once `stop` is set they break off.
     ///
     /// # Errors
     /// When an environment cannot be made or reset.
@@ -103,6 +106,7 @@ impl Workers {
         n_envs: usize,
         n_workers: usize,
         seed: u64,
+        stop: &'env AtomicBool,
     ) -> Result<Self, WorkerError> {
         let groups: Vec<Group> = (0..n_envs)
             .step_by(GROUP_SIZE)
@@ -122,7 +126,7 @@ impl Workers {
             .map(|share| {
                 let (task_sender, tasks) = bounded(1);
                 let sender = sender.clone();
-                scope.spawn(move || work(share, &tasks, &sender));
+                scope.spawn(move || work(share, &tasks, &sender, stop));
                 task_sender
             })
             .collect();
@@ -140,11 +144,11 @@ impl Workers {
     }
 
     /// Steps every environment; the rollout and the episodes that ended are in environment order,
-    /// whichever worker was first.
+    /// whichever worker was first. `None` when the run was stopped: part of a rollout is none.
     ///
     /// # Errors
     /// The failure of the environment with the lowest index, if any fails.
-    pub fn collect(&self, task: &Task) -> Result<(Rollout, Vec<Episode>), WorkerError> {
+    pub fn collect(&self, task: &Task) -> Result<Option<(Rollout, Vec<Episode>)>, WorkerError> {
         for sender in &self.tasks {
             // A worker that is gone has reported why; the segments below say it.
             let _ = sender.send(task.clone());
@@ -153,13 +157,16 @@ impl Workers {
         let mut failures = Vec::new();
         for _ in 0..self.n_groups {
             match self.segments.recv() {
-                Ok(Ok(segment)) => segments.push(segment),
+                Ok(Ok(segment)) => segments.extend(segment),
                 Ok(Err(failure)) => failures.push(failure),
                 Err(_) => break,
             }
         }
         if let Some(failure) = failures.into_iter().min_by_key(|failure| failure.envs.start) {
             return Err(failure);
+        }
+        if segments.len() < self.n_groups {
+            return Ok(None);
         }
         segments.sort_by_key(|segment| segment.group);
         let mut rollout = Rollout::empty(task.n_steps, &self.action_space);
@@ -170,15 +177,20 @@ impl Workers {
         }
         assert_eq!(rollout.n_envs, self.n_envs, "environments heard from");
         episodes.sort_by_key(|episode| (episode.step, episode.env));
-        Ok((rollout, episodes))
+        Ok(Some((rollout, episodes)))
     }
 }
 
 /// A worker's life: every task, for each of its groups.
-fn work(mut groups: Vec<Group>, tasks: &Receiver<Task>, segments: &Sender<Result<Segment, WorkerError>>) {
+fn work(
+    mut groups: Vec<Group>,
+    tasks: &Receiver<Task>,
+    segments: &Sender<Result<Option<Segment>, WorkerError>>,
+    stop: &AtomicBool,
+) {
     for task in tasks {
         for group in &mut groups {
-            if segments.send(group.collect(&task)).is_err() {
+            if segments.send(group.collect(&task, stop)).is_err() {
                 return;
             }
         }
@@ -256,11 +268,11 @@ impl Group {
         Ok(group)
     }
 
-    fn collect(&mut self, task: &Task) -> Result<Segment, WorkerError> {
+    fn collect(&mut self, task: &Task, stop: &AtomicBool) -> Result<Option<Segment>, WorkerError> {
         let (first_env, seed) = (self.first_env, self.seed);
         let envs = first_env..first_env + self.everyone.len();
         let of_all = |message| WorkerError { envs, seed, message };
-        match catch_unwind(AssertUnwindSafe(|| self.step_all(task))) {
+        match catch_unwind(AssertUnwindSafe(|| self.step_all(task, stop))) {
             Ok(Ok(segment)) => Ok(segment),
             Ok(Err(Broken::Env(error))) => Err(in_run(error, first_env, seed)),
             Ok(Err(Broken::Agent(error))) => Err(of_all(error.to_string())),
@@ -268,7 +280,7 @@ impl Group {
         }
     }
 
-    fn step_all(&mut self, task: &Task) -> Result<Segment, Broken> {
+    fn step_all(&mut self, task: &Task, stop: &AtomicBool) -> Result<Option<Segment>, Broken> {
         let (size, width) = (self.everyone.len(), self.envs.observation_space().len());
         let space = self.envs.action_space().clone();
         let n = size * task.n_steps;
@@ -287,6 +299,9 @@ impl Group {
         let mut ended = Vec::with_capacity(size);
         let mut episodes = Vec::new();
         for t in 0..task.n_steps {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let env_steps = task.env_steps + (t * self.n_envs_of_run) as u64;
             let mode = Mode::Explore { progress: env_steps as f64 / task.total_steps as f64 };
             actions.clear();
@@ -317,7 +332,7 @@ impl Group {
             }
         }
         by_env.iter().for_each(|actions| rollout.actions.extend(actions));
-        Ok(Segment { group: self.index, rollout, episodes })
+        Ok(Some(Segment { group: self.index, rollout, episodes }))
     }
 }
 

@@ -61,6 +61,8 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
         (&[&TRAIN[..], &["--sed", "1"]].concat(), &["--seed"]),
         (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--seeds", "0"], &["from 1 to 1000"]),
         (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--optimizers", "egn,egn"], &["egn twice"]),
+        (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--set", "run.seed=3"], &["run.seed", "--seeds"]),
+        (&[&TRAIN[..], &["--set", "agent.hidden=[4000000, 4000000]"]].concat(), &["GB of memory", "agent.hidden"]),
         (&["bench-step", "4-0", "32", "mse", "egn"], &["4-64-64-2"]),
         (&["bench-step", "4-2", "32", "mse", "adm"], &["did you mean 'adam'"]),
         (&["plot", "nowhere"], &["nowhere"]),
@@ -72,10 +74,9 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
             assert!(stderr(&output).contains(part), "{args:?}: '{}' lacks '{part}'", stderr(&output));
         }
     }
-    assert_eq!(
-        std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name() != "plots").count(),
-        0
-    );
+    // Compare makes its folder for charts sure before it looks at settings; nothing else is left behind.
+    let left = std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name() != "plots");
+    assert_eq!(left.count(), 0);
 }
 
 #[test]
@@ -197,22 +198,46 @@ fn bench_step_prints_seconds_last() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_closes_the_records_of_a_comparison() {
+fn runs_whose_comparison_is_killed_stop_and_close_their_records() {
     let folder = tempfile::tempdir().unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_egn"))
-        .current_dir(folder.path())
+    let record = folder.path().join("runs/records/CartPole-v1/ppo/egn/seed-0");
+    let mut child = endless_comparison(folder.path());
+    wait_for(|| std::fs::read_to_string(record.join("curve.csv")).is_ok_and(|text| text.lines().count() >= 4));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_for(|| record.join("summary.json").exists());
+    let summary = std::fs::read_to_string(record.join("summary.json")).unwrap();
+    assert!(summary.contains("\"ended\": \"stopped\""), "{summary}");
+}
+
+#[cfg(unix)]
+fn endless_comparison(folder: &Path) -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_egn"))
+        .current_dir(folder)
         .args(["compare", "--env", "CartPole-v1", "--agent", "ppo", "--seeds", "2", "--steps", "100000000"])
         .args(["--eval-every", "1000"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
-    let record = folder.path().join("runs/records/CartPole-v1/ppo/egn/seed-0");
+        .unwrap()
+}
+
+#[cfg(unix)]
+fn wait_for(mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
-    while std::fs::read_to_string(record.join("curve.csv")).map_or(0, |text| text.lines().count()) < 4 {
-        assert!(Instant::now() < deadline, "no evaluation within a minute");
+    while !done() {
+        assert!(Instant::now() < deadline, "not within a minute");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_closes_the_records_of_a_comparison() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = endless_comparison(folder.path());
+    let record = folder.path().join("runs/records/CartPole-v1/ppo/egn/seed-0");
+    wait_for(|| std::fs::read_to_string(record.join("curve.csv")).is_ok_and(|text| text.lines().count() >= 4));
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(interrupt.success());
     let status = child.wait().unwrap();

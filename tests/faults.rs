@@ -120,3 +120,42 @@ fn a_stopped_run_closes_its_record() {
     assert_eq!(record.summary.unwrap().ended, Ended::Stopped);
     assert_eq!(record.curve.len(), 2);
 }
+
+fn train(toml: &str) -> (tempfile::TempDir, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let execution = Execution { records: folder.path(), force: false, n_workers: 1, python: None, stop: &stop };
+    let config = RunConfig::from_toml(toml).unwrap();
+    let make_env = |_| egn_envs::EnvId::CartPole.make();
+    let summary = run_in(&config, &make_env, Some(475.0), &execution, &mut Watch::new(1, |_| {})).unwrap();
+    (folder, summary)
+}
+
+#[test]
+fn a_run_whose_steps_all_fail_ends_as_failed_and_keeps_its_network() {
+    let (folder, summary) = train(
+        "[run]\nenv = 'CartPole-v1'\nagent = 'ppo'\noptimizer = 'adam'\nsteps = 4000\neval_episodes = 2\n\
+         max_failed_updates = 5\n[agent]\nn_steps = 32\nhidden = [8]\n[optimizer]\nlr = 1e300",
+    );
+    assert_eq!((summary.ended, summary.updates, summary.updates_failed), (Ended::Failed, 0, 5));
+    let error = summary.error.as_deref().unwrap();
+    assert!(error.starts_with("5 steps of network 'actor' in a row changed nothing"), "{error}");
+    let dir = record_of(&folder, &summary).dir;
+    let reports = std::fs::read_to_string(dir.join("updates.jsonl")).unwrap();
+    assert!(reports.lines().count() >= 5 && reports.contains("no step"), "{reports}");
+    let network = egn_solver::Network::mlp(&[4, 8, 2], egn_solver::Activation::Tanh);
+    let policy = egn_solver::Snapshot::load(&dir.join("policy.safetensors"), network).unwrap();
+    let outputs =
+        policy.predict(&candle_core::Tensor::ones((1, 4), candle_core::DType::F32, &candle_core::Device::Cpu).unwrap());
+    assert!(outputs.unwrap().values.iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn a_run_that_never_comes_to_learn_is_no_success() {
+    let (_folder, summary) = train(
+        "[run]\nenv = 'CartPole-v1'\nagent = 'dqn'\noptimizer = 'egn'\nsteps = 200\neval_episodes = 2\n\
+         [agent]\nlearning_starts = 1000\nhidden = [8]",
+    );
+    assert_eq!((summary.ended, summary.updates), (Ended::Failed, 0));
+    assert!(summary.error.unwrap().contains("nothing was learned in 200 environment steps"));
+}

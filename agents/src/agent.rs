@@ -86,6 +86,17 @@ pub trait Agent: Send {
     fn policy_network(&self) -> Result<Snapshot, AgentError>;
 }
 
+/// How large an agent's settings make it, to be weighed before anything is allocated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Demand {
+    /// Widths of each network's hidden layers.
+    pub hidden: Vec<usize>,
+    /// Transitions held at once, in replay memory or as a rollout of all environments.
+    pub transitions: u64,
+    /// Most samples of an optimizer step.
+    pub batch_size: u64,
+}
+
 /// What an agent is made for and with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {

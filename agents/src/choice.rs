@@ -6,7 +6,7 @@ use egn_solver::{Network, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, CategoricalPolicy, EpsilonGreedyPolicy, Policy, Setting,
+    Agent, AgentError, CategoricalPolicy, Demand, EpsilonGreedyPolicy, Policy, Setting,
     agent::widths,
     dqn::{self, Dqn, DqnConfig},
     ppo::{self, Ppo, PpoConfig},
@@ -25,6 +25,14 @@ pub enum AgentName {
 impl AgentName {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::Dqn, Self::Ppo];
+
+    /// Whether it trains a critic besides the network that acts.
+    pub fn has_critic(self) -> bool {
+        match self {
+            Self::Dqn => false,
+            Self::Ppo => true,
+        }
+    }
 
     /// One line on what it is.
     pub fn summary(self) -> &'static str {
@@ -97,6 +105,22 @@ impl AgentConfig {
                 Arc::new(EpsilonGreedyPolicy { q: network, epsilon: config.exploration, random_before: 0.0 })
             }
             Self::Ppo(_) => Arc::new(CategoricalPolicy { logits: network }),
+        }
+    }
+
+    /// What a run with so many environments and steps has to hold in memory.
+    pub fn demand(&self, n_envs: usize, total_steps: u64) -> Demand {
+        match self {
+            Self::Dqn(config) => Demand {
+                hidden: config.hidden.clone(),
+                transitions: total_steps.min(config.buffer_size as u64),
+                batch_size: config.batch_size as u64,
+            },
+            Self::Ppo(config) => {
+                let transitions = (config.n_steps as u64).saturating_mul(n_envs as u64);
+                let batch_size = (config.batch_size.max(config.critic_batch_size) as u64).min(transitions);
+                Demand { hidden: config.hidden.clone(), transitions, batch_size }
+            }
         }
     }
 

@@ -20,7 +20,7 @@ mod rollout;
 mod streams;
 mod sum_tree;
 
-pub use agent::{Agent, AgentError, Clock, Learned, Setting, Update};
+pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
 pub use choice::{AgentConfig, AgentName};
 pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, Mode, Policy};
 pub use rollout::{Actions, Rollout};

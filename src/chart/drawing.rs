@@ -96,7 +96,7 @@ fn draw_legend<DB: DrawingBackend>(
         }
         let color = color(&line.optimizer);
         root.draw(&Rectangle::new([(x, y - px(6)), (x + px(28), y + px(6))], color.mix(BAND).filled()))?;
-        for dash in dashes(line.agent, vec![(x, y), (x + px(28), y)], scale) {
+        for dash in dashes(line.dash, vec![(x, y), (x + px(28), y)], scale) {
             root.draw(&PathElement::new(dash, stroke(color, 2, scale)))?;
         }
         root.draw(&Text::new(line.label.clone(), (x + px(38), y), style.clone()))?;
@@ -176,7 +176,7 @@ fn draw_line<DB: DrawingBackend>(
     let area = axes.plotting_area().strip_coord_spec();
     let (left, top) = area.get_base_pixel();
     let local = |path: Vec<(i32, i32)>| path.into_iter().map(|(x, y)| (x - left, y - top)).collect::<Vec<_>>();
-    for dash in dashes(line.agent, pixels, scale) {
+    for dash in dashes(line.dash, pixels, scale) {
         area.draw(&PathElement::new(local(dash), stroke(color(&line.optimizer), 2, scale)))?;
     }
     Ok(())
@@ -218,9 +218,9 @@ fn tick_label(value: f64, thousands: f64) -> String {
     format!("{sign}{}{unit}", digits.trim_start_matches('-'))
 }
 
-/// `path` in pieces: whole for the first agent, ever shorter dashes for the others.
-fn dashes(agent: usize, path: Vec<(i32, i32)>, scale: u32) -> Vec<Vec<(i32, i32)>> {
-    let (on, off) = match agent {
+/// `path` in pieces: whole for the first kind of line, ever shorter dashes for the others.
+fn dashes(kind: usize, path: Vec<(i32, i32)>, scale: u32) -> Vec<Vec<(i32, i32)>> {
+    let (on, off) = match kind {
         0 => return vec![path],
         1 => (9.0, 4.0),
         2 => (3.0, 3.0),

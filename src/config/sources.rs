@@ -83,18 +83,25 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     })
 }
 
-/// The preset for the names in `overrides`: the file in the working directory, or the built-in
-/// one, or nothing.
+/// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and upon
+/// it what they do on this environment.
 fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
     let run = section(overrides, "run")?;
     check_names(&run)?;
     let name = |key: &str| file_stem(run.get(key).and_then(Value::as_str).unwrap_or_default());
-    let file = format!("{}-{}-{}.toml", name("env"), name("agent"), name("optimizer"));
-    let path = Path::new(PRESET_FOLDER).join(&file);
+    let pair = format!("{}-{}", name("agent"), name("optimizer"));
+    let mut preset = preset_file(&format!("{pair}.toml"))?;
+    merge(&mut preset, &preset_file(&format!("{}-{pair}.toml", name("env")))?);
+    Ok(preset)
+}
+
+/// The file in the working directory, or the built-in one, or nothing.
+fn preset_file(file: &str) -> Result<Table, ConfigError> {
+    let path = Path::new(PRESET_FOLDER).join(file);
     if path.exists() {
         return read_table(&path);
     }
-    match PRESETS.get_file(&file).and_then(|preset| preset.contents_utf8()) {
+    match PRESETS.get_file(file).and_then(|preset| preset.contents_utf8()) {
         Some(text) => parse(&path, text),
         None => Ok(Table::new()),
     }
@@ -120,13 +127,19 @@ mod tests {
     fn every_committed_preset_resolves() {
         let mut n_presets = 0;
         for file in PRESETS.files() {
-            let text = file.contents_utf8().unwrap();
-            let table: Table = text.parse().unwrap();
-            let config =
-                RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", file.path().display()));
-            let run = config.run;
-            let name = format!("{}-{}-{}.toml", run.env.file_stem(), run.agent, run.optimizer);
-            assert_eq!(file.path().to_str(), Some(name.as_str()));
+            let name = file.path().to_str().unwrap();
+            let mut table: Table = file.contents_utf8().unwrap().parse().unwrap();
+            let stem = name.strip_suffix(".toml").unwrap();
+            if let [agent, optimizer] = stem.split('-').collect::<Vec<_>>()[..] {
+                // For every environment: the names are in the file's own.
+                assert!(!table.contains_key("run"), "{name}");
+                let run = format!("env = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'");
+                table.insert("run".into(), Value::Table(run.parse().unwrap()));
+                RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
+            } else {
+                let run = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}")).run;
+                assert_eq!(stem, format!("{}-{}-{}", run.env.file_stem(), run.agent, run.optimizer));
+            }
             n_presets += 1;
         }
         assert!(n_presets >= 4, "{n_presets} presets");

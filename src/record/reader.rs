@@ -1,5 +1,6 @@
 //! Reading records back, and saying exactly what is wrong with a broken one.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
+
+use crate::config::flat_settings;
 
 use super::{CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, Record, SCHEMA, SUMMARY, Summary};
 
@@ -76,7 +79,7 @@ impl RecordError {
     }
 }
 
-/// Reads every record at or below `root`, ordered by environment, agent, optimizer and seed.
+/// Reads every record at or below `root`, ordered by environment, agent, optimizer, settings and seed.
 ///
 /// A folder is a record when it holds a `summary.json` or a `curve.csv`. Broken records are
 /// returned as errors beside the good ones, so that one of them does not cost the others.
@@ -84,7 +87,7 @@ pub fn find_records(root: &Path) -> (Vec<Record>, Vec<RecordError>) {
     let (mut records, mut errors) = (Vec::new(), Vec::new());
     walk(root, &mut records, &mut errors);
 
-    let key = |r: &Record| (r.env.clone(), r.agent.clone(), r.optimizer.clone(), r.seed);
+    let key = |r: &Record| (r.env.clone(), r.agent.clone(), r.optimizer.clone(), r.settings.clone(), r.seed);
     // Stable: of two records of one run, the first in the order of folders is kept.
     records.sort_by_cached_key(key);
     records.dedup_by(|second, first| {
@@ -135,7 +138,8 @@ pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
             .or_else(|| names_from_path(dir))
             .ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?,
     };
-    Ok(Record { dir: dir.to_path_buf(), env, agent, optimizer, seed, curve, summary, warnings })
+    let settings = fs::read_to_string(dir.join(CONFIG)).map_or_else(|_| BTreeMap::new(), |text| flat_settings(&text));
+    Ok(Record { dir: dir.to_path_buf(), env, agent, optimizer, seed, settings, curve, summary, warnings })
 }
 
 /// Environment, agent, optimizer and seed as the configuration beside the logs has them: an id with
