@@ -138,6 +138,9 @@ fn copy_expanded(
 fn pack<S: Simd>(simd: S, matrix: Matrix<'_, f32>, height: usize, panels: &mut Vec<f32>) {
     let (n, columns) = (matrix.n_rows(), matrix.n_columns());
     panels.resize(n.next_multiple_of(height) * columns, 0.0);
+    if columns == 0 {
+        return;
+    }
     for (p, panel) in panels.chunks_exact_mut(columns * height).enumerate() {
         let first = p * height;
         if n - first < height {
@@ -221,9 +224,16 @@ mod tests {
 
     #[test]
     fn tiles_equal_the_plain_product() {
-        for (b, k, n_in, n_out) in
-            [(1, 1, 1, 1), (5, 1, 3, 2), (33, 1, 64, 5), (70, 1, 8, 40), (9, 4, 7, 4), (40, 3, 2, 9)]
-        {
+        for (b, k, n_in, n_out) in [
+            (1, 1, 1, 1),
+            (5, 1, 3, 2),
+            (33, 1, 64, 5),
+            (70, 1, 8, 40),
+            (9, 4, 7, 4),
+            (40, 3, 2, 9),
+            (40, 3, 0, 9),
+            (7, 1, 0, 2),
+        ] {
             let numbers = |n: usize, step: usize| -> Vec<f32> {
                 (0..n).map(|i| ((i * step) % 101) as f32 / 50.0 - 1.0).collect()
             };

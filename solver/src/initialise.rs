@@ -22,7 +22,7 @@ pub enum Initialisation {
 }
 
 impl Initialisation {
-    /// Draws the flat parameter vector (p).
+    /// Draws the flat parameter vector (p); free outputs are zero.
     pub fn draw(self, network: &Network, rng: &mut dyn RngCore) -> Vec<f64> {
         let mut params = vec![0.0; network.n_params()];
         let last = network.layers().len() - 1;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report,
-    SolverError, StepContext,
+    SolverError, StepContext, flat::update_flat,
 };
 
 /// Number type of a network.
@@ -75,6 +75,21 @@ impl Learner {
     /// When no step could be taken; the parameters are then unchanged.
     pub fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.trained.step(inputs, loss, context)
+    }
+
+    /// The derivative by the inputs: row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given
+    /// `cotangents` u (b, c). With u = 1 and one output it is ∂Q/∂(s, a) of a critic that an actor
+    /// climbs.
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError> {
+        self.trained.input_gradient(inputs, cotangents)
+    }
+
+    /// Sets every free output ([`Network::with_free_outputs`]) to `value`; a new network has zeros.
+    pub fn set_free_outputs(&mut self, value: f64) {
+        self.trained.set_free_outputs(value);
     }
 
     /// A copy of the network as it is now, which later steps do not change.
@@ -147,6 +162,8 @@ impl Snapshot {
 trait Trained: Send {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError>;
+    fn set_free_outputs(&mut self, value: f64);
     fn state(&self) -> (&Network, &Tensor);
 }
 
@@ -170,6 +187,16 @@ impl<T: Real> Trained for WithOptimizer<T> {
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.model.load(inputs)?;
         self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context)
+    }
+
+    fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError> {
+        self.model.load(inputs)?;
+        Ok(self.model.input_gradient(cotangents))
+    }
+
+    fn set_free_outputs(&mut self, value: f64) {
+        let free = self.model.network.free_outputs();
+        update_flat::<T, _>(&self.model.params, |theta| theta[free].fill(T::of(value)));
     }
 
     fn state(&self) -> (&Network, &Tensor) {

@@ -54,4 +54,17 @@ impl<T: Real> Model<T> {
         let Self { network, params, pass, .. } = self;
         read_flat::<T, _>(params, |theta| pass.propagate_rows(network, theta, rows));
     }
+
+    /// Row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given `cotangents` u (b, c), at the
+    /// inputs last loaded.
+    pub fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
+        assert_eq!(cotangents.len(), self.pass.batch() * self.network.n_outputs(), "cotangents of {}", self.network);
+        if self.pass.batch() == 0 {
+            return Vec::new();
+        }
+        self.forward();
+        self.propagate(cotangents);
+        let Self { network, params, pass, .. } = self;
+        read_flat::<T, _>(params, |theta| pass.rows_at_inputs(network, theta).iter().map(|x| x.to_f64()).collect())
+    }
 }

@@ -23,7 +23,7 @@ pub enum Activation {
 /// A dense layer, output = activation(input · W + bias), W of shape (`n_inputs`, `n_outputs`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dense {
-    /// Entries of an input.
+    /// Entries of an input; none for outputs that are parameters themselves.
     pub n_inputs: usize,
     /// Entries of an output.
     pub n_outputs: usize,
@@ -46,10 +46,13 @@ impl Dense {
     }
 }
 
-/// A multi-layer perceptron: dense layers, the last one linear.
+/// A multi-layer perceptron: dense layers, the last one linear, and beside them outputs that do not
+/// depend on the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     layers: Vec<Dense>,
+    /// The free outputs: a layer without inputs, whose bias they are.
+    free: Dense,
 }
 
 impl Network {
@@ -69,7 +72,14 @@ impl Network {
                 layer
             })
             .collect();
-        Self { layers }
+        let free = Dense { n_inputs: 0, n_outputs: 0, activation: Activation::Identity, offset };
+        Self { layers, free }
+    }
+
+    /// The same with `n` outputs more, after the others, that are parameters themselves and so the
+    /// same for every sample: log σ of a Gaussian policy whose σ does not depend on the state.
+    pub fn with_free_outputs(self, n: usize) -> Self {
+        Self { free: Dense { n_outputs: n, ..self.free }, ..self }
     }
 
     /// The layers, inputs first.
@@ -77,27 +87,38 @@ impl Network {
         &self.layers
     }
 
+    /// Where the free outputs are in the flat parameter vector; empty where there are none.
+    pub fn free_outputs(&self) -> Range<usize> {
+        self.free.bias()
+    }
+
+    /// The free outputs as a layer without inputs, if there are any.
+    pub(crate) fn free(&self) -> Option<&Dense> {
+        Some(&self.free).filter(|free| free.n_outputs > 0)
+    }
+
     /// Entries of an input.
     pub fn n_inputs(&self) -> usize {
         self.layers[0].n_inputs
     }
 
-    /// Entries of an output, c.
+    /// Entries of an output, c: those of the last layer, then the free ones.
     pub fn n_outputs(&self) -> usize {
-        self.layers[self.layers.len() - 1].n_outputs
+        self.layers[self.layers.len() - 1].n_outputs + self.free.n_outputs
     }
 
     /// Entries of the flat parameter vector, p.
     pub fn n_params(&self) -> usize {
-        self.layers[self.layers.len() - 1].bias().end
+        self.free.bias().end
     }
 }
 
 impl fmt::Display for Network {
-    /// Widths joined by dashes: `4-64-64-2`.
+    /// Widths joined by dashes, free outputs added to the last: `4-64-64-2`, `4-64-64-2+2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.n_inputs())?;
-        self.layers.iter().try_for_each(|layer| write!(f, "-{}", layer.n_outputs))
+        self.layers.iter().try_for_each(|layer| write!(f, "-{}", layer.n_outputs))?;
+        if self.free.n_outputs > 0 { write!(f, "+{}", self.free.n_outputs) } else { Ok(()) }
     }
 }
 

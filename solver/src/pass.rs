@@ -27,10 +27,18 @@ pub struct Pass<T> {
     rows_per_sample: usize,
     /// `[0]` the inputs, `[l]` the outputs of layer l: (b, n_l).
     activations: Vec<Vec<T>>,
+    /// Those of the last layer and then the free ones, (b, c), where there are free ones.
+    outputs: Vec<T>,
     /// `[l]` the back-propagated rows at the pre-activation of layer l: (b·k, n_out).
     rows: Vec<Vec<T>>,
+    /// The rows at the free outputs: (b·k, n_free).
+    free_rows: Vec<T>,
+    /// The rows at the inputs of the network: (b·k, n_inputs).
+    input_rows: Vec<T>,
     /// Tangents of a forward-mode pass, two layers deep.
     tangents: [Vec<T>; 2],
+    /// Tangents of all outputs, (b, c), where there are free ones.
+    output_tangents: Vec<T>,
     /// Rows of one layer summed over k with weights: (b, n_out).
     weighted: Vec<T>,
     gram_buffers: GramBuffers<T>,
@@ -70,12 +78,14 @@ impl<T: Real> Pass<T> {
             matmul(outputs, true, Matrix::new(&before[l], b, layer.n_inputs), weight);
             activate(layer.activation, outputs);
         }
+        let last = &self.activations[self.activations.len() - 1];
+        append_free(last, &params[network.free_outputs()], b, &mut self.outputs);
         self.outputs()
     }
 
     /// Outputs (b, c) of the last [`Pass::forward`].
     pub fn outputs(&self) -> &[T] {
-        &self.activations[self.activations.len() - 1]
+        if self.outputs.is_empty() { &self.activations[self.activations.len() - 1] } else { &self.outputs }
     }
 
     /// Carries rows given at the outputs (b·k, c), sample-major, back to every layer.
@@ -87,7 +97,12 @@ impl<T: Real> Pass<T> {
         self.rows_per_sample = n_rows / self.batch;
         self.rows.resize_with(layers.len(), Vec::new);
         self.rows[last].clear();
-        self.rows[last].extend(output_rows.iter().map(|&x| T::of(x)));
+        self.free_rows.clear();
+        for row in output_rows.chunks_exact(network.n_outputs()) {
+            let (dependent, free) = row.split_at(layers[last].n_outputs);
+            self.rows[last].extend(dependent.iter().map(|&x| T::of(x)));
+            self.free_rows.extend(free.iter().map(|&x| T::of(x)));
+        }
         for l in (0..last).rev() {
             let (lower, upper) = self.rows.split_at_mut(l + 1);
             let (rows, next) = (&mut lower[l], &layers[l + 1]);
@@ -96,6 +111,16 @@ impl<T: Real> Pass<T> {
             matmul(rows, false, Matrix::new(&upper[0], n_rows, next.n_outputs), weight.transposed());
             scale_by_derivative(layers[l].activation, &self.activations[l + 1], next.n_inputs, rows);
         }
+    }
+
+    /// The rows last propagated, carried on to the inputs of the network: (b·k, n_inputs).
+    pub fn rows_at_inputs(&mut self, network: &Network, params: &[T]) -> &[T] {
+        let (layer, n_rows) = (&network.layers()[0], self.batch * self.rows_per_sample);
+        self.input_rows.resize(n_rows * layer.n_inputs, T::zero());
+        let weight = Matrix::new(&params[layer.weight()], layer.n_inputs, layer.n_outputs);
+        let rows = Matrix::new(&self.rows[0], n_rows, layer.n_outputs);
+        matmul(&mut self.input_rows, false, rows, weight.transposed());
+        &self.input_rows
     }
 
     /// Jᵀ S v for the rows last propagated; `weights` is v (b·k) and `result` has length p.
@@ -108,6 +133,11 @@ impl<T: Real> Pass<T> {
             weigh_rows(&self.rows[l], weights, k, n, &mut self.weighted, &mut result[layer.bias()]);
             let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs).transposed();
             matmul(&mut result[layer.weight()], false, inputs, Matrix::new(&self.weighted, b, n));
+        }
+        if let Some(free) = network.free() {
+            let n = free.n_outputs;
+            self.weighted.resize(b * n, T::zero());
+            weigh_rows(&self.free_rows, weights, k, n, &mut self.weighted, &mut result[free.bias()]);
         }
     }
 
@@ -127,7 +157,9 @@ impl<T: Real> Pass<T> {
             }
             scale_by_derivative(layer.activation, &self.activations[l + 1], layer.n_outputs, outgoing);
         }
-        &self.tangents[network.layers().len() % 2]
+        let last = &self.tangents[network.layers().len() % 2];
+        append_free(last, &tangent[network.free_outputs()], b, &mut self.output_tangents);
+        if self.output_tangents.is_empty() { last } else { &self.output_tangents }
     }
 
     /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major, for the rows last propagated.
@@ -138,7 +170,23 @@ impl<T: Real> Pass<T> {
             inputs: Matrix::new(&self.activations[l], self.batch, layer.n_inputs),
             rows: Matrix::new(&self.rows[l], n, layer.n_outputs),
         });
-        T::gram(&factors.collect::<Vec<_>>(), self.rows_per_sample, &mut self.gram_buffers, gram);
+        let free = network.free().map(|free| Factors {
+            inputs: Matrix::new(&[], self.batch, 0),
+            rows: Matrix::new(&self.free_rows, n, free.n_outputs),
+        });
+        let factors: Vec<_> = factors.chain(free).collect();
+        T::gram(&factors, self.rows_per_sample, &mut self.gram_buffers, gram);
+    }
+}
+
+/// Each row of `values` (b, n) followed by `free`, into `joined`, (b, n + n_free); nothing without `free`.
+fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec<T>) {
+    joined.clear();
+    if !free.is_empty() {
+        values.chunks_exact(values.len() / batch.max(1)).for_each(|row| {
+            joined.extend_from_slice(row);
+            joined.extend_from_slice(free);
+        });
     }
 }
 

@@ -69,30 +69,52 @@ pub fn explicit_jacobian(network: &Network, params: &[f64], inputs: &[f64]) -> V
     jacobian
 }
 
-/// Checks a network's Jacobian against central differences of its outputs.
+/// Checks a network's derivatives by parameters and by inputs against central differences of its
+/// outputs.
 ///
 /// # Panics
 /// When an entry disagrees.
 pub fn check_jacobian(network: &Network, params: &[f64], inputs: &[f64]) {
     let jacobian = explicit_jacobian(network, params, inputs);
-    let b = inputs.len() / network.n_inputs();
-    let outputs = |params: &[f64]| {
+    let (n, c, p) = (network.n_inputs(), network.n_outputs(), network.n_params());
+    let outputs = |params: &[f64], inputs: &[f64]| {
         let mut pass = Pass::new();
-        pass.inputs_mut(network, b).copy_from_slice(inputs);
+        pass.inputs_mut(network, inputs.len() / n).copy_from_slice(inputs);
         pass.forward(network, params).to_vec()
     };
-    let p = network.n_params();
+    let difference = |of: &dyn Fn(f64) -> Vec<f64>| -> Vec<f64> {
+        of(DIFFERENCE).iter().zip(of(-DIFFERENCE)).map(|(up, down)| (up - down) / (2.0 * DIFFERENCE)).collect()
+    };
+    let nudged = |values: &[f64], entry: usize, by: f64| {
+        let mut values = values.to_vec();
+        values[entry] += by;
+        values
+    };
     for parameter in 0..p {
-        let nudged = |by: f64| {
-            let mut params = params.to_vec();
-            params[parameter] += by;
-            outputs(&params)
-        };
-        let (up, down) = (nudged(DIFFERENCE), nudged(-DIFFERENCE));
-        for (row, (up, down)) in up.iter().zip(&down).enumerate() {
-            close(jacobian[row * p + parameter], (up - down) / (2.0 * DIFFERENCE), 1e-7, "Jacobian");
+        let expected = difference(&|by| outputs(&nudged(params, parameter, by), inputs));
+        for (row, expected) in expected.into_iter().enumerate() {
+            close(jacobian[row * p + parameter], expected, 1e-7, "Jacobian");
         }
     }
+    for sample in inputs.chunks_exact(n) {
+        let by_inputs = input_jacobian(network, params, sample);
+        for entry in 0..n {
+            let expected = difference(&|by| outputs(params, &nudged(sample, entry, by)));
+            for (j, expected) in expected.into_iter().enumerate().take(c) {
+                close(by_inputs[j * n + entry], expected, 1e-7, "derivative by the inputs");
+            }
+        }
+    }
+}
+
+/// ∂f/∂x (c, n_inputs) of one sample x, row-major: one propagated row an output.
+fn input_jacobian(network: &Network, params: &[f64], sample: &[f64]) -> Vec<f64> {
+    let (mut pass, c) = (Pass::new(), network.n_outputs());
+    pass.inputs_mut(network, 1).copy_from_slice(sample);
+    pass.forward(network, params);
+    let units: Vec<f64> = (0..c * c).map(|e| f64::from(u8::from(e / c == e % c))).collect();
+    pass.propagate_rows(network, params, &units);
+    pass.rows_at_inputs(network, params).to_vec()
 }
 
 fn close(a: f64, b: f64, tolerance: f64, what: &str) {

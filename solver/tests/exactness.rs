@@ -6,7 +6,7 @@
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
     Activation, Direction, EgnConfig, Initialisation, Learner, Loss, Model, Network, NetworkProblem, OptimizerConfig,
-    Pass, Problem, SgnConfig, SolverError, StepContext,
+    OptimizerName, Pass, Precision, Problem, SgnConfig, SolverError, StepContext,
     loss::{
         BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, Root, SquaredError,
     },
@@ -33,10 +33,10 @@ struct Setting {
 }
 
 impl Setting {
-    fn draw(widths: &[usize], activation: Activation, batch: usize, seed: u64) -> Self {
+    fn draw(network: Network, batch: usize, seed: u64) -> Self {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let network = Network::mlp(widths, activation);
-        let params = Initialisation::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
+        let mut params: Vec<f64> = Initialisation::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
+        params[network.free_outputs()].fill_with(|| rng.random_range(-1.0..1.0));
         let c = network.n_outputs();
         let many = |n: usize, rng: &mut ChaCha8Rng| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f64>>();
         let actions: Vec<u32> = (0..batch).map(|_| rng.next_u32() % c as u32).collect();
@@ -125,11 +125,12 @@ proptest! {
     /// The row-space step equals the dense parameter-space step.
     #[test]
     fn row_space_step_equals_dense_step(
-        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 2_usize..5, batch in 1_usize..96,
+        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 2_usize..5, free in 0_usize..3, batch in 1_usize..96,
         which in 0..N_LOSSES, tanh: bool, exponent in -6.0..3.0_f64, seed: u64,
     ) {
         let activation = if tanh { Activation::Tanh } else { Activation::Relu };
-        let setting = Setting::draw(&[n_inputs, hidden, n_outputs], activation, batch, seed);
+        let network = Network::mlp(&[n_inputs, hidden, n_outputs], activation).with_free_outputs(free);
+        let setting = Setting::draw(network, batch, seed);
         let lambda = 10_f64.powf(exponent);
         setting.with_loss(which, |loss| {
             let (expected, condition) = setting.dense_direction(loss, lambda);
@@ -164,13 +165,14 @@ proptest! {
     /// Products with the Jacobian that never form it equal those with the explicit one.
     #[test]
     fn factored_products_equal_explicit_ones(
-        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 1_usize..5, batch in 1_usize..80, k in 1_usize..4,
-        tanh: bool, seed: u64,
+        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 1_usize..5, free in 0_usize..3, batch in 1_usize..80,
+        k in 1_usize..4, tanh: bool, seed: u64,
     ) {
         let activation = if tanh { Activation::Tanh } else { Activation::Relu };
-        let setting = Setting::draw(&[n_inputs, hidden, hidden, n_outputs], activation, batch, seed);
+        let network = Network::mlp(&[n_inputs, hidden, hidden, n_outputs], activation).with_free_outputs(free);
+        let setting = Setting::draw(network, batch, seed);
         let (network, params) = (&setting.network, &setting.params);
-        let (p, c, n) = (network.n_params(), n_outputs, batch * k);
+        let (p, c, n) = (network.n_params(), network.n_outputs(), batch * k);
         let jacobian = explicit_jacobian(network, params, &setting.x);
         let jacobian = Mat::from_fn(batch * c, p, |i, j| jacobian[i * p + j]);
         let rng = &mut ChaCha8Rng::seed_from_u64(seed ^ 1);
@@ -212,8 +214,10 @@ proptest! {
 fn jacobians_equal_differences() {
     for activation in [Activation::Tanh, Activation::Relu, Activation::Identity] {
         for widths in [vec![3, 2], vec![2, 5, 3], vec![4, 6, 5, 2]] {
-            let setting = Setting::draw(&widths, activation, 4, 7);
-            check_jacobian(&setting.network, &setting.params, &setting.x);
+            for free in [0, 2] {
+                let setting = Setting::draw(Network::mlp(&widths, activation).with_free_outputs(free), 4, 7);
+                check_jacobian(&setting.network, &setting.params, &setting.x);
+            }
         }
     }
 }
@@ -222,7 +226,7 @@ fn jacobians_equal_differences() {
 #[test]
 fn gradients_equal_autograd() -> Result<(), SolverError> {
     for activation in [Activation::Tanh, Activation::Relu] {
-        let setting = Setting::draw(&[4, 7, 6, 3], activation, 9, 11);
+        let setting = Setting::draw(Network::mlp(&[4, 7, 6, 3], activation), 9, 11);
         let params = Var::new(&*setting.params, &Device::Cpu)?;
         for which in 0..N_LOSSES {
             let loss = autograd_loss(&setting, which, &autograd_forward(&setting, params.as_tensor())?)?;
@@ -242,10 +246,69 @@ fn gradients_equal_autograd() -> Result<(), SolverError> {
     Ok(())
 }
 
+/// A learner's derivative by its inputs is the transposed Jacobian's product, in both number types.
+#[test]
+fn input_gradient_sums_the_cotangents_of_a_sample() -> Result<(), SolverError> {
+    let setting = Setting::draw(Network::mlp(&[3, 6, 2], Activation::Tanh).with_free_outputs(1), 5, 17);
+    let (n, c) = (3, 3);
+    let cotangents: Vec<f64> = (0..5 * c).map(|i| (i as f64).cos()).collect();
+    for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-5)] {
+        let params = Tensor::new(&*setting.params, &Device::Cpu)?.to_dtype(dtype)?;
+        let mut learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Sgd.into())?;
+        let found = learner.input_gradient(&setting.inputs(), &cotangents)?;
+        let weighed = |x: Vec<f64>, sample: usize| -> f64 {
+            let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();
+            let mut model = Model::<f64>::new(setting.network.clone(), params);
+            model.load(&Tensor::from_slice(&x, (5, n), &Device::Cpu).unwrap()).unwrap();
+            let outputs = &model.forward().values[sample * c..][..c];
+            outputs.iter().zip(&cotangents[sample * c..]).map(|(f, u)| f * u).sum()
+        };
+        for entry in 0..5 * n {
+            let at = |by: f64| {
+                let mut x = setting.x.clone();
+                x[entry] += by;
+                weighed(x, entry / n)
+            };
+            let expected = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!(
+                (found[entry] - expected).abs() < tolerance * 10.0,
+                "{dtype:?} {entry}: {} {expected}",
+                found[entry]
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Free outputs start at zero, are set together, and are the last outputs of every sample.
+#[test]
+fn free_outputs_are_the_same_for_every_sample() -> Result<(), SolverError> {
+    let network = Network::mlp(&[3, 4, 2], Activation::Tanh).with_free_outputs(2);
+    assert_eq!((network.to_string(), network.n_outputs()), ("3-4-2+2".into(), 4));
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    for precision in [Precision::F32, Precision::F64] {
+        let optimizer = OptimizerName::Egn.into();
+        let mut learner = Learner::new(network.clone(), Initialisation::Uniform, precision, &optimizer, rng)?;
+        let inputs = Tensor::new(&[[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]], &Device::Cpu)?;
+        assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [0.0, 0.0] && row[0] != 0.0));
+        learner.set_free_outputs(-0.5);
+        assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [-0.5, -0.5]));
+        // They are fitted like any other output: by the mean error of 2.5 over 1 + λ.
+        let targets = [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 2.0];
+        let egn = EgnConfig { lambda: 0.25.into(), ..Default::default() };
+        let params = learner.snapshot()?.params().copy()?;
+        let mut learner = Learner::from_params(network.clone(), params, &OptimizerConfig::Egn(egn))?;
+        learner.step(&inputs, &SquaredError { targets: &targets }, StepContext::default())?;
+        let fitted = learner.forward(&inputs)?;
+        assert!(fitted.rows().all(|row| (row[2] - 1.5).abs() < 1e-5 && (row[3] - 1.5).abs() < 1e-5), "{fitted:?}");
+    }
+    Ok(())
+}
+
 /// Conjugate gradients that run to the end find the exact step.
 #[test]
 fn sgn_tends_to_the_exact_step() {
-    let setting = Setting::draw(&[3, 6, 3], Activation::Tanh, 12, 3);
+    let setting = Setting::draw(Network::mlp(&[3, 6, 3], Activation::Tanh), 12, 3);
     for which in 0..N_LOSSES {
         let after = |optimizer: OptimizerConfig| {
             let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();

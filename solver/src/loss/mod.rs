@@ -8,12 +8,14 @@ mod binary_cross_entropy;
 mod cross_entropy;
 mod gaussian_policy;
 mod policy_gradient;
+mod quadratic_model;
 mod squared_error;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, log_softmax};
 pub use gaussian_policy::{GaussianPolicyGradient, gaussian_log_prob};
 pub use policy_gradient::{CategoricalPolicyGradient, PolicySample};
+pub use quadratic_model::QuadraticModel;
 pub use squared_error::{ChosenAction, SquaredError};
 
 /// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
