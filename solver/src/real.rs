@@ -33,7 +33,9 @@ pub trait Real: WithDType + Default + num::Float {
 /// The arithmetic of [`Real`], kept apart from candle's traits.
 pub mod num {
     /// Floating-point operations that the kernels use.
-    pub trait Float: std::ops::Neg<Output = Self> + std::iter::Sum<Self> + std::fmt::Debug + Send + Sync {
+    pub trait Float:
+        Copy + std::ops::Neg<Output = Self> + std::iter::Sum<Self> + std::fmt::Debug + Send + Sync
+    {
         /// √x.
         fn sqrt(self) -> Self;
 
