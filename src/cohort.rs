@@ -29,7 +29,7 @@ impl Cohort {
     /// Sorts records into cohorts: by environment, then agent, then optimizer, the baseline last, then
     /// settings.
     pub fn of(records: Vec<Record>) -> Vec<Self> {
-        let mut by_name: BTreeMap<(String, String, bool, String), BTreeMap<Settings, Vec<Record>>> = BTreeMap::new();
+        let mut by_name: BTreeMap<Names, BTreeMap<Settings, Vec<Record>>> = BTreeMap::new();
         for record in records {
             let is_baseline = record.optimizer == BASELINE;
             let names = (record.env.clone(), record.agent.clone(), is_baseline, record.optimizer.clone());
@@ -62,6 +62,9 @@ impl Cohort {
         self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))
     }
 }
+
+/// Environment, agent, whether it is the baseline, optimizer: the order of cohorts.
+type Names = (String, String, bool, String);
 
 type Settings = BTreeMap<String, String>;
 

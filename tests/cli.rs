@@ -219,7 +219,7 @@ fn endless_comparison(folder: &Path) -> std::process::Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap()
+        .expect("the program starts")
 }
 
 #[cfg(unix)]
