@@ -252,7 +252,7 @@ fn bench_step(args: &BenchStepArgs) -> Result<u8> {
             return Err(anyhow!(Usage(format!("{error}; accepted: {}{hint}", accepted.join(", ")))));
         }
     };
-    let network = perceptron(&args.net)?;
+    let network = relu_network(&args.net)?;
     let loss = args.loss.parse().map_err(|message: String| anyhow!(Usage(message)))?;
     let seconds = median_step_seconds(&network, args.batch as usize, loss, &optimizer)?;
     writeln!(stdout(), "{seconds:e}")?;
@@ -351,8 +351,7 @@ fn read_config(record: &Path) -> Result<RunConfig> {
     RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
-/// Used where a network is named by its widths.
-pub(crate) fn perceptron(widths: &str) -> Result<Network> {
-    let widths: egn_solver::Widths = widths.parse().map_err(|message| anyhow!(Usage(message)))?;
-    Ok(Network::mlp(&widths.0, egn_solver::Activation::Relu))
+/// A ReLU network, described as it describes itself.
+pub(crate) fn relu_network(text: &str) -> Result<Network> {
+    Network::parse(text, egn_solver::Activation::Relu).map_err(|message| anyhow!(Usage(message)))
 }

@@ -5,13 +5,14 @@
 use rand::{Rng, RngCore};
 use serde::{Deserialize, Serialize};
 
-use crate::{Dense, Network};
+use crate::{Dense, Layer, Network};
 
 /// How a network's parameters are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum Initialisation {
-    /// PyTorch's default for `nn.Linear`: weights and biases uniform in ±1/√n_inputs.
+    /// PyTorch's default for `nn.Linear` and `nn.Conv2d`: weights and biases uniform in ±1/√n, n the
+    /// inputs of a layer, or of a patch.
     Uniform,
     /// Orthogonal weights and zero biases, as Stable-Baselines3's policies: gain √2 in the hidden
     /// layers, `output_gain` in the last one.
@@ -25,15 +26,15 @@ impl Initialisation {
     /// Draws the flat parameter vector (p); free outputs are zero.
     pub fn draw(self, network: &Network, rng: &mut dyn RngCore) -> Vec<f64> {
         let mut params = vec![0.0; network.n_params()];
-        let last = network.layers().len() - 1;
-        for (l, layer) in network.layers().iter().enumerate() {
+        let layers: Vec<&Dense> = network.layers().iter().filter_map(Layer::dense).collect();
+        for (l, layer) in layers.iter().enumerate() {
             match self {
                 Self::Uniform => {
                     let bound = 1.0 / (layer.n_inputs as f64).sqrt();
                     params[layer.offset..layer.bias().end].fill_with(|| rng.random_range(-bound..bound));
                 }
                 Self::Orthogonal { output_gain } => {
-                    let gain = if l == last { output_gain } else { std::f64::consts::SQRT_2 };
+                    let gain = if l + 1 == layers.len() { output_gain } else { std::f64::consts::SQRT_2 };
                     orthogonal(layer, gain, rng, &mut params[layer.weight()]);
                 }
             }
@@ -87,7 +88,7 @@ mod tests {
     fn orthogonal_columns_have_the_gain_as_length() {
         let network = Network::mlp(&[4, 16, 2], Activation::Tanh);
         let params = Initialisation::Orthogonal { output_gain: 0.01 }.draw(&network, &mut ChaCha8Rng::seed_from_u64(1));
-        for (layer, gain) in network.layers().iter().zip([std::f64::consts::SQRT_2, 0.01]) {
+        for (layer, gain) in network.layers().iter().filter_map(Layer::dense).zip([std::f64::consts::SQRT_2, 0.01]) {
             let weight = &params[layer.weight()];
             let (n, m) = (layer.n_inputs, layer.n_outputs);
             let entry = |i: usize, j: usize| weight[i * m + j];
@@ -110,7 +111,7 @@ mod tests {
     fn uniform_stays_within_its_bound_and_fills_it() {
         let network = Network::mlp(&[16, 64, 4], Activation::Relu);
         let params = Initialisation::Uniform.draw(&network, &mut ChaCha8Rng::seed_from_u64(2));
-        let first = &params[..network.layers()[0].bias().end];
+        let first = &params[..(16 + 1) * 64];
         let largest = first.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         assert!(largest < 0.25 && largest > 0.24, "{largest}");
     }

@@ -3,21 +3,25 @@
 //!
 //! For a dense layer the Jacobian row of (sample i, row k) is the outer product of the layer's input
 //! aᵢ and the back-propagated row δᵢₖ. Two matrices a layer hold it: A (b, n_in) and D (b·k, n_out).
+//! A convolution is a dense layer on patches, and its rows are sums over the patches.
 //!
 //! | product | here | cost |
 //! |---|---|---|
 //! | SᵀKS, K = J Jᵀ | Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ) | b²k² · Σ widths |
+//! | … of a convolution | J Jᵀ of its own parameters alone, p_conv of them | b²k² · p_conv |
 //! | Jᵀ S v | Aᵀ (v-weighted D), layer by layer | b·p |
 //! | J t | one forward-mode pass | 2·b·p |
+//! | ∂f/∂x rows | the rows carried one layer further | b·k·p |
 //!
 //! *Design.* Buffers are kept from pass to pass, so that a step allocates nothing once the batch
 //! size is settled. A pass borrows architecture and parameters anew at each call; it holds only
 //! what belongs to the last batch.
 
 use crate::{
-    Activation, Network, Real,
+    Layer, Network, Real,
+    activation::{activate, scale_by_derivative},
     gram::{Factors, GramBuffers},
-    matmul::{Matrix, matmul},
+    matmul::Matrix,
 };
 
 /// What is remembered of the last batch.
@@ -25,12 +29,11 @@ use crate::{
 pub struct Pass<T> {
     batch: usize,
     rows_per_sample: usize,
-    /// `[0]` the inputs, `[l]` the outputs of layer l: (b, n_l).
-    activations: Vec<Vec<T>>,
-    /// Those of the last layer and then the free ones, (b, c), where there are free ones.
+    /// (b, n_inputs).
+    inputs: Vec<T>,
+    traces: Vec<Trace<T>>,
+    /// Outputs of the last layer and then the free ones, (b, c), where there are free ones.
     outputs: Vec<T>,
-    /// `[l]` the back-propagated rows at the pre-activation of layer l: (b·k, n_out).
-    rows: Vec<Vec<T>>,
     /// The rows at the free outputs: (b·k, n_free).
     free_rows: Vec<T>,
     /// The rows at the inputs of the network: (b·k, n_inputs).
@@ -39,9 +42,26 @@ pub struct Pass<T> {
     tangents: [Vec<T>; 2],
     /// Tangents of all outputs, (b, c), where there are free ones.
     output_tangents: Vec<T>,
+    /// Patches of a layer's tangents, or rows at its patches.
+    patches: Vec<T>,
     /// Rows of one layer summed over k with weights: (b, n_out).
     weighted: Vec<T>,
     gram_buffers: GramBuffers<T>,
+}
+
+/// What is remembered of one layer.
+#[derive(Debug, Default)]
+struct Trace<T> {
+    /// After the activation: (b, n_out).
+    outputs: Vec<T>,
+    /// Derivative of the activation, (b, n_out), where the outputs do not tell it.
+    slopes: Vec<T>,
+    /// A convolution's inputs, patch by patch: (b·positions, n_patch).
+    patches: Vec<T>,
+    /// The back-propagated rows, before the activation: (b·k, n_out).
+    rows: Vec<T>,
+    /// Rows of the Jacobian by the layer's own parameters, where they have no two factors.
+    jacobian: Vec<T>,
 }
 
 impl<T: Real> Pass<T> {
@@ -58,34 +78,44 @@ impl<T: Real> Pass<T> {
     /// Buffer for the inputs (b, n_inputs) of the next [`Pass::forward`].
     pub fn inputs_mut(&mut self, network: &Network, batch: usize) -> &mut [T] {
         self.batch = batch;
-        self.activations.resize_with(network.layers().len() + 1, Vec::new);
-        let inputs = &mut self.activations[0];
-        inputs.resize(batch * network.n_inputs(), T::zero());
-        inputs
+        self.traces.resize_with(network.layers().len(), Trace::default);
+        self.inputs.resize(batch * network.n_inputs(), T::zero());
+        &mut self.inputs
     }
 
     /// Outputs (b, c) at the inputs last written.
     pub fn forward(&mut self, network: &Network, params: &[T]) -> &[T] {
         let b = self.batch;
         for (l, layer) in network.layers().iter().enumerate() {
-            let (before, after) = self.activations.split_at_mut(l + 1);
-            let outputs = &mut after[0];
-            outputs.resize(b * layer.n_outputs, T::zero());
-            for row in outputs.chunks_exact_mut(layer.n_outputs) {
-                row.copy_from_slice(&params[layer.bias()]);
+            let (before, after) = self.traces.split_at_mut(l);
+            let Trace { outputs, slopes, patches, .. } = &mut after[0];
+            let inputs = before.last().map_or(&self.inputs, |trace| &trace.outputs);
+            match layer {
+                Layer::Dense(dense) => {
+                    outputs.resize(b * dense.n_outputs, T::zero());
+                    dense.start(params, outputs);
+                    dense.add(params, inputs, outputs);
+                    activate(dense.activation, outputs, slopes);
+                }
+                Layer::Convolution(convolution) => {
+                    let filters = &convolution.filters;
+                    convolution.unfold(inputs, patches);
+                    outputs.resize(b * layer.n_outputs(), T::zero());
+                    filters.start(params, outputs);
+                    filters.add(params, patches, outputs);
+                    activate(filters.activation, outputs, slopes);
+                }
+                Layer::Dueling(dueling) => dueling.apply(inputs, outputs),
+                Layer::Products(products) => products.apply(inputs, outputs),
             }
-            let weight = Matrix::new(&params[layer.weight()], layer.n_inputs, layer.n_outputs);
-            matmul(outputs, true, Matrix::new(&before[l], b, layer.n_inputs), weight);
-            activate(layer.activation, outputs);
         }
-        let last = &self.activations[self.activations.len() - 1];
-        append_free(last, &params[network.free_outputs()], b, &mut self.outputs);
+        append_free(&self.traces[self.traces.len() - 1].outputs, &params[network.free_outputs()], b, &mut self.outputs);
         self.outputs()
     }
 
     /// Outputs (b, c) of the last [`Pass::forward`].
     pub fn outputs(&self) -> &[T] {
-        if self.outputs.is_empty() { &self.activations[self.activations.len() - 1] } else { &self.outputs }
+        if self.outputs.is_empty() { &self.traces[self.traces.len() - 1].outputs } else { &self.outputs }
     }
 
     /// Carries rows given at the outputs (b·k, c), sample-major, back to every layer.
@@ -95,31 +125,26 @@ impl<T: Real> Pass<T> {
         let n_rows = output_rows.len() / network.n_outputs();
         assert_eq!(n_rows % self.batch, 0, "{n_rows} rows for {} samples", self.batch);
         self.rows_per_sample = n_rows / self.batch;
-        self.rows.resize_with(layers.len(), Vec::new);
-        self.rows[last].clear();
+        let rows = &mut self.traces[last].rows;
+        rows.clear();
         self.free_rows.clear();
         for row in output_rows.chunks_exact(network.n_outputs()) {
-            let (dependent, free) = row.split_at(layers[last].n_outputs);
-            self.rows[last].extend(dependent.iter().map(|&x| T::of(x)));
+            let (dependent, free) = row.split_at(layers[last].n_outputs());
+            rows.extend(dependent.iter().map(|&x| T::of(x)));
             self.free_rows.extend(free.iter().map(|&x| T::of(x)));
         }
         for l in (0..last).rev() {
-            let (lower, upper) = self.rows.split_at_mut(l + 1);
-            let (rows, next) = (&mut lower[l], &layers[l + 1]);
-            rows.resize(n_rows * next.n_inputs, T::zero());
-            let weight = Matrix::new(&params[next.weight()], next.n_inputs, next.n_outputs);
-            matmul(rows, false, Matrix::new(&upper[0], n_rows, next.n_outputs), weight.transposed());
-            scale_by_derivative(layers[l].activation, &self.activations[l + 1], next.n_inputs, rows);
+            let (lower, upper) = self.traces.split_at_mut(l + 1);
+            let Trace { outputs, slopes, rows, .. } = &mut lower[l];
+            carry(&layers[l + 1], params, outputs, &upper[0].rows, &mut self.patches, rows);
+            scale_by_derivative(layers[l].activation(), outputs, slopes, layers[l].n_outputs(), rows);
         }
     }
 
     /// The rows last propagated, carried on to the inputs of the network: (b·k, n_inputs).
     pub fn rows_at_inputs(&mut self, network: &Network, params: &[T]) -> &[T] {
-        let (layer, n_rows) = (&network.layers()[0], self.batch * self.rows_per_sample);
-        self.input_rows.resize(n_rows * layer.n_inputs, T::zero());
-        let weight = Matrix::new(&params[layer.weight()], layer.n_inputs, layer.n_outputs);
-        let rows = Matrix::new(&self.rows[0], n_rows, layer.n_outputs);
-        matmul(&mut self.input_rows, false, rows, weight.transposed());
+        let Self { inputs, traces, patches, input_rows, .. } = self;
+        carry(&network.layers()[0], params, inputs, &traces[0].rows, patches, input_rows);
         &self.input_rows
     }
 
@@ -127,17 +152,17 @@ impl<T: Real> Pass<T> {
     pub fn pull_back(&mut self, network: &Network, weights: &[f64], result: &mut [T]) {
         let (b, k) = (self.batch, self.rows_per_sample);
         assert_eq!(weights.len(), b * k, "one weight a row");
+        let weighted = &mut self.weighted;
         for (l, layer) in network.layers().iter().enumerate() {
-            let n = layer.n_outputs;
-            self.weighted.resize(b * n, T::zero());
-            weigh_rows(&self.rows[l], weights, k, n, &mut self.weighted, &mut result[layer.bias()]);
-            let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs).transposed();
-            matmul(&mut result[layer.weight()], false, inputs, Matrix::new(&self.weighted, b, n));
+            if let Some(dense) = layer.dense() {
+                weighted.resize(b * layer.n_outputs(), T::zero());
+                weigh_rows(&self.traces[l].rows, weights, k, weighted, dense.n_outputs, &mut result[dense.bias()]);
+                dense.pull_back(dense_inputs(layer, l, &self.inputs, &self.traces), weighted, result);
+            }
         }
         if let Some(free) = network.free() {
-            let n = free.n_outputs;
-            self.weighted.resize(b * n, T::zero());
-            weigh_rows(&self.free_rows, weights, k, n, &mut self.weighted, &mut result[free.bias()]);
+            weighted.resize(b * free.n_outputs, T::zero());
+            weigh_rows(&self.free_rows, weights, k, weighted, free.n_outputs, &mut result[free.bias()]);
         }
     }
 
@@ -146,16 +171,29 @@ impl<T: Real> Pass<T> {
         let b = self.batch;
         for (l, layer) in network.layers().iter().enumerate() {
             let [front, back] = &mut self.tangents;
-            let (incoming, outgoing) = if l % 2 == 0 { (front, back) } else { (back, front) };
+            let (incoming, outgoing) = if l % 2 == 0 { (&*front, back) } else { (&*back, front) };
+            // The inputs of the network do not change.
+            let incoming = Some(incoming).filter(|_| l > 0);
             outgoing.clear();
-            (0..b).for_each(|_| outgoing.extend_from_slice(&tangent[layer.bias()]));
-            let matrix = |values| Matrix::new(values, layer.n_inputs, layer.n_outputs);
-            let inputs = Matrix::new(&self.activations[l], b, layer.n_inputs);
-            matmul(outgoing, true, inputs, matrix(&tangent[layer.weight()]));
-            if l > 0 {
-                matmul(outgoing, true, Matrix::new(incoming, b, layer.n_inputs), matrix(&params[layer.weight()]));
+            outgoing.resize(b * layer.n_outputs(), T::zero());
+            if let Some(dense) = layer.dense() {
+                dense.start(tangent, outgoing);
+                dense.add(tangent, dense_inputs(layer, l, &self.inputs, &self.traces), outgoing);
             }
-            scale_by_derivative(layer.activation, &self.activations[l + 1], layer.n_outputs, outgoing);
+            match (layer, incoming) {
+                (_, None) => {}
+                (Layer::Dense(dense), Some(incoming)) => dense.add(params, incoming, outgoing),
+                (Layer::Convolution(convolution), Some(incoming)) => {
+                    convolution.unfold(incoming, &mut self.patches);
+                    convolution.filters.add(params, &self.patches, outgoing);
+                }
+                (Layer::Dueling(dueling), Some(incoming)) => dueling.apply(incoming, outgoing),
+                (Layer::Products(products), Some(incoming)) => {
+                    products.push_forward(&self.traces[l - 1].outputs, incoming, outgoing);
+                }
+            }
+            let Trace { outputs, slopes, .. } = &self.traces[l];
+            scale_by_derivative(layer.activation(), outputs, slopes, layer.n_outputs(), outgoing);
         }
         let last = &self.tangents[network.layers().len() % 2];
         append_free(last, &tangent[network.free_outputs()], b, &mut self.output_tangents);
@@ -164,18 +202,60 @@ impl<T: Real> Pass<T> {
 
     /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major, for the rows last propagated.
     pub fn gram(&mut self, network: &Network, gram: &mut [f64]) {
-        let n = self.batch * self.rows_per_sample;
+        let (b, k) = (self.batch, self.rows_per_sample);
+        let n = b * k;
         assert_eq!(gram.len(), n * n, "Gram matrix of {n} rows");
-        let factors = network.layers().iter().enumerate().map(|(l, layer)| Factors {
-            inputs: Matrix::new(&self.activations[l], self.batch, layer.n_inputs),
-            rows: Matrix::new(&self.rows[l], n, layer.n_outputs),
-        });
-        let free = network.free().map(|free| Factors {
-            inputs: Matrix::new(&[], self.batch, 0),
-            rows: Matrix::new(&self.free_rows, n, free.n_outputs),
-        });
-        let factors: Vec<_> = factors.chain(free).collect();
-        T::gram(&factors, self.rows_per_sample, &mut self.gram_buffers, gram);
+        for (l, layer) in network.layers().iter().enumerate() {
+            if let Some(dense) = layer.dense().filter(|_| !has_two_factors(layer)) {
+                let mut jacobian = std::mem::take(&mut self.traces[l].jacobian);
+                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
+                dense.explicit_rows(inputs, &self.traces[l].rows, layer.n_positions(), k, &mut jacobian);
+                self.traces[l].jacobian = jacobian;
+            }
+        }
+        // Without inputs A Aᵀ is zero, and D alone is the Jacobian.
+        let alone = |rows, width| Factors { inputs: Matrix::new(&[], b, 0), rows: Matrix::new(rows, n, width) };
+        let mut factors = Vec::with_capacity(network.layers().len() + 1);
+        for (l, layer) in network.layers().iter().enumerate() {
+            let Trace { rows, jacobian, .. } = &self.traces[l];
+            match layer.dense() {
+                None => {}
+                Some(dense) if has_two_factors(layer) => factors.push(Factors {
+                    inputs: Matrix::new(dense_inputs(layer, l, &self.inputs, &self.traces), b, dense.n_inputs),
+                    rows: Matrix::new(rows, n, dense.n_outputs),
+                }),
+                Some(_) => factors.push(alone(jacobian, jacobian.len() / n)),
+            }
+        }
+        factors.extend(network.free().map(|free| alone(&self.free_rows, free.n_outputs)));
+        T::gram(&factors, k, &mut self.gram_buffers, gram);
+    }
+}
+
+/// What [`Layer::dense`] of layer l is applied to: (b·positions, n_in).
+fn dense_inputs<'a, T>(layer: &Layer, l: usize, inputs: &'a [T], traces: &'a [Trace<T>]) -> &'a [T] {
+    match layer {
+        Layer::Convolution(_) => &traces[l].patches,
+        Layer::Dense(_) | Layer::Dueling(_) | Layer::Products(_) if l == 0 => inputs,
+        Layer::Dense(_) | Layer::Dueling(_) | Layer::Products(_) => &traces[l - 1].outputs,
+    }
+}
+
+/// Whether the Jacobian by a layer's parameters is (A, 1) times D, row by row: one place, with a bias.
+fn has_two_factors(layer: &Layer) -> bool {
+    layer.n_positions() == 1 && layer.dense().is_some_and(|dense| dense.has_bias)
+}
+
+/// Rows at a layer's outputs, before its activation, to rows at its inputs.
+fn carry<T: Real>(layer: &Layer, params: &[T], inputs: &[T], rows: &[T], patches: &mut Vec<T>, into: &mut Vec<T>) {
+    match layer {
+        Layer::Dense(dense) => dense.carry(params, rows, into),
+        Layer::Convolution(convolution) => {
+            convolution.filters.carry(params, rows, patches);
+            convolution.fold(patches, into);
+        }
+        Layer::Dueling(dueling) => dueling.carry(rows, into),
+        Layer::Products(products) => products.carry(inputs, rows, into),
     }
 }
 
@@ -190,48 +270,11 @@ fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec
     }
 }
 
-fn activate<T: Real>(activation: Activation, values: &mut [T]) {
-    match activation {
-        Activation::Identity => {}
-        Activation::Tanh => T::tanh_in_place(values),
-        // Written so that NaN stays NaN.
-        Activation::Relu => pulp::Arch::new().dispatch(|| {
-            for x in values.iter_mut() {
-                *x = if *x < T::zero() { T::zero() } else { *x };
-            }
-        }),
-    }
-}
-
-/// Multiplies each row (b·k, n) by the activation's derivative, a function of its output (b, n).
-fn scale_by_derivative<T: Real>(activation: Activation, outputs: &[T], width: usize, rows: &mut [T]) {
-    let simd = pulp::Arch::new();
-    match activation {
-        Activation::Identity => {}
-        Activation::Tanh => simd.dispatch(|| scale(outputs, width, rows, |a| T::one() - a * a)),
-        Activation::Relu => {
-            simd.dispatch(|| scale(outputs, width, rows, |a| if a > T::zero() { T::one() } else { T::zero() }));
-        }
-    }
-}
-
-#[inline(always)]
-fn scale<T: Real>(outputs: &[T], width: usize, rows: &mut [T], derivative: impl Fn(T) -> T) {
-    if outputs.len() == rows.len() {
-        rows.iter_mut().zip(outputs).for_each(|(d, &a)| *d *= derivative(a));
-        return;
-    }
-    let k = rows.len() / outputs.len();
-    for (output, group) in outputs.chunks_exact(width).zip(rows.chunks_exact_mut(k * width)) {
-        for row in group.chunks_exact_mut(width) {
-            row.iter_mut().zip(output).for_each(|(d, &a)| *d *= derivative(a));
-        }
-    }
-}
-
-/// Σₖ vᵢₖ δᵢₖ for every sample i, rows (b·k, n) to (b, n), and its sum over samples, (n).
-fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, n: usize, weighted: &mut [T], total: &mut [T]) {
+/// Σₖ vᵢₖ δᵢₖ for every sample i, rows (b·k, n) to `weighted` (b, n), and the sum over samples, and
+/// over the positions of `n_columns` each in n, into `total`, unless that is empty.
+fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, weighted: &mut [T], n_columns: usize, total: &mut [T]) {
     total.fill(T::zero());
+    let n = rows.len() / weights.len();
     pulp::Arch::new().dispatch(
         #[inline(always)]
         || {
@@ -245,7 +288,11 @@ fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, n: usize, weighted
                         (_, row) => (0..n).for_each(|j| sum[j] += weight * row[j]),
                     }
                 }
-                (0..n).for_each(|j| total[j] += sum[j]);
+                if !total.is_empty() {
+                    for sum in sum.chunks_exact(n_columns) {
+                        (0..n_columns).for_each(|j| total[j] += sum[j]);
+                    }
+                }
             }
         },
     );

@@ -1,14 +1,15 @@
 //! Networks as safetensors files, in PyTorch's names and layout.
 //!
-//! Layer l is `<l>.weight` of shape (n_outputs, n_inputs) and `<l>.bias` (n_outputs), as an
-//! `nn.Sequential` of linear layers would call them, activations not counted; the free outputs are
-//! `free` (n).
+//! Layer l is `<l>.weight` and `<l>.bias`, layers without parameters and activations not counted: of
+//! shape (n_outputs, n_inputs) and (n_outputs) as an `nn.Linear`, (filters, channels, rows, columns)
+//! and (filters) as an `nn.Conv2d`. A linear layer after a convolution takes its inputs channels
+//! first, as `nn.Flatten` hands them over. The free outputs are `free` (n).
 
-use std::{collections::HashMap, fs, io::Write, path::Path};
+use std::{collections::HashMap, fs, io::Write, ops::Range, path::Path};
 
 use candle_core::{Device, Tensor, safetensors};
 
-use crate::{Network, Snapshot, SolverError};
+use crate::{Convolution, Image, Layer, Network, Snapshot, SolverError};
 
 impl Snapshot {
     /// Writes the network, whole or not at all.
@@ -17,14 +18,9 @@ impl Snapshot {
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), SolverError> {
         let mut tensors = HashMap::new();
-        for (l, layer) in self.network().layers().iter().enumerate() {
-            let slice = |range: std::ops::Range<usize>| self.params().narrow(0, range.start, range.len());
-            let weight = slice(layer.weight())?.reshape((layer.n_inputs, layer.n_outputs))?;
-            tensors.insert(format!("{l}.weight"), weight.t()?.contiguous()?);
-            tensors.insert(format!("{l}.bias"), slice(layer.bias())?.copy()?);
-        }
-        if let Some(free) = self.network().free() {
-            tensors.insert("free".into(), self.params().narrow(0, free.offset, free.n_outputs)?.copy()?);
+        for part in parts(self.network()) {
+            let ours = self.params().narrow(0, part.range.start, part.range.len())?.reshape(part.shape)?;
+            tensors.insert(part.name, ours.permute(part.order)?.contiguous()?.reshape(part.torch_shape)?.copy()?);
         }
         let partial = path.with_extension("partial");
         safetensors::save(&tensors, &partial)?;
@@ -41,45 +37,115 @@ impl Snapshot {
     /// When the file cannot be read, or holds another architecture.
     pub fn load(path: &Path, network: Network) -> Result<Self, SolverError> {
         let tensors = safetensors::load(path, &Device::Cpu)?;
-        let mut parts = Vec::new();
-        let find = |name: String, shape: &[usize]| match tensors.get(&name) {
-            Some(tensor) if tensor.dims() == shape => Ok(tensor),
-            Some(tensor) => Err(SolverError::Tensor {
-                message: format!("{name} has shape {:?}, the network {network} needs {shape:?}", tensor.dims()),
-            }),
-            None => Err(SolverError::Tensor { message: format!("{name} is missing; the network is {network}") }),
-        };
-        for (l, layer) in network.layers().iter().enumerate() {
-            parts.push(find(format!("{l}.weight"), &[layer.n_outputs, layer.n_inputs])?.t()?.flatten_all()?);
-            parts.push(find(format!("{l}.bias"), &[layer.n_outputs])?.clone());
+        let refuse = |message| Err(SolverError::Tensor { message });
+        let mut read = Vec::new();
+        for Part { name, shape, order, torch_shape, .. } in parts(&network) {
+            let tensor = match tensors.get(&name) {
+                Some(tensor) if tensor.dims() == torch_shape => tensor,
+                Some(tensor) => {
+                    let found = tensor.dims();
+                    return refuse(format!("{name} has shape {found:?}, the network {network} needs {torch_shape:?}"));
+                }
+                None => return refuse(format!("{name} is missing; the network is {network}")),
+            };
+            let permuted: Vec<usize> = order.iter().map(|&axis| shape[axis]).collect();
+            let back: Vec<usize> = (0..order.len()).filter_map(|axis| order.iter().position(|&o| o == axis)).collect();
+            read.push(tensor.reshape(permuted)?.permute(back)?.contiguous()?.flatten_all()?);
         }
-        if let Some(free) = network.free() {
-            parts.push(find("free".into(), &[free.n_outputs])?.clone());
-        }
-        let params = Tensor::cat(&parts, 0)?;
+        let params = Tensor::cat(&read, 0)?;
         Ok(Self::new(network, params))
     }
 }
 
+/// One tensor of a file.
+struct Part {
+    name: String,
+    /// Where it is in the flat parameter vector.
+    range: Range<usize>,
+    /// Its shape there, and the order in which PyTorch has these axes.
+    shape: Vec<usize>,
+    order: Vec<usize>,
+    /// The shape in the file.
+    torch_shape: Vec<usize>,
+}
+
+impl Part {
+    fn vector(name: String, range: Range<usize>) -> Self {
+        Self { name, shape: vec![range.len()], order: vec![0], torch_shape: vec![range.len()], range }
+    }
+}
+
+/// The tensors of a network in the order of its parameters.
+fn parts(network: &Network) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut before: Option<Image> = None;
+    let layers = network.layers().iter().filter_map(|layer| layer.dense().map(|dense| (layer, dense)));
+    for (l, (layer, dense)) in layers.enumerate() {
+        let (n, m) = (dense.n_inputs, dense.n_outputs);
+        let (shape, order, torch_shape) = match (layer, before) {
+            // (row, column, channel, filter) to (filter, channel, row, column).
+            (Layer::Convolution(Convolution { image, kernel, .. }), _) => {
+                let (size, channels) = (kernel.size, image.channels);
+                (vec![size, size, channels, m], vec![3, 2, 0, 1], vec![m, channels, size, size])
+            }
+            // An image is flattened with its channels first.
+            (_, Some(image)) => (vec![image.height, image.width, image.channels, m], vec![3, 2, 0, 1], vec![m, n]),
+            (_, None) => (vec![n, m], vec![1, 0], vec![m, n]),
+        };
+        parts.push(Part { name: format!("{l}.weight"), range: dense.weight(), shape, order, torch_shape });
+        if dense.has_bias {
+            parts.push(Part::vector(format!("{l}.bias"), dense.bias()));
+        }
+        before = layer.image();
+    }
+    parts.extend(network.free().map(|free| Part::vector("free".into(), free.bias())));
+    parts
+}
+
 #[cfg(test)]
 mod tests {
+    use candle_core::IndexOp;
     use rand::SeedableRng;
 
     use super::*;
-    use crate::{Activation, Initialisation};
+    use crate::{Activation, Initialisation, Kernel};
 
     #[test]
     fn a_network_reads_back_as_it_was_written() {
-        let network = Network::mlp(&[3, 5, 2], Activation::Tanh).with_free_outputs(2);
-        let mut params = Initialisation::Uniform.draw(&network, &mut rand_chacha::ChaCha8Rng::seed_from_u64(0));
-        params[network.free_outputs()].copy_from_slice(&[0.5, -0.25]);
-        let snapshot = Snapshot::new(network.clone(), Tensor::new(params.clone(), &Device::Cpu).unwrap());
-        let path = std::env::temp_dir().join(format!("egn-solver-{}.safetensors", std::process::id()));
+        for text in ["3-5-2+2", "6x5x2-4k3s1-3k2s2p1-7-4-dueling", "4-quadratic", "4-quadratic-constant"] {
+            let network = Network::parse(text, Activation::Tanh).unwrap();
+            let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
+            let mut params = Initialisation::Uniform.draw(&network, rng);
+            params[network.free_outputs()].fill(0.5);
+            let snapshot = Snapshot::new(network.clone(), Tensor::new(params.clone(), &Device::Cpu).unwrap());
+            let path = std::env::temp_dir().join(format!("egn-solver-{}.safetensors", std::process::id()));
+            snapshot.save(&path).unwrap();
+            let read = Snapshot::load(&path, network).unwrap();
+            let wrong = Snapshot::load(&path, Network::mlp(&[3, 4, 2], Activation::Tanh));
+            fs::remove_file(&path).unwrap();
+            assert_eq!(read.params().to_vec1::<f64>().unwrap(), params, "{text}");
+            assert!(wrong.unwrap_err().to_string().contains("shape"));
+        }
+    }
+
+    /// Entry by entry, where PyTorch would have it.
+    #[test]
+    fn a_convolution_is_written_in_torch_order() {
+        let (image, kernel) =
+            (Image { height: 3, width: 4, channels: 2 }, Kernel { filters: 5, size: 2, stride: 1, padding: 0 });
+        let network = Network::convolutional(image, &[kernel], &[1], Activation::Relu);
+        let params: Vec<f64> = (0..network.n_params()).map(|i| i as f64).collect();
+        let snapshot = Snapshot::new(network, Tensor::new(params, &Device::Cpu).unwrap());
+        let path = std::env::temp_dir().join(format!("egn-solver-order-{}.safetensors", std::process::id()));
         snapshot.save(&path).unwrap();
-        let read = Snapshot::load(&path, network).unwrap();
-        let wrong = Snapshot::load(&path, Network::mlp(&[3, 4, 2], Activation::Tanh));
+        let tensors = safetensors::load(&path, &Device::Cpu).unwrap();
         fs::remove_file(&path).unwrap();
-        assert_eq!(read.params().to_vec1::<f64>().unwrap(), params);
-        assert!(wrong.unwrap_err().to_string().contains("shape"));
+        assert_eq!(tensors["0.weight"].dims(), [5, 2, 2, 2]);
+        // Filter 3, channel 1, row 0, column 1.
+        let entry = tensors["0.weight"].i((3, 1, 0, 1)).unwrap().to_scalar::<f64>().unwrap();
+        assert_eq!(entry, f64::from((2 + 1) * 5 + 3));
+        // The dense layer sees the (2, 3, 5) image channels first: channel 4, row 1, column 2.
+        let entry = tensors["1.weight"].i((0, 4 * 6 + 3 + 2)).unwrap().to_scalar::<f64>().unwrap();
+        assert_eq!(entry, f64::from((8 + 1) * 5 + (3 + 2) * 5 + 4));
     }
 }

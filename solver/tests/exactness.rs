@@ -1,122 +1,50 @@
 //! Two independent routes to every answer: rows against parameters, factors against an explicit
-//! Jacobian, our derivatives against candle's autograd.
+//! Jacobian.
 
 #![allow(clippy::unwrap_used)]
 
-use candle_core::{D, DType, Device, Tensor, Var};
+mod setting;
+
+use candle_core::{DType, Device, Tensor};
 use egn_solver::{
     Activation, Direction, EgnConfig, Initialisation, Learner, Loss, Model, Network, NetworkProblem, OptimizerConfig,
     OptimizerName, Pass, Precision, Problem, SgnConfig, SolverError, StepContext,
-    loss::{
-        BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, Root, SquaredError,
-    },
+    loss::{Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
 };
 use faer::{Mat, linalg::solvers::Solve};
 use proptest::prelude::*;
-use rand::{Rng, RngCore, SeedableRng};
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use setting::{ACTIVATIONS, N_LOSSES, N_NETWORKS, Setting, Sizes, distance, network, norm};
 
-const N_LOSSES: usize = 7;
-
-/// A random network, batch and data for every loss.
-struct Setting {
-    network: Network,
-    params: Vec<f64>,
-    x: Vec<f64>,
-    targets: Vec<f64>,
-    chosen_targets: Vec<f64>,
-    actions: Vec<u32>,
-    weights: Vec<f64>,
-    samples: Vec<PolicySample>,
-    probabilities: Vec<f64>,
+fn sizes() -> impl Strategy<Value = Sizes> {
+    let sizes = (1_usize..5, 1_usize..9, 2_usize..5, 1_usize..4);
+    sizes.prop_map(|(n_inputs, hidden, n_outputs, extra)| Sizes { n_inputs, hidden, n_outputs, extra })
 }
 
-impl Setting {
-    fn draw(network: Network, batch: usize, seed: u64) -> Self {
-        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let mut params: Vec<f64> = Initialisation::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
-        params[network.free_outputs()].fill_with(|| rng.random_range(-1.0..1.0));
-        let c = network.n_outputs();
-        let many = |n: usize, rng: &mut ChaCha8Rng| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f64>>();
-        let actions: Vec<u32> = (0..batch).map(|_| rng.next_u32() % c as u32).collect();
-        let samples = actions.iter().map(|&action| PolicySample {
-            action,
-            advantage: rng.random_range(-2.0..2.0),
-            old_log_prob: -rng.random_range(0.2..2.0),
-        });
-        Self {
-            samples: samples.collect(),
-            x: many(batch * network.n_inputs(), rng),
-            targets: many(batch * c, rng),
-            chosen_targets: many(batch, rng),
-            weights: (0..batch).map(|_| rng.random_range(0.1..2.0)).collect(),
-            probabilities: (0..batch * c).map(|_| rng.random()).collect(),
-            network,
-            params,
-            actions,
-        }
+/// d by an LU solve of (H + λI) d = −g, with H and g from the explicit Jacobian.
+fn dense_direction(setting: &Setting, loss: &dyn Loss, lambda: f64) -> (Vec<f64>, f64) {
+    let (b, c, p) = (setting.batch(), setting.network.n_outputs(), setting.network.n_params());
+    let jacobian = explicit_jacobian(&setting.network, &setting.params, &setting.x);
+    let outputs = setting.model().forward().clone();
+    let (mut residual, mut root) = (Vec::new(), Root::default());
+    loss.residual(&outputs, &mut residual);
+    loss.root(&outputs, &mut root);
+    let k = root.rho.len() / b;
+    let jacobian = Mat::from_fn(b * c, p, |i, j| jacobian[i * p + j]);
+    let s = Mat::from_fn(b * c, b * k, |i, row| if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 });
+    let r = Mat::from_fn(b * c, 1, |i, _| residual[i]);
+    let half = s.transpose() * &jacobian;
+    let mut h = half.transpose() * &half;
+    h /= faer::Scale(b as f64);
+    let largest = (0..p).map(|i| h[(i, i)]).fold(0.0, f64::max);
+    for i in 0..p {
+        h[(i, i)] += lambda;
     }
-
-    fn with_loss<R>(&self, which: usize, check: impl FnOnce(&dyn Loss) -> R) -> R {
-        let chosen = ChosenAction { actions: &self.actions, targets: &self.chosen_targets, weights: None, huber: None };
-        match which {
-            0 => check(&SquaredError { targets: &self.targets }),
-            1 => check(&chosen),
-            2 => check(&ChosenAction { weights: Some(&self.weights), ..chosen }),
-            3 => check(&ChosenAction { weights: Some(&self.weights), huber: Some(0.7), ..chosen }),
-            4 => check(&CrossEntropy { labels: &self.actions }),
-            5 => check(&BinaryCrossEntropy { targets: &self.probabilities }),
-            _ => check(&CategoricalPolicyGradient { samples: &self.samples, clip: None, entropy: 0.1 }),
-        }
-    }
-
-    fn batch(&self) -> usize {
-        self.actions.len()
-    }
-
-    fn model(&self) -> Model<f64> {
-        let mut model = Model::new(self.network.clone(), Tensor::new(&*self.params, &Device::Cpu).unwrap());
-        model.load(&self.inputs()).unwrap();
-        model
-    }
-
-    fn inputs(&self) -> Tensor {
-        Tensor::from_slice(&self.x, (self.batch(), self.network.n_inputs()), &Device::Cpu).unwrap()
-    }
-
-    /// d by an LU solve of (H + λI) d = −g, with H and g from the explicit Jacobian.
-    fn dense_direction(&self, loss: &dyn Loss, lambda: f64) -> (Vec<f64>, f64) {
-        let (b, c, p) = (self.batch(), self.network.n_outputs(), self.network.n_params());
-        let jacobian = explicit_jacobian(&self.network, &self.params, &self.x);
-        let outputs = self.model().forward().clone();
-        let (mut residual, mut root) = (Vec::new(), Root::default());
-        loss.residual(&outputs, &mut residual);
-        loss.root(&outputs, &mut root);
-        let k = root.rho.len() / b;
-        let jacobian = Mat::from_fn(b * c, p, |i, j| jacobian[i * p + j]);
-        let s = Mat::from_fn(b * c, b * k, |i, row| if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 });
-        let r = Mat::from_fn(b * c, 1, |i, _| residual[i]);
-        let half = s.transpose() * &jacobian;
-        let mut h = half.transpose() * &half;
-        h /= faer::Scale(b as f64);
-        let largest = (0..p).map(|i| h[(i, i)]).fold(0.0, f64::max);
-        for i in 0..p {
-            h[(i, i)] += lambda;
-        }
-        let g = jacobian.transpose() * r;
-        let d = h.partial_piv_lu().solve(&g);
-        ((0..p).map(|i| -d[(i, 0)] / b as f64).collect(), p as f64 * largest / lambda)
-    }
-}
-
-fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
+    let g = jacobian.transpose() * r;
+    let d = h.partial_piv_lu().solve(&g);
+    ((0..p).map(|i| -d[(i, 0)] / b as f64).collect(), p as f64 * largest / lambda)
 }
 
 proptest! {
@@ -125,15 +53,13 @@ proptest! {
     /// The row-space step equals the dense parameter-space step.
     #[test]
     fn row_space_step_equals_dense_step(
-        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 2_usize..5, free in 0_usize..3, batch in 1_usize..96,
-        which in 0..N_LOSSES, tanh: bool, exponent in -6.0..3.0_f64, seed: u64,
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..96,
+        which in 0..N_LOSSES, exponent in -6.0..3.0_f64, seed: u64,
     ) {
-        let activation = if tanh { Activation::Tanh } else { Activation::Relu };
-        let network = Network::mlp(&[n_inputs, hidden, n_outputs], activation).with_free_outputs(free);
-        let setting = Setting::draw(network, batch, seed);
+        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
         let lambda = 10_f64.powf(exponent);
         setting.with_loss(which, |loss| {
-            let (expected, condition) = setting.dense_direction(loss, lambda);
+            let (expected, condition) = dense_direction(&setting, loss, lambda);
             let mut model = setting.model();
             let mut problem = NetworkProblem::new(&mut model, loss);
             let mut direction = Direction::default();
@@ -165,12 +91,10 @@ proptest! {
     /// Products with the Jacobian that never form it equal those with the explicit one.
     #[test]
     fn factored_products_equal_explicit_ones(
-        n_inputs in 1_usize..5, hidden in 1_usize..9, n_outputs in 1_usize..5, free in 0_usize..3, batch in 1_usize..80,
-        k in 1_usize..4, tanh: bool, seed: u64,
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..80, k in 1_usize..4,
+        seed: u64,
     ) {
-        let activation = if tanh { Activation::Tanh } else { Activation::Relu };
-        let network = Network::mlp(&[n_inputs, hidden, hidden, n_outputs], activation).with_free_outputs(free);
-        let setting = Setting::draw(network, batch, seed);
+        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
         let (network, params) = (&setting.network, &setting.params);
         let (p, c, n) = (network.n_params(), network.n_outputs(), batch * k);
         let jacobian = explicit_jacobian(network, params, &setting.x);
@@ -212,37 +136,55 @@ proptest! {
 
 #[test]
 fn jacobians_equal_differences() {
-    for activation in [Activation::Tanh, Activation::Relu, Activation::Identity] {
-        for widths in [vec![3, 2], vec![2, 5, 3], vec![4, 6, 5, 2]] {
-            for free in [0, 2] {
-                let setting = Setting::draw(Network::mlp(&widths, activation).with_free_outputs(free), 4, 7);
-                check_jacobian(&setting.network, &setting.params, &setting.x);
-            }
-        }
+    let sizes = Sizes { n_inputs: 3, hidden: 5, n_outputs: 2, extra: 2 };
+    for (kind, activation) in (0..N_NETWORKS).flat_map(|kind| ACTIVATIONS.map(|activation| (kind, activation))) {
+        let setting = Setting::draw(network(kind, sizes, activation), 4, 7);
+        check_jacobian(&setting.network, &setting.params, &setting.x);
     }
 }
 
-/// Our gradient against candle's autograd, for every loss that candle's operations can express.
+/// A convolution as large as its image is the dense layer on it, and factored like one.
 #[test]
-fn gradients_equal_autograd() -> Result<(), SolverError> {
-    for activation in [Activation::Tanh, Activation::Relu] {
-        let setting = Setting::draw(Network::mlp(&[4, 7, 6, 3], activation), 9, 11);
-        let params = Var::new(&*setting.params, &Device::Cpu)?;
-        for which in 0..N_LOSSES {
-            let loss = autograd_loss(&setting, which, &autograd_forward(&setting, params.as_tensor())?)?;
-            let gradients = loss.backward()?;
-            let expected = gradients.get(&params).expect("the loss depends on θ").to_vec1::<f64>()?;
-            let mut model = setting.model();
-            let mut gradient = vec![0.0; expected.len()];
-            setting.with_loss(which, |ours| {
-                let value = NetworkProblem::new(&mut model, ours).gradient(&mut gradient).unwrap();
-                let theirs = loss.to_scalar::<f64>().unwrap();
-                assert!((value - theirs).abs() < 1e-12, "loss {which}: {value} against {theirs}");
-            });
-            let error = distance(&gradient, &expected);
-            assert!(error < 1e-12, "loss {which}, {activation:?}: gradient off by {error:e}");
+fn a_convolution_with_one_position_is_a_dense_layer() {
+    let [image, row] = ["2x2x3-5k2s1-4", "12-5-4"].map(|text| Network::parse(text, Activation::Tanh).unwrap());
+    let setting = Setting::draw(row, 6, 3);
+    let jacobian = explicit_jacobian(&image, &setting.params, &setting.x);
+    assert_eq!(jacobian, explicit_jacobian(&setting.network, &setting.params, &setting.x));
+}
+
+/// The matrix that comes back is the one whose form the network is.
+#[test]
+fn a_quadratic_network_is_the_form_that_is_read_back() -> Result<(), SolverError> {
+    for text in ["3-quadratic", "3-quadratic-constant"] {
+        let setting = Setting::draw(Network::parse(text, Activation::Identity).unwrap(), 5, 8);
+        let params = Tensor::new(&*setting.params, &Device::Cpu)?;
+        let learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Egn.into())?;
+        let form = learner.snapshot()?.quadratic_form()?.expect("a quadratic network");
+        assert_eq!(form.constant != 0.0, text.ends_with("constant"));
+        for (x, value) in setting.x.chunks_exact(3).zip(&setting.model().forward().values) {
+            let products = (0..9).map(|e| form.matrix[e] * x[e / 3] * x[e % 3]);
+            assert!((products.sum::<f64>() + form.constant - value).abs() < 1e-13);
         }
+        assert!((0..9).all(|e| form.matrix[e] == form.matrix[e % 3 * 3 + e / 3]));
     }
+    Ok(())
+}
+
+/// One full step fits a form to data that has one, on the side of its few parameters.
+#[test]
+fn a_quadratic_network_is_fitted_in_one_step() -> Result<(), SolverError> {
+    let network = Network::quadratic(3, true);
+    let setting = Setting::draw(network.clone(), 60, 21);
+    let truth = [2.0, 0.5, -1.0, 3.0, 0.25, 1.0, -4.0];
+    let mut model = Model::<f64>::new(network.clone(), Tensor::new(&truth, &Device::Cpu)?);
+    model.load(&setting.inputs())?;
+    let targets = model.forward().values.clone();
+    let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-12.into(), ..Default::default() });
+    let mut learner = Learner::from_params(network, Tensor::new(&*setting.params, &Device::Cpu)?, &optimizer)?;
+    learner.step(&setting.inputs(), &SquaredError { targets: &targets }, StepContext::default())?;
+    let form = learner.snapshot()?.quadratic_form()?.expect("a quadratic network");
+    let expected = [2.0, 0.5, -1.0, 0.5, 3.0, 0.25, -1.0, 0.25, 1.0];
+    assert!(distance(&form.matrix, &expected) < 1e-9 && (form.constant + 4.0).abs() < 1e-9, "{form:?}");
     Ok(())
 }
 
@@ -323,58 +265,4 @@ fn sgn_tends_to_the_exact_step() {
         let error = distance(&exact, &inexact) / distance(&exact, &setting.params);
         assert!(error < 1e-10, "loss {which}: off by {error:e}");
     }
-}
-
-fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<Tensor> {
-    let mut h = setting.inputs();
-    for layer in setting.network.layers() {
-        let part = |range: std::ops::Range<usize>| params.narrow(0, range.start, range.len());
-        let weight = part(layer.weight())?.reshape((layer.n_inputs, layer.n_outputs))?;
-        h = h.matmul(&weight)?.broadcast_add(&part(layer.bias())?)?;
-        h = match layer.activation {
-            Activation::Identity => h,
-            Activation::Tanh => h.tanh()?,
-            Activation::Relu => h.relu()?,
-        };
-    }
-    Ok(h)
-}
-
-fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_core::Result<Tensor> {
-    let (b, c) = (setting.batch(), setting.network.n_outputs());
-    let vector = |values: &[f64]| Tensor::from_slice(values, b, &Device::Cpu);
-    let matrix = |values: &[f64]| Tensor::from_slice(values, (b, c), &Device::Cpu);
-    let index = Tensor::from_slice(&setting.actions, (b, 1), &Device::Cpu)?;
-    let chosen = |of: &Tensor| of.gather(&index, 1)?.squeeze(1);
-    let log_p = {
-        let largest = outputs.max_keepdim(D::Minus1)?.detach();
-        let shifted = outputs.broadcast_sub(&largest)?;
-        shifted.broadcast_sub(&shifted.exp()?.sum_keepdim(D::Minus1)?.log()?)?
-    };
-    let weights = vector(&setting.weights)?;
-    let error = (chosen(outputs)? - vector(&setting.chosen_targets)?)?;
-    let terms = match which {
-        0 => ((outputs - matrix(&setting.targets)?)?.sqr()? * 0.5)?,
-        1 => (error.sqr()? * 0.5)?,
-        2 => (weights * (error.sqr()? * 0.5)?)?,
-        3 => {
-            let size = error.abs()?;
-            let inside = size.le(0.7)?.to_dtype(DType::F64)?;
-            let outside = (1.0 - &inside)?;
-            let linear = ((size - 0.35)? * 0.7)?;
-            (weights * ((inside * (error.sqr()? * 0.5)?)? + (outside * linear)?)?)?
-        }
-        4 => chosen(&log_p)?.neg()?,
-        5 => {
-            let softplus = outputs.exp()?.affine(1.0, 1.0)?.log()?;
-            (softplus - (matrix(&setting.probabilities)? * outputs)?)?
-        }
-        _ => {
-            let column = |of: fn(&PolicySample) -> f64| vector(&setting.samples.iter().map(of).collect::<Vec<_>>());
-            let ratio = (chosen(&log_p)? - column(|s| s.old_log_prob)?)?.exp()?;
-            let entropy = (log_p.exp()? * &log_p)?.sum(1)?.neg()?;
-            ((ratio * column(|s| s.advantage)?)? + (entropy * 0.1)?)?.neg()?
-        }
-    };
-    terms.sum_all()? / b as f64
 }
