@@ -11,7 +11,7 @@ use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    Optimizer, Problem, Real, Report, Schedule, SolverError, State, StateError, StepContext,
     flat::{read_flat, update_flat},
     optimizer::require,
     problem::{all_finite, finite_norm},
@@ -172,6 +172,21 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             alpha: lr,
             ..Report::default()
         })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("n_steps", &[self.n_steps as u64]);
+        state.put("first_moment", &self.first_moment);
+        state.put("second_moment", &self.second_moment);
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        let n_steps = state.number::<u64>("n_steps")? as i32;
+        let (first, second) = (state.get_grown("first_moment", n_params)?, state.get_grown("second_moment", n_params)?);
+        (self.n_steps, self.first_moment, self.second_moment) = (n_steps, first, second);
+        Ok(())
     }
 }
 

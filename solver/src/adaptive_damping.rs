@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::optimizer::require;
+use crate::{State, StateError, optimizer::require};
 
 /// Settings of the adaptive damping.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,22 @@ pub(crate) struct AdaptiveDamping {
 }
 
 impl AdaptiveDamping {
+    /// What later steps depend on.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("lambda", self.lambda.as_slice());
+        state.put("n_steps", &[self.n_steps]);
+        state
+    }
+
+    /// Takes back a state.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn restored(state: &State) -> Result<Self, StateError> {
+        Ok(Self { lambda: state.optional("lambda")?, n_steps: state.number("n_steps")? })
+    }
+
     /// λ for the next step; `first` for the first one.
     pub fn at(&mut self, config: &AdaptiveConfig, first: f64) -> f64 {
         *self.lambda.get_or_insert(first.clamp(config.min, config.max))

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AdaptiveConfig, Direction, LineSearchConfig, MomentumForm, Optimizer, Problem, Real, Rejection, Report, Schedule,
-    Solution, SolverError, StepContext,
+    Solution, SolverError, State, StateError, StepContext,
     adaptive_damping::AdaptiveDamping,
     flat::{read_flat, update_flat},
     momentum::Momentum,
@@ -252,5 +252,21 @@ impl<T: Real> Optimizer<T> for Egn<T> {
             gain_ratio: advance.gain_ratio,
             rejection: advance.rejection,
         })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("momentum", self.momentum.state());
+        state.put_part("damping", self.damping.state());
+        state.put("last_alpha", self.last_alpha.as_slice());
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        let momentum = Momentum::restored(&state.part("momentum"), n_params)?;
+        let damping = AdaptiveDamping::restored(&state.part("damping"))?;
+        self.last_alpha = state.optional("last_alpha")?;
+        (self.momentum, self.damping) = (momentum, damping);
+        Ok(())
     }
 }

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report,
-    SolverError, StepContext, flat::update_flat,
+    SolverError, State, StateError, StepContext,
+    flat::{read_flat, update_flat},
 };
 
 /// Number type of a network.
@@ -92,12 +93,25 @@ impl Learner {
         self.trained.set_free_outputs(value);
     }
 
+    /// All that later steps depend on: parameters and the optimizer's own state.
+    pub fn state(&self) -> State {
+        self.trained.state_of_training()
+    }
+
+    /// Takes back the state of a learner with the same network and optimizer.
+    ///
+    /// # Errors
+    /// When it is not such a state.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.trained.restore(state)
+    }
+
     /// A copy of the network as it is now, which later steps do not change.
     ///
     /// # Errors
     /// When candle cannot copy the parameters.
     pub fn snapshot(&self) -> Result<Snapshot, SolverError> {
-        let (network, params) = self.trained.state();
+        let (network, params) = self.trained.network();
         Ok(Snapshot { network: network.clone(), params: params.copy()? })
     }
 }
@@ -110,6 +124,30 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// The parameters, to be restored into a network of the same architecture.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        match self.params.dtype() {
+            DType::F64 => read_flat::<f64, _>(&self.params, |theta| state.put("params", theta)),
+            _ => read_flat::<f32, _>(&self.params, |theta| state.put("params", theta)),
+        }
+        state
+    }
+
+    /// This network with the parameters of a state.
+    ///
+    /// # Errors
+    /// When the state is of another network or number type.
+    pub fn restored(&self, state: &State) -> Result<Self, StateError> {
+        let n = self.params.elem_count();
+        let tensor = match self.params.dtype() {
+            DType::F64 => Tensor::new(state.get_all::<f64>("params", n)?, &Device::Cpu),
+            _ => Tensor::new(state.get_all::<f32>("params", n)?, &Device::Cpu),
+        };
+        let params = tensor.map_err(|error| StateError::Bytes { message: error.to_string() })?;
+        Ok(Self { network: self.network.clone(), params })
+    }
+
     /// A network with the given flat parameters (p), f32 or f64.
     ///
     /// # Panics
@@ -164,7 +202,9 @@ trait Trained: Send {
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
     fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError>;
     fn set_free_outputs(&mut self, value: f64);
-    fn state(&self) -> (&Network, &Tensor);
+    fn network(&self) -> (&Network, &Tensor);
+    fn state_of_training(&self) -> State;
+    fn restore(&mut self, state: &State) -> Result<(), StateError>;
 }
 
 struct WithOptimizer<T> {
@@ -199,7 +239,22 @@ impl<T: Real> Trained for WithOptimizer<T> {
         update_flat::<T, _>(&self.model.params, |theta| theta[free].fill(T::of(value)));
     }
 
-    fn state(&self) -> (&Network, &Tensor) {
+    fn network(&self) -> (&Network, &Tensor) {
         (&self.model.network, &self.model.params)
+    }
+
+    fn state_of_training(&self) -> State {
+        let mut state = State::default();
+        read_flat::<T, _>(&self.model.params, |theta| state.put("params", theta));
+        state.put_part("optimizer", self.optimizer.state());
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        let n_params = self.model.params.elem_count();
+        let params = state.get_all::<T>("params", n_params)?;
+        self.optimizer.restore(&state.part("optimizer"), n_params)?;
+        update_flat::<T, _>(&self.model.params, |theta| theta.copy_from_slice(&params));
+        Ok(())
     }
 }

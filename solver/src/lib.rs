@@ -68,6 +68,7 @@ mod safetensors;
 pub mod schedule;
 mod sgd;
 mod sgn;
+mod state;
 pub mod testing;
 
 pub use activation::Activation;
@@ -99,6 +100,7 @@ pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 pub use sgn::{Sgn, SgnConfig};
+pub use state::{Element, State, StateError};
 
 /// The README's example is a test.
 #[cfg(doctest)]

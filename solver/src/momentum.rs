@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Real;
+use crate::{Real, State, StateError};
 
 /// How directions are carried over; μ is the momentum, t counts steps from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -44,6 +44,23 @@ impl<T: Real> Momentum<T> {
             MomentumForm::Trace => used.extend_from_slice(&self.proposed),
             MomentumForm::Nesterov => used.extend(self.proposed.iter().zip(direction).map(|(&m, &d)| d + keep * m)),
         }
+    }
+
+    /// What later steps depend on.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("velocity", &self.velocity);
+        state.put("n_steps", &[self.n_steps as u64]);
+        state
+    }
+
+    /// Takes back a state for `n_params` parameters.
+    ///
+    /// # Errors
+    /// When it is no such state.
+    pub fn restored(state: &State, n_params: usize) -> Result<Self, StateError> {
+        let velocity = state.get_grown("velocity", n_params)?;
+        Ok(Self { velocity, proposed: Vec::new(), n_steps: state.number::<u64>("n_steps")? as i32 })
     }
 
     /// The proposed direction was followed.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Adam, AdamConfig, AdamWConfig, Egn, EgnConfig, Problem, Real, RmsProp, RmsPropConfig, Sgd, SgdConfig, Sgn,
-    SgnConfig, SolverError,
+    SgnConfig, SolverError, State, StateError,
 };
 
 /// A rule that changes a problem's parameters.
@@ -16,6 +16,15 @@ pub trait Optimizer<T: Real>: Send {
     /// # Errors
     /// When no step could be taken; the parameters and the optimizer's own state are then as before.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError>;
+
+    /// All that later steps depend on, the parameters aside.
+    fn state(&self) -> State;
+
+    /// Takes back a state of an optimizer with the same settings on `n_params` parameters.
+    ///
+    /// # Errors
+    /// When it is not such a state; this optimizer is then as it was.
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError>;
 }
 
 /// What a step needs to know of the run around it.

@@ -3,6 +3,7 @@
 use candle_core::{CpuStorage, WithDType, backend::BackendStorage};
 
 use crate::{
+    Element,
     gram::{Factors, GramBuffers, gram_plain},
     gram_tiles::gram_f32,
 };
@@ -10,7 +11,7 @@ use crate::{
 /// `f32` or `f64`: the type of a network's parameters and activations.
 ///
 /// Losses and the row system are always `f64`.
-pub trait Real: WithDType + Default + num::Float {
+pub trait Real: WithDType + Default + Element + num::Float {
     /// The values of a candle storage of this type.
     ///
     /// # Errors

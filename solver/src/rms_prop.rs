@@ -9,7 +9,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    Optimizer, Problem, Real, Report, Schedule, SolverError, State, StateError, StepContext,
     adam::clip_factor,
     optimizer::require,
     problem::{finite_norm, sum_of_squares, take_step},
@@ -57,15 +57,15 @@ impl RmsPropConfig {
 #[derive(Debug)]
 pub struct RmsProp<T> {
     config: RmsPropConfig,
-    state: State<T>,
-    /// The state after the step under way.
-    proposed: State<T>,
+    averages: Averages<T>,
+    /// The averages after the step under way.
+    proposed: Averages<T>,
     gradient: Vec<T>,
 }
 
 /// What is carried from step to step.
 #[derive(Debug, Default)]
-struct State<T> {
+struct Averages<T> {
     /// s.
     squares: Vec<T>,
     /// u.
@@ -75,7 +75,7 @@ struct State<T> {
 impl<T: Real> RmsProp<T> {
     /// Ready to take its first step.
     pub fn new(config: RmsPropConfig) -> Self {
-        Self { config, state: State::default(), proposed: State::default(), gradient: Vec::new() }
+        Self { config, averages: Averages::default(), proposed: Averages::default(), gradient: Vec::new() }
     }
 }
 
@@ -83,8 +83,8 @@ impl<T: Real> Optimizer<T> for RmsProp<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let RmsPropConfig { lr, alpha, eps, momentum, max_grad_norm } = self.config;
         let p = problem.params().elem_count();
-        let Self { state, proposed, gradient, .. } = self;
-        for values in [&mut *gradient, &mut state.squares, &mut state.momentum] {
+        let Self { averages, proposed, gradient, .. } = self;
+        for values in [&mut *gradient, &mut averages.squares, &mut averages.momentum] {
             values.resize(p, T::zero());
         }
         let loss = problem.gradient(gradient)?;
@@ -92,17 +92,32 @@ impl<T: Real> Optimizer<T> for RmsProp<T> {
         let shrink = T::of(clip_factor(gradient_norm, max_grad_norm));
         let (keep, take, eps, mu) = (T::of(alpha), T::of(1.0 - alpha), T::of(eps), T::of(momentum));
         gradient.iter_mut().for_each(|g| *g *= shrink);
-        let squares = state.squares.iter().zip(&*gradient).map(|(&s, &g)| keep * s + take * (g * g));
+        let squares = averages.squares.iter().zip(&*gradient).map(|(&s, &g)| keep * s + take * (g * g));
         proposed.squares.clear();
         proposed.squares.extend(squares);
         let roots = proposed.squares.iter().map(|s| s.sqrt() + eps);
         proposed.momentum.clear();
-        proposed.momentum.extend(state.momentum.iter().zip(&*gradient).zip(roots).map(|((&u, &g), r)| mu * u + g / r));
+        proposed
+            .momentum
+            .extend(averages.momentum.iter().zip(&*gradient).zip(roots).map(|((&u, &g), r)| mu * u + g / r));
 
         let lr = lr.at(context.progress);
         let norm = sum_of_squares(&proposed.momentum).sqrt();
         let step_norm = take_step(problem.params(), &proposed.momentum, norm, -lr, 0.0)?;
-        std::mem::swap(state, proposed);
+        std::mem::swap(averages, proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha: lr, ..Report::default() })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("squares", &self.averages.squares);
+        state.put("momentum", &self.averages.momentum);
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        let squares = state.get_grown("squares", n_params)?;
+        self.averages = Averages { squares, momentum: state.get_grown("momentum", n_params)? };
+        Ok(())
     }
 }

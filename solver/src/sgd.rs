@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    Optimizer, Problem, Real, Report, Schedule, SolverError, State, StateError, StepContext,
     adam::clip_factor,
     optimizer::require,
     problem::{finite_norm, sum_of_squares, take_step},
@@ -84,5 +84,16 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         let step_norm = take_step(problem.params(), direction, sum_of_squares(direction).sqrt(), -alpha, 0.0)?;
         std::mem::swap(&mut self.momentum, &mut self.proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("momentum", &self.momentum);
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        self.momentum = state.get_grown("momentum", n_params)?;
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Linearization, Optimizer, Problem, Real, Report, Schedule, SolverError, StepContext,
+    Linearization, Optimizer, Problem, Real, Report, Schedule, SolverError, State, StateError, StepContext,
     optimizer::require,
     problem::{sum_of_squares, take_step},
 };
@@ -118,6 +118,17 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
             solve_residual: Some(if gradient_norm > 0.0 { squares.sqrt() / gradient_norm } else { 0.0 }),
             ..Report::default()
         })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("direction", &self.direction);
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        self.direction = state.get_grown("direction", n_params)?;
+        Ok(())
     }
 }
 

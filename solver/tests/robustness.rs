@@ -4,8 +4,9 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss, Network,
-    OptimizerConfig, OptimizerName, Precision, RmsPropConfig, SgdConfig, SgnConfig, SolverError, StepContext,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss,
+    MomentumForm, Network, OptimizerConfig, OptimizerName, Precision, RmsPropConfig, SgdConfig, SgnConfig, SolverError,
+    State, StepContext,
     loss::{ChosenAction, CrossEntropy, SquaredError},
 };
 use rand::SeedableRng;
@@ -237,6 +238,44 @@ fn two_runs_give_the_same_bits() {
     for precision in PRECISIONS {
         for optimizer in &every_optimizer() {
             assert_eq!(run(precision, optimizer), run(precision, optimizer));
+        }
+    }
+}
+
+/// With everything that an optimizer carries from step to step.
+fn with_memory() -> Vec<OptimizerConfig> {
+    let adaptive = Some(AdaptiveConfig::default());
+    let line_search = Some(LineSearchConfig::default());
+    let egn = |momentum_form| EgnConfig { momentum: 0.9, momentum_form, adaptive, line_search, ..Default::default() };
+    let forms = [MomentumForm::Average, MomentumForm::Trace, MomentumForm::Nesterov];
+    let sgd = SgdConfig { momentum: 0.9, nesterov: true, ..Default::default() };
+    let rms_prop = RmsPropConfig { momentum: 0.9, ..Default::default() };
+    let more = [OptimizerConfig::Sgd(sgd), OptimizerConfig::RmsProp(rms_prop)];
+    every_optimizer().into_iter().chain(forms.map(|form| OptimizerConfig::Egn(egn(form)))).chain(more).collect()
+}
+
+#[test]
+fn a_learner_restored_from_its_state_goes_on_bit_for_bit() {
+    let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), SquaredError { targets: &[1.0, 0.0, -1.0] });
+    for precision in PRECISIONS {
+        for optimizer in &with_memory() {
+            let step = |learner: &mut Learner| learner.step(&x, &loss, StepContext::default()).unwrap();
+            let mut whole = learner(&[1, 4, 1], precision, optimizer);
+            for _ in 0..3 {
+                step(&mut whole);
+            }
+            let saved = State::from_bytes(&whole.state().to_bytes().unwrap()).unwrap();
+            let mut resumed = learner(&[1, 4, 1], precision, optimizer);
+            resumed.restore(&saved).unwrap();
+            for _ in 0..3 {
+                assert_eq!(step(&mut whole), step(&mut resumed), "{optimizer:?}");
+            }
+            assert_eq!(bits(&whole), bits(&resumed), "{optimizer:?}");
+            let before = bits(&whole);
+            let error = learner(&[1, 5, 1], precision, optimizer).restore(&saved).unwrap_err();
+            assert!(error.to_string().contains("'params' has 13 values where 16 are needed"), "{error}");
+            assert!(whole.restore(&State::default()).is_err());
+            assert_eq!(bits(&whole), before, "a state refused changes nothing");
         }
     }
 }
