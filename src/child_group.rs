@@ -50,6 +50,10 @@ impl EnvGroup for ChildGroup {
         self.child.action_space()
     }
 
+    fn draws(&self) -> &[Draws] {
+        &self.draws
+    }
+
     fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError> {
         let mut steps = vec![NO_STEP; self.draws.len()];
         self.exchange(which, |draws, _| Request::Reset { seed: draws.next_seed() }, observations, &mut steps)

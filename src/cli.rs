@@ -97,6 +97,13 @@ pub struct TrainArgs {
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,
+    /// Go on from the checkpoint of a record that failed or, with more --steps, of one that finished. One
+    /// that was stopped or killed goes on without being told.
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+    /// Seconds between two checkpoints.
+    #[arg(long, default_value_t = 30.0, value_parser = seconds)]
+    pub checkpoint_every: f64,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressStyle::Bar)]
     pub progress: ProgressStyle,
@@ -115,6 +122,12 @@ impl TrainArgs {
         self.seed.map(|seed| run.insert("seed".into(), Value::Integer(seed as i64)));
         sources(run, self.config.clone(), &self.settings.set)
     }
+}
+
+/// A time of up to a day.
+fn seconds(text: &str) -> Result<f64, String> {
+    let refuse = || format!("'{text}' is not a number of seconds from 0 to 86400");
+    text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds)).ok_or_else(refuse)
 }
 
 fn sources(run: Table, config: Option<PathBuf>, set: &[String]) -> Sources {

@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -25,7 +26,7 @@ use crate::{
     present::present,
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
+    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint, run},
     suggest::did_you_mean,
     trainer::TrainError,
     workers::n_cores,
@@ -85,7 +86,7 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. }))))
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
-            || matches!(cause.downcast_ref(), Some(RunError::Config(_)))
+            || matches!(cause.downcast_ref(), Some(RunError::Config(_) | RunError::Checkpoint { .. }))
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
     });
@@ -120,7 +121,10 @@ fn train(args: &TrainArgs) -> Result<u8> {
         n_workers: args.workers as usize,
         python: args.settings.python.as_deref(),
         stop: &stop,
+        resume: args.resume,
+        checkpoint_every: Duration::from_secs_f64(args.checkpoint_every),
     };
+    say_resumed(&config, &execution);
     let steps = config.run.steps;
     let summary = match args.progress {
         ProgressStyle::None => run(&config, &execution, &mut Watch::new(steps, |_| {}))?,
@@ -146,6 +150,17 @@ fn train(args: &TrainArgs) -> Result<u8> {
     };
     writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
     Ok(code_of(&summary))
+}
+
+/// Says on the screen that a run goes on where it stopped.
+fn say_resumed(config: &RunConfig, execution: &Execution<'_>) {
+    let dir = Planned::new(config.clone(), execution.records).dir;
+    if execution.force {
+        return;
+    }
+    if let Some(env_steps) = checkpoint::resumable(&dir, config, execution.resume) {
+        let _ = writeln!(std::io::stderr(), "resuming {} at {env_steps} environment steps", dir.display());
+    }
 }
 
 fn code_of(summary: &Summary) -> u8 {

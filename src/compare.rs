@@ -24,6 +24,7 @@ use crate::{
     config::RunConfig,
     progress::{Line, Standing},
     record::{Ended, Record, record_dir},
+    run::checkpoint,
 };
 
 /// A run to be made.
@@ -118,6 +119,11 @@ impl Planned {
         }
     }
 
+    /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint.
+    fn can_go_on(&self) -> bool {
+        checkpoint::resumable(&self.dir, &self.config, false).is_some()
+    }
+
     fn exists(&self) -> bool {
         self.dir.join("config.toml").exists() || self.dir.join("curve.csv").exists()
     }
@@ -149,7 +155,7 @@ pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, Compare
     let in_the_way: Vec<&Planned> = runs
         .iter()
         .zip(&done)
-        .filter(|(run, done)| !jobs.force && !**done && run.exists())
+        .filter(|(run, done)| !jobs.force && !**done && run.exists() && !run.can_go_on())
         .map(|(run, _)| run)
         .collect();
     if let Some((first, rest)) = in_the_way.split_first() {

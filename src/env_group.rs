@@ -10,7 +10,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use egn_agents::{Actions, Stream};
+use egn_agents::{Actions, Stream, position};
 use egn_envs::{Env, EnvError, Pcg64, Space, Step};
 use rand::RngCore;
 
@@ -47,6 +47,14 @@ impl Draws {
         Self::Episode { seed, rng: Pcg64::seed_from(seed) }
     }
 
+    /// Where a stream stands; an episode of its own always begins at its seed.
+    pub fn position(&self) -> [u64; 2] {
+        match self {
+            Self::Stream(stream) => position(stream),
+            Self::Episode { .. } => [0; 2],
+        }
+    }
+
     /// For environments that draw from a generator of ours.
     pub fn rng(&mut self) -> &mut dyn RngCore {
         match self {
@@ -74,6 +82,9 @@ pub trait EnvGroup: Send {
 
     /// Where actions lie.
     fn action_space(&self) -> &Space;
+
+    /// What each environment draws from.
+    fn draws(&self) -> &[Draws];
 
     /// Begins an episode in each of `which`.
     ///
@@ -130,6 +141,10 @@ impl EnvGroup for NativeGroup {
 
     fn action_space(&self) -> &Space {
         self.envs[0].action_space()
+    }
+
+    fn draws(&self) -> &[Draws] {
+        &self.draws
     }
 
     fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError> {

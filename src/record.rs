@@ -197,6 +197,9 @@ pub struct Summary {
     pub best: Option<Evaluation>,
     /// When the reward threshold was first reached, if it was.
     pub threshold: Option<Threshold>,
+    /// Environments whose episode a resumed run could not go on with and began anew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restarted: Vec<u64>,
 }
 
 /// A run as read back: who it was, how it learned and how it ended.

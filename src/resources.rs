@@ -45,6 +45,11 @@ impl Stopwatch {
         Self { wall: Instant::now(), cpu: cpu_seconds(), paused: (0.0, 0.0) }
     }
 
+    /// Running from now, with the (CPU, wall) seconds of an earlier process on it.
+    pub fn resume((cpu, wall): (f64, f64)) -> Self {
+        Self { paused: (-cpu, -wall), ..Self::start() }
+    }
+
     /// (CPU, wall) seconds so far.
     pub fn read(&self) -> (f64, f64) {
         (cpu_seconds() - self.cpu - self.paused.0, self.wall.elapsed().as_secs_f64() - self.paused.1)

@@ -1,37 +1,33 @@
-//! One run from configuration to record.
+//! One run from configuration to record, begun or resumed.
+
+pub mod checkpoint;
+mod log;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
+    time::Duration,
 };
 
-use egn_agents::Update;
 use egn_envs::EnvError;
-use egn_solver::{Report, Snapshot, SolverError};
-use serde::Serialize;
+use egn_solver::{Snapshot, SolverError};
 
 use crate::{
     config::{ConfigError, RunConfig},
     env_group::Environments,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     memory::check_memory,
-    record::{
-        CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, RecordError, RecordWriter, SCHEMA, Summary,
-        record_dir,
-    },
+    record::{Ended, Evaluation, RecordError, SCHEMA, Summary, record_dir},
     resources::{Stopwatch, peak_rss_bytes},
-    trainer::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer, build_agent},
+    trainer::{Callback, TrainError, Trained, Trainer, build_agent},
 };
+use log::Log;
 
 /// The acting network at the end of a run, in its record.
 pub const LAST_POLICY: &str = "policy.safetensors";
 /// The acting network with the best evaluation in training.
 pub const BEST_POLICY: &str = "best/policy.safetensors";
-
-/// Update reports kept of each network: at most one in every thousandth of a run, and those of
-/// failed steps besides, up to as many again.
-const REPORTS_PER_NETWORK: u64 = 1000;
 
 /// Why a run left no summary.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +44,14 @@ pub enum RunError {
     /// The run could not begin.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// The checkpoint cannot be used; nothing was changed.
+    #[error("cannot resume from {}: {problem}", path.display())]
+    Checkpoint {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A policy could not be saved.
     #[error("cannot write {}: {source}", path.display())]
     Policy {
@@ -78,6 +82,18 @@ pub struct Execution<'a> {
     pub python: Option<&'a Path>,
     /// Ends the run after the present rollout.
     pub stop: &'a AtomicBool,
+    /// Go on from the checkpoint of a record that ended, too; without it only of one that did not.
+    pub resume: bool,
+    /// Wall time between two checkpoints.
+    pub checkpoint_every: Duration,
+}
+
+impl<'a> Execution<'a> {
+    /// On one thread, with a checkpoint every half minute.
+    pub fn new(records: &'a Path, stop: &'a AtomicBool) -> Self {
+        let checkpoint_every = Duration::from_secs(30);
+        Self { records, force: false, n_workers: 1, python: None, stop, resume: false, checkpoint_every }
+    }
 }
 
 /// Trains on the environment that `config` names and writes the record.
@@ -107,21 +123,22 @@ pub fn run_in(
     let settings = &config.run;
     let names = [settings.env.to_string(), settings.agent.to_string(), settings.optimizer.to_string()];
     let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
-    let mut writer = RecordWriter::create(&dir, execution.force)?;
-    writer.config(&config.to_toml())?;
-    for stale in [LAST_POLICY, BEST_POLICY].map(|name| dir.join(name)) {
-        match fs::remove_file(&stale) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(RunError::Folder { path: stale, source });
-            }
-            Ok(()) | Err(_) => {}
-        }
-    }
-
-    let clock = Stopwatch::start();
-    let trainer =
-        Trainer { config, environments, reward_threshold, n_workers: execution.n_workers, stop: execution.stop };
-    let mut log = Log { writer, total_steps: settings.steps, last_report: Vec::new(), n_updates: 0, n_failures: 0 };
+    let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
+    let mut log = match &saved {
+        Some(state) => Log::resume(&dir, config, state)?,
+        None => Log::begin(&dir, config, execution.force)?,
+    };
+    let so_far = saved.as_ref().and_then(|state| state.get_all("seconds", 2).ok()).unwrap_or(vec![0.0; 2]);
+    let clock = Stopwatch::resume((so_far[0], so_far[1]));
+    let trainer = Trainer {
+        config,
+        environments,
+        reward_threshold,
+        n_workers: execution.n_workers,
+        stop: execution.stop,
+        resume: saved.as_ref(),
+        checkpoint_every: Some(execution.checkpoint_every),
+    };
     let trained = trainer.train(&mut [&mut log, watch]);
     let [env, agent, optimizer] = names;
     let mut summary = Summary {
@@ -142,20 +159,24 @@ pub fn run_in(
         final_evaluation: None,
         best: None,
         threshold: None,
+        restarted: Vec::new(),
     };
     match trained {
         Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),
+        // The record is still that of the run which was to go on.
+        Err(error) if saved.is_some() => return Err(error.into()),
         Err(error) => summary.error = Some(error.to_string()),
     }
     (summary.cpu_seconds, summary.wall_seconds) = clock.read();
     summary.peak_rss_bytes = peak_rss_bytes();
-    log.writer.finish(&summary)?;
+    log.finish(&summary)?;
     Ok(summary)
 }
 
 /// Enters in `summary` what came of a run, saves its policies, and judges those of a finished one.
 fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
+    summary.restarted = trained.restarted.iter().map(|&env| env as u64).collect();
     (summary.env_steps, summary.updates, summary.updates_failed) =
         (trained.env_steps, trained.updates, trained.updates_failed);
     // Unless judged anew, the last word is the last evaluation there was.
@@ -209,93 +230,4 @@ fn save(network: &Snapshot, path: &Path) -> Result<(), RunError> {
         fs::create_dir_all(folder).map_err(|source| RunError::Folder { path: folder.to_owned(), source })?;
     }
     network.save(path).map_err(|source| RunError::Policy { path: path.to_owned(), source })
-}
-
-/// Writes the record while the run goes on.
-struct Log {
-    writer: RecordWriter,
-    total_steps: u64,
-    /// Slot of the run's thousandths in which each network last reported.
-    last_report: Vec<(&'static str, u64)>,
-    n_updates: u64,
-    n_failures: u64,
-}
-
-/// A line of `updates.jsonl`.
-#[derive(Serialize)]
-struct UpdateRow<'a> {
-    env_steps: u64,
-    update: u64,
-    network: &'static str,
-    #[serde(flatten)]
-    report: Option<Report>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    metrics: Option<&'a std::collections::BTreeMap<&'static str, f64>>,
-}
-
-impl Log {
-    /// Whether this network has not reported in the present thousandth of the run; notes that it has.
-    fn is_due(&mut self, network: &'static str, env_steps: u64) -> bool {
-        let slot = env_steps * REPORTS_PER_NETWORK / self.total_steps;
-        match self.last_report.iter_mut().find(|(name, _)| *name == network) {
-            Some((_, last)) if *last == slot => false,
-            Some((_, last)) => {
-                *last = slot;
-                true
-            }
-            None => {
-                self.last_report.push((network, slot));
-                true
-            }
-        }
-    }
-
-    fn write(&mut self, update: &Update, event: &RolloutEvent<'_>) -> Result<(), RecordError> {
-        self.n_updates += 1;
-        let env_steps = event.after.env_steps;
-        let failed = update.result.is_err();
-        self.n_failures += u64::from(failed);
-        let is_due = self.is_due(update.network, env_steps);
-        let is_kept_failure = failed && self.n_failures <= REPORTS_PER_NETWORK;
-        if !is_due && !is_kept_failure {
-            return Ok(());
-        }
-        let metrics = event.learned.metrics.iter().copied().collect();
-        self.writer.update(&UpdateRow {
-            env_steps,
-            update: self.n_updates,
-            network: update.network,
-            report: update.result.as_ref().ok().copied(),
-            error: update.result.as_ref().err().map(ToString::to_string),
-            metrics: Some(&metrics),
-        })
-    }
-}
-
-impl Callback for Log {
-    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
-        for episode in event.episodes {
-            self.writer.episode(&EpisodeRow {
-                env_steps: event.before.env_steps + (episode.step as u64 + 1) * event.n_envs as u64,
-                env: episode.env as u64,
-                length: episode.length,
-                episode_return: episode.episode_return,
-                outcome: match episode.outcome {
-                    egn_envs::Outcome::Terminated => EpisodeOutcome::Terminated,
-                    egn_envs::Outcome::Truncated | egn_envs::Outcome::Continues => EpisodeOutcome::Truncated,
-                },
-            })?;
-        }
-        for update in &event.learned.updates {
-            self.write(update, event)?;
-        }
-        Ok(Flow::Continue(()))
-    }
-
-    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
-        self.writer.evaluation(point)?;
-        Ok(Flow::Continue(()))
-    }
 }

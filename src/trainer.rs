@@ -12,11 +12,12 @@ use std::{
     ops::ControlFlow,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
 use egn_envs::Space;
-use egn_solver::{Snapshot, SolverError};
+use egn_solver::{Snapshot, SolverError, State, StateError};
 
 use crate::{
     config::RunConfig,
@@ -60,6 +61,9 @@ pub enum TrainError {
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A saved state is not that of such a run.
+    #[error("the checkpoint does not fit this run: {0}")]
+    State(#[from] StateError),
 }
 
 /// What a callback answers: go on, or stop the run.
@@ -93,6 +97,14 @@ pub trait Callback {
     /// # Errors
     /// Ends the run as failed.
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError>;
+
+    /// When the run can be resumed from `state`, now and then; adds to it what it needs itself.
+    ///
+    /// # Errors
+    /// Ends the run as failed.
+    fn on_checkpoint(&mut self, _state: &mut State) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
 
 /// What is trained and where.
@@ -106,7 +118,11 @@ pub struct Trainer<'a> {
     pub reward_threshold: Option<f64>,
     /// Threads that step environments.
     pub n_workers: usize,
-    /// Set from outside, by Ctrl-C for one: the run stops, leaving out the rollout under way.
+    /// Where an earlier run of the same configuration stood, to go on from there.
+    pub resume: Option<&'a State>,
+    /// Wall time between two checkpoints, none without it; there is also one at the end.
+    pub checkpoint_every: Option<Duration>,
+    /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
     pub stop: &'a AtomicBool,
 }
 
@@ -133,6 +149,8 @@ pub struct Trained {
     pub last: Snapshot,
     /// The network with the best evaluation, and that evaluation.
     pub best: Option<(Evaluation, Snapshot)>,
+    /// Environments whose episode could not be resumed and was begun anew.
+    pub restarted: Vec<usize>,
 }
 
 /// A run under way.
@@ -144,9 +162,10 @@ struct Run<'a> {
     updates: u64,
     updates_failed: u64,
     /// Failed steps of each network since its last good one.
-    failures_in_a_row: BTreeMap<&'static str, u64>,
+    failures_in_a_row: BTreeMap<String, u64>,
     threshold: Option<Threshold>,
     best: Option<(Evaluation, Snapshot)>,
+    last_checkpoint: Instant,
 }
 
 impl Trainer<'_> {
@@ -158,8 +177,10 @@ impl Trainer<'_> {
     pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
         let settings = &self.config.run;
         thread::scope(|scope| {
+            let saved = self.resume.map(|state| state.part("workers"));
+            let n_workers = self.n_workers;
             let workers =
-                Workers::start(scope, self.environments, settings.envs, self.n_workers, settings.seed, self.stop)?;
+                Workers::start(scope, self.environments, settings.envs, n_workers, settings.seed, saved.as_ref())?;
             let (observations, actions) = (workers.observation_space(), workers.action_space());
             let agent = build_agent(self.config, observations, actions)?;
             let mut run = Run {
@@ -172,9 +193,14 @@ impl Trainer<'_> {
                 failures_in_a_row: BTreeMap::new(),
                 threshold: None,
                 best: None,
+                last_checkpoint: Instant::now(),
             };
+            if let Some(state) = self.resume {
+                run.restore(state)?;
+            }
+            let restarted = workers.restarted().to_vec();
             let result = run.train(&workers, callbacks);
-            run.into_trained(result)
+            run.into_trained(result, restarted)
         })
     }
 }
@@ -202,16 +228,87 @@ pub fn build_agent(
 
 impl Run<'_> {
     fn train(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
-        if self.evaluate(callbacks)?.is_break() {
-            return Ok(Flow::Break(()));
-        }
-        while self.clock.env_steps < self.clock.total_steps {
-            if self.trainer.stop.load(Ordering::Relaxed) || self.advance(workers, callbacks)?.is_break() {
-                return Ok(Flow::Break(()));
-            }
+        let mut flow = if self.clock.env_steps == 0 { self.evaluate(callbacks)? } else { Flow::Continue(()) };
+        while flow.is_continue() && self.clock.env_steps < self.clock.total_steps {
+            flow = if self.trainer.stop.load(Ordering::Relaxed) {
+                Flow::Break(())
+            } else {
+                self.advance(workers, callbacks)?
+            };
+            self.checkpoint(workers, callbacks, flow)?;
         }
         let tried = self.updates + self.updates_failed;
-        if tried > 0 { Ok(Flow::Continue(())) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
+        if tried > 0 || flow.is_break() { Ok(flow) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
+    }
+
+    /// Hands the state of the run to the callbacks where that is due.
+    fn checkpoint(
+        &mut self,
+        workers: &Workers,
+        callbacks: &mut [&mut dyn Callback],
+        flow: Flow,
+    ) -> Result<(), TrainError> {
+        let Some(every) = self.trainer.checkpoint_every else { return Ok(()) };
+        let is_over = flow.is_break() || self.clock.env_steps >= self.clock.total_steps;
+        if !is_over && self.last_checkpoint.elapsed() < every {
+            return Ok(());
+        }
+        let mut state = self.state();
+        state.put_part("workers", workers.state());
+        for callback in callbacks.iter_mut() {
+            callback.on_checkpoint(&mut state)?;
+        }
+        self.last_checkpoint = Instant::now();
+        Ok(())
+    }
+
+    /// All that the rest of the run depends on, its environments aside.
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("agent", self.agent.state());
+        state.put("counters", &[self.clock.env_steps, self.updates, self.updates_failed]);
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        state.put("seconds", &[cpu_seconds, wall_seconds]);
+        for (network, failures) in &self.failures_in_a_row {
+            state.put(&format!("failures/{network}"), &[*failures]);
+        }
+        let threshold = self.threshold.map(|t| [t.threshold_return, t.env_steps as f64, t.cpu_seconds]);
+        state.put("threshold", threshold.as_slice().as_flattened());
+        if let Some((evaluation, network)) = &self.best {
+            let Evaluation { env_steps, episodes, mean, std, min, max } = *evaluation;
+            state.put("best/evaluation", &[env_steps as f64, episodes as f64, mean, std, min, max]);
+            state.put_part("best", network.state());
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), TrainError> {
+        self.agent.restore(&state.part("agent"))?;
+        let counters = state.get_all::<u64>("counters", 3)?;
+        (self.clock.env_steps, self.updates, self.updates_failed) = (counters[0], counters[1], counters[2]);
+        let seconds = state.get_all::<f64>("seconds", 2)?;
+        self.watch = Stopwatch::resume((seconds[0], seconds[1]));
+        let failures = state.part("failures");
+        for network in failures.names() {
+            self.failures_in_a_row.insert(network.to_owned(), failures.number(network)?);
+        }
+        self.threshold = match state.get_grown::<f64>("threshold", 3)?[..] {
+            [threshold_return, env_steps, cpu_seconds] => {
+                Some(Threshold { threshold_return, env_steps: env_steps as u64, cpu_seconds })
+            }
+            _ => None,
+        };
+        let best = state.get_all::<f64>("best/evaluation", 6)?;
+        let evaluation = Evaluation {
+            env_steps: best[0] as u64,
+            episodes: best[1] as u64,
+            mean: best[2],
+            std: best[3],
+            min: best[4],
+            max: best[5],
+        };
+        self.best = Some((evaluation, self.agent.policy_network()?.restored(&state.part("best"))?));
+        Ok(())
     }
 
     /// One rollout, learned from; and an evaluation where one is due.
@@ -224,27 +321,24 @@ impl Run<'_> {
             env_steps: before.env_steps,
             total_steps: before.total_steps,
         };
-        let Some((rollout, episodes)) = workers.collect(&task)? else {
-            return Ok(Flow::Break(()));
-        };
+        let (rollout, episodes) = workers.collect(&task)?;
         self.clock.env_steps += rollout.len() as u64;
         let learned = self.agent.learn(&rollout, self.clock)?;
         let stuck = self.count(&learned);
         let event =
             RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
+        let mut flow = Flow::Continue(());
         for callback in callbacks.iter_mut() {
-            if callback.on_rollout(&event)?.is_break() {
-                return Ok(Flow::Break(()));
-            }
+            flow = either(flow, callback.on_rollout(&event)?);
         }
         // After the callbacks, so that the record holds the steps that led there.
         stuck?;
         let every = settings.eval_every();
         let is_due = self.clock.env_steps / every > before.env_steps / every;
         if is_due || self.clock.env_steps >= self.clock.total_steps {
-            return self.evaluate(callbacks);
+            flow = either(flow, self.evaluate(callbacks)?);
         }
-        Ok(Flow::Continue(()))
+        Ok(flow)
     }
 
     /// Counts steps that were taken and steps that failed.
@@ -254,7 +348,10 @@ impl Run<'_> {
     fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
         let limit = self.trainer.config.run.max_failed_updates;
         for update in &learned.updates {
-            let in_a_row = self.failures_in_a_row.entry(update.network).or_default();
+            if !self.failures_in_a_row.contains_key(update.network) {
+                self.failures_in_a_row.insert(update.network.to_owned(), 0);
+            }
+            let Some(in_a_row) = self.failures_in_a_row.get_mut(update.network) else { continue };
             match &update.result {
                 Ok(_) => {
                     self.updates += 1;
@@ -293,15 +390,14 @@ impl Run<'_> {
             self.threshold = Some(Threshold { threshold_return, env_steps: self.clock.env_steps, cpu_seconds });
         }
         let point = CurvePoint::new(evaluation, cpu_seconds, wall_seconds);
+        let mut flow = Flow::Continue(());
         for callback in callbacks.iter_mut() {
-            if callback.on_evaluation(&point)?.is_break() {
-                return Ok(Flow::Break(()));
-            }
+            flow = either(flow, callback.on_evaluation(&point)?);
         }
-        Ok(Flow::Continue(()))
+        Ok(flow)
     }
 
-    fn into_trained(self, result: Result<Flow, TrainError>) -> Result<Trained, TrainError> {
+    fn into_trained(self, result: Result<Flow, TrainError>, restarted: Vec<usize>) -> Result<Trained, TrainError> {
         let (cpu_seconds, wall_seconds) = self.watch.read();
         let (ended, error) = match result {
             Ok(Flow::Continue(())) => (Ended::Finished, None),
@@ -319,6 +415,12 @@ impl Run<'_> {
             threshold: self.threshold,
             last: self.agent.policy_network()?,
             best: self.best,
+            restarted,
         })
     }
+}
+
+/// Every callback is asked; one that says stop is enough.
+fn either(a: Flow, b: Flow) -> Flow {
+    if a.is_break() { a } else { b }
 }

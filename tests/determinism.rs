@@ -28,7 +28,7 @@ fn config(agent: &str, optimizer: &str, seed: u64) -> RunConfig {
 fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<String, String> {
     let folder = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers, python: None, stop: &stop };
+    let execution = Execution { n_workers, ..Execution::new(folder.path(), &stop) };
     let summary = run(config, &execution, &mut Watch::new(config.run.steps, |_| {})).unwrap();
     assert_eq!(summary.ended, Ended::Finished, "{:?}", summary.error);
     assert!(summary.updates > 0);

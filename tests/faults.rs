@@ -61,7 +61,7 @@ fn train_with(fault: fn() -> Result<(), EnvError>) -> (tempfile::TempDir, Summar
         Ok(Box::new(Faulty { inner: CartPole::default(), steps_left, fault }) as Box<dyn Env>)
     };
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers: 2, python: None, stop: &stop };
+    let execution = Execution { n_workers: 2, ..Execution::new(folder.path(), &stop) };
     let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut Watch::new(4000, |_| {})).unwrap();
     (folder, summary)
 }
@@ -110,7 +110,7 @@ impl Callback for Interrupt<'_> {
 fn a_stopped_run_closes_its_record() {
     let folder = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers: 1, python: None, stop: &stop };
+    let execution = Execution::new(folder.path(), &stop);
     let make_env = |_| egn_envs::EnvId::CartPole.make();
     let mut interrupt = Interrupt { stop: &stop, n_rollouts: 0 };
     let summary = run_in(&config(), &make_env, Some(475.0), &execution, &mut interrupt).unwrap();
@@ -124,7 +124,7 @@ fn a_stopped_run_closes_its_record() {
 fn train(toml: &str) -> (tempfile::TempDir, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
-    let execution = Execution { records: folder.path(), force: false, n_workers: 1, python: None, stop: &stop };
+    let execution = Execution::new(folder.path(), &stop);
     let config = RunConfig::from_toml(toml).unwrap();
     let make_env = |_| egn_envs::EnvId::CartPole.make();
     let summary = run_in(&config, &make_env, Some(475.0), &execution, &mut Watch::new(1, |_| {})).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use egn_envs::Space;
-use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, StepContext};
+use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, State, StateError, StepContext};
 
 use crate::{Policy, Rollout};
 
@@ -84,6 +84,15 @@ pub trait Agent: Send {
     /// # Errors
     /// When the network cannot be copied.
     fn policy_network(&self) -> Result<Snapshot, AgentError>;
+
+    /// All that later learning depends on: networks, optimizers, memories, streams, counters.
+    fn state(&self) -> State;
+
+    /// Takes back the state of an agent with the same settings.
+    ///
+    /// # Errors
+    /// When it is not such a state; the agent is then of no more use.
+    fn restore(&mut self, state: &State) -> Result<(), StateError>;
 }
 
 /// How large an agent's settings make it, to be weighed before anything is allocated.

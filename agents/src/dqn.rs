@@ -19,8 +19,8 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, loss::ChosenAction, require,
-    schedule::Moving,
+    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
+    loss::ChosenAction, require, schedule::Moving,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,10 @@ use crate::{
     Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
     agent::widths,
     policy::{argmax, batch_of},
+    position,
     replay::{ReplayBuffer, Transitions},
     stream,
+    streams::seek_to,
 };
 
 /// Of the hidden layers.
@@ -206,5 +208,24 @@ impl Agent for Dqn {
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.q.snapshot()?)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("q", self.q.state());
+        state.put_part("target", self.target.state());
+        state.put_part("replay", self.replay.state());
+        state.put("stream", &position(&self.rng));
+        state.put("target_updated", &[self.target_updated]);
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.q.restore(&state.part("q"))?;
+        self.target = self.target.restored(&state.part("target"))?;
+        self.replay.restore(&state.part("replay"))?;
+        seek_to(&mut self.rng, state)?;
+        self.target_updated = state.number("target_updated")?;
+        Ok(())
     }
 }

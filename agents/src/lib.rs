@@ -24,4 +24,4 @@ pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
 pub use choice::{AgentConfig, AgentName};
 pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, Mode, Policy};
 pub use rollout::{Actions, Rollout};
-pub use streams::{Purpose, Stream, stream};
+pub use streams::{Purpose, Stream, position, seek, stream};

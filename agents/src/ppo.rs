@@ -19,7 +19,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use egn_envs::Outcome;
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError,
+    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
     loss::{CategoricalPolicyGradient, PolicySample, SquaredError, log_softmax},
     require,
 };
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Agent, AgentError, CategoricalPolicy, Clock, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
-    agent::widths, policy::batch_of, returns, stream,
+    agent::widths, policy::batch_of, position, returns, stream, streams::seek_to,
 };
 
 /// Of the hidden layers.
@@ -254,6 +254,20 @@ impl Agent for Ppo {
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.actor.snapshot()?)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("actor", self.actor.state());
+        state.put_part("critic", self.critic.state());
+        state.put("stream", &position(&self.rng));
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.actor.restore(&state.part("actor"))?;
+        self.critic.restore(&state.part("critic"))?;
+        seek_to(&mut self.rng, state)
     }
 }
 

@@ -7,6 +7,7 @@
 //! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant.
 
 use egn_envs::Outcome;
+use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
 use crate::{Rollout, sum_tree::SumTree};
@@ -170,6 +171,44 @@ impl ReplayBuffer {
                 priorities.tree.set(slot, priority);
             }
         }
+    }
+
+    /// All that is remembered, and how it is drawn.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("head", &[self.head as u64]);
+        state.put("observations", &self.observations);
+        state.put("next_observations", &self.next_observations);
+        state.put("actions", &self.actions);
+        state.put("rewards", &self.rewards);
+        state.put("terminal", &self.terminal.iter().map(|&end| u8::from(end)).collect::<Vec<_>>());
+        if let Some(priorities) = &self.priorities {
+            let drawn: Vec<f64> = (0..self.len()).map(|slot| priorities.tree.get(slot)).collect();
+            state.put("priorities", &drawn);
+            state.put("largest_priority", &[priorities.largest]);
+        }
+        state
+    }
+
+    /// Takes back the memory of a buffer with the same settings.
+    ///
+    /// # Errors
+    /// When the state is of no such buffer.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.rewards = state.get("rewards")?;
+        let n = self.rewards.len();
+        self.head = state.number::<u64>("head")? as usize;
+        self.observations = state.get_all("observations", n * self.width)?;
+        self.next_observations = state.get_all("next_observations", n * self.width)?;
+        self.actions = state.get_all("actions", n)?;
+        self.terminal = state.get_all::<u8>("terminal", n)?.into_iter().map(|end| end != 0).collect();
+        if let Some(priorities) = &mut self.priorities {
+            for (slot, priority) in state.get_all("priorities", n)?.into_iter().enumerate() {
+                priorities.tree.set(slot, priority);
+            }
+            priorities.largest = state.number("largest_priority")?;
+        }
+        Ok(())
     }
 }
 

@@ -25,6 +25,19 @@ impl Actions {
         }
     }
 
+    /// Number of actions.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Discrete(actions) => actions.len(),
+            Self::Continuous { values, width } => values.len() / width,
+        }
+    }
+
+    /// Whether there is no action.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Forgets all actions and keeps the memory.
     pub fn clear(&mut self) {
         match self {

@@ -3,6 +3,7 @@
 //! A stream is a function of (seed, purpose, index) alone, so it does not matter in which order
 //! streams are made, or on which thread: a run is the same for any number of workers.
 
+use egn_solver::{State, StateError};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 /// The generator of every stream: named, and stable across versions, unlike `StdRng`.
@@ -36,11 +37,41 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     Stream::from_seed(key)
 }
 
+/// Where a stream stands: words drawn, in two halves.
+pub fn position(stream: &Stream) -> [u64; 2] {
+    let words = stream.get_word_pos();
+    [words as u64, (words >> 64) as u64]
+}
+
+/// Puts a stream where [`position`] said it stood.
+pub fn seek(stream: &mut Stream, [low, high]: [u64; 2]) {
+    stream.set_word_pos(u128::from(low) | u128::from(high) << 64);
+}
+
+/// Puts an agent's stream where entry `stream` of its state says.
+///
+/// # Errors
+/// When there is no such entry.
+pub(crate) fn seek_to(stream: &mut Stream, state: &State) -> Result<(), StateError> {
+    let position = state.get_all::<u64>("stream", 2)?;
+    seek(stream, [position[0], position[1]]);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use rand::RngCore;
 
     use super::*;
+
+    #[test]
+    fn a_stream_goes_on_from_its_position() {
+        let mut whole = stream(3, Purpose::Learning, 7);
+        (0..1001).for_each(|_| drop(whole.next_u32()));
+        let mut resumed = stream(3, Purpose::Learning, 7);
+        seek(&mut resumed, position(&whole));
+        assert_eq!(whole.next_u64(), resumed.next_u64());
+    }
 
     #[test]
     fn streams_differ_in_every_part_of_their_name() {

@@ -149,6 +149,11 @@ impl State {
         Ok(self.get_grown(name, 1)?.first().copied())
     }
 
+    /// Names of all arrays, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
     /// All of a part, by its name; empty where there is nothing of it.
     pub fn part(&self, name: &str) -> State {
         let inner = |(full, array): (&String, &Array)| {

@@ -269,6 +269,7 @@ pub(crate) fn example_summary(seconds: f64) -> Summary {
         final_evaluation: Some(last),
         best: Some(last),
         threshold: Some(Threshold { threshold_return: 475.0, env_steps: 9, cpu_seconds: seconds }),
+        restarted: Vec::new(),
     }
 }
 

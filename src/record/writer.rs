@@ -49,6 +49,45 @@ impl RecordWriter {
         })
     }
 
+    /// Goes on with the record in `dir`, its logs cut to the lengths of a checkpoint: episodes, curve,
+    /// updates.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`] when a file cannot be written, or is shorter than it was.
+    pub fn resume(dir: &Path, lengths: [u64; 3]) -> Result<Self, RecordError> {
+        let [episodes, curve, updates] = [(EPISODES, lengths[0]), (CURVE, lengths[1]), (UPDATES, lengths[2])]
+            .map(|(name, length)| reopen(&dir.join(name), length));
+        let log = |file| csv::WriterBuilder::new().has_headers(false).from_writer(file);
+        let writer = Self {
+            dir: dir.to_path_buf(),
+            episodes: log(episodes?),
+            curve: log(curve?),
+            updates: BufWriter::new(updates?),
+        };
+        let summary = dir.join(SUMMARY);
+        match fs::remove_file(&summary) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(RecordError::io("remove", &summary, source))
+            }
+            Ok(()) | Err(_) => Ok(writer),
+        }
+    }
+
+    /// Lengths of the logs, all rows so far being on the disk: episodes, curve, updates.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn lengths(&mut self) -> Result<[u64; 3], RecordError> {
+        self.flush()?;
+        let mut lengths = [0; 3];
+        for (length, name) in lengths.iter_mut().zip([EPISODES, CURVE, UPDATES]) {
+            let path = self.dir.join(name);
+            let size = File::open(&path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+            *length = size.map_err(|source| RecordError::io("write", &path, source))?.len();
+        }
+        Ok(lengths)
+    }
+
     /// Writes `config.toml`, whole.
     ///
     /// # Errors
@@ -124,6 +163,19 @@ fn csv_log(path: PathBuf, columns: &[&str]) -> Result<csv::Writer<File>, RecordE
         .and_then(|()| log.flush())
         .map_err(|source| RecordError::io("write", &path, source))?;
     Ok(log)
+}
+
+/// A log cut to `length`, to be appended to.
+fn reopen(path: &Path, length: u64) -> Result<File, RecordError> {
+    let open = || {
+        let file = File::options().append(true).open(path)?;
+        if file.metadata()?.len() < length {
+            return Err(std::io::Error::other(format!("shorter than the {length} bytes it had at the checkpoint")));
+        }
+        file.set_len(length)?;
+        Ok(file)
+    };
+    open().map_err(|source| RecordError::io("go on with", path, source))
 }
 
 fn open_log(path: &Path) -> Result<File, RecordError> {

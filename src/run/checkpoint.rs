@@ -1,0 +1,111 @@
+//! Where a run stood, on disk: one file, replaced whole, from which the run goes on as if it had never
+//! stopped.
+//!
+//! *Design.* The file is a safetensors file of everything ([`State`]), with the layout's version, the
+//! program's and the configuration in it, so that it can be told whether it fits before anything is
+//! touched. The one before it stays until the next is complete.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use egn_solver::State;
+
+use super::RunError;
+use crate::{
+    config::{RunConfig, flat_settings},
+    record::{Ended, Record, write_whole},
+    trainer::TrainError,
+};
+
+/// Where the state is, in its record.
+pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
+
+/// Version of the layout; another one is refused.
+const SCHEMA: u32 = 1;
+
+/// Settings that may differ: a run may be taken further than it was meant to go.
+const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
+
+/// Replaces the checkpoint of the record in `dir`.
+pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), TrainError> {
+    state.put("schema", &[SCHEMA]);
+    state.put("version", env!("CARGO_PKG_VERSION").as_bytes());
+    state.put("config", config.as_bytes());
+    let path = dir.join(CHECKPOINT);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| crate::record::RecordError::io("create", folder, source))?;
+    }
+    Ok(write_whole(&path, &state.to_bytes()?)?)
+}
+
+/// The state that a run with these settings goes on from, if the record in `dir` has one: that of a run
+/// which did not end, or with `even_if_ended` of any.
+///
+/// # Errors
+/// When there is one that cannot be used; nothing has been changed.
+pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Option<State>, RunError> {
+    let path = dir.join(CHECKPOINT);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !even_if_ended => return Ok(None),
+        Err(error) => return Err(refused(dir, error)),
+    };
+    let is_over = Record::read(dir).is_ok_and(|record| {
+        record.summary.is_some_and(|summary| matches!(summary.ended, Ended::Finished | Ended::Failed))
+    });
+    if is_over && !even_if_ended {
+        return Ok(None);
+    }
+    let state = State::from_bytes(&bytes).map_err(|error| refused(dir, error))?;
+    let text = |name: &str| -> Result<String, RunError> {
+        let bytes = state.get::<u8>(name).map_err(|error| refused(dir, error))?;
+        String::from_utf8(bytes).map_err(|error| refused(dir, error))
+    };
+    let schema = state.number::<u32>("schema").map_err(|error| refused(dir, error))?;
+    let (version, ours) = (text("version")?, env!("CARGO_PKG_VERSION"));
+    if schema != SCHEMA || version != ours {
+        return Err(refused(dir, format!("it was written by version {version}, this is {ours}; --force begins anew")));
+    }
+    let (saved, wanted) = (text("config")?, config.to_toml());
+    if seed_of(&saved) != Some(config.run.seed) {
+        return Err(refused(dir, "it is of another seed"));
+    }
+    match difference(&saved, &wanted) {
+        None => Ok(Some(state)),
+        Some(_) if !even_if_ended => Ok(None),
+        Some(key) => Err(refused(dir, format!("its run has another {key}"))),
+    }
+}
+
+/// Environment steps of the checkpoint that `config` would go on from, for a word on the screen.
+pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<u64> {
+    let state = find(dir, config, even_if_ended).ok()??;
+    state.get_all::<u64>("counters", 3).ok().map(|counters| counters[0])
+}
+
+/// A setting in which two configurations differ and may not.
+fn difference(saved: &str, wanted: &str) -> Option<String> {
+    let (mut saved, mut wanted) = (flat_settings(saved), flat_settings(wanted));
+    let steps = |settings: &std::collections::BTreeMap<String, String>| {
+        settings.get("run.steps").and_then(|steps| steps.parse::<u64>().ok())
+    };
+    if steps(&wanted) > steps(&saved) {
+        for key in EXTENDABLE {
+            saved.remove(key);
+            wanted.remove(key);
+        }
+    }
+    wanted.iter().find(|(key, value)| saved.get(*key) != Some(value)).map(|(key, _)| key.clone())
+}
+
+fn seed_of(config: &str) -> Option<u64> {
+    Some(RunConfig::from_toml(config).ok()?.run.seed)
+}
+
+/// The checkpoint in `dir` is of no use, and why.
+pub(super) fn refused(dir: &Path, problem: impl ToString) -> RunError {
+    let path: PathBuf = dir.join(CHECKPOINT);
+    RunError::Checkpoint { path, problem: problem.to_string() }
+}

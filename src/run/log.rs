@@ -1,0 +1,160 @@
+//! The record, written while its run goes on.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use egn_agents::Update;
+use egn_solver::{Report, State, StateError};
+use serde::Serialize;
+
+use super::{
+    BEST_POLICY, LAST_POLICY, RunError,
+    checkpoint::{self, CHECKPOINT},
+};
+use crate::{
+    config::RunConfig,
+    record::{CurvePoint, EpisodeOutcome, EpisodeRow, RecordError, RecordWriter, Summary},
+    trainer::{Callback, Flow, RolloutEvent, TrainError},
+};
+
+/// Update reports kept of each network: at most one in every thousandth of a run, and those of
+/// failed steps besides, up to as many again.
+const REPORTS_PER_NETWORK: u64 = 1000;
+
+/// Writes the record while the run goes on.
+pub(super) struct Log {
+    dir: PathBuf,
+    config: String,
+    writer: RecordWriter,
+    total_steps: u64,
+    /// Slot of the run's thousandths in which each network last reported.
+    last_report: BTreeMap<String, u64>,
+    n_updates: u64,
+    n_failures: u64,
+}
+
+/// A line of `updates.jsonl`.
+#[derive(Serialize)]
+struct UpdateRow<'a> {
+    env_steps: u64,
+    update: u64,
+    network: &'static str,
+    #[serde(flatten)]
+    report: Option<Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metrics: Option<&'a std::collections::BTreeMap<&'static str, f64>>,
+}
+
+impl Log {
+    /// The record of a run that begins.
+    pub fn begin(dir: &Path, config: &RunConfig, force: bool) -> Result<Self, RunError> {
+        let mut writer = RecordWriter::create(dir, force)?;
+        let text = config.to_toml();
+        writer.config(&text)?;
+        for stale in [LAST_POLICY, BEST_POLICY, CHECKPOINT].map(|name| dir.join(name)) {
+            match fs::remove_file(&stale) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(RunError::Folder { path: stale, source });
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let total_steps = config.run.steps;
+        let (last_report, n_updates, n_failures) = (BTreeMap::new(), 0, 0);
+        Ok(Self { dir: dir.to_owned(), config: text, writer, total_steps, last_report, n_updates, n_failures })
+    }
+
+    /// The record of a run that goes on: its logs as they were at the checkpoint.
+    pub fn resume(dir: &Path, config: &RunConfig, state: &State) -> Result<Self, RunError> {
+        let unfit = |error: StateError| checkpoint::refused(dir, error);
+        let log = state.part("log");
+        let lengths = log.get_all::<u64>("lengths", 3).map_err(unfit)?;
+        let counters = log.get_all::<u64>("counters", 2).map_err(unfit)?;
+        let slots = log.part("last_report");
+        let slot = |network: &str| Ok((network.to_owned(), slots.number(network)?));
+        let last_report = slots.names().map(slot).collect::<Result<_, _>>().map_err(unfit)?;
+        let mut writer = RecordWriter::resume(dir, [lengths[0], lengths[1], lengths[2]])?;
+        let text = config.to_toml();
+        writer.config(&text)?;
+        let (n_updates, n_failures) = (counters[0], counters[1]);
+        let total_steps = config.run.steps;
+        Ok(Self { dir: dir.to_owned(), config: text, writer, total_steps, last_report, n_updates, n_failures })
+    }
+
+    /// Closes the record.
+    pub fn finish(self, summary: &Summary) -> Result<(), RecordError> {
+        self.writer.finish(summary)
+    }
+
+    /// Whether this network has not reported in the present thousandth of the run; notes that it has.
+    fn is_due(&mut self, network: &str, env_steps: u64) -> bool {
+        let slot = env_steps * REPORTS_PER_NETWORK / self.total_steps;
+        match self.last_report.get_mut(network) {
+            Some(last) => std::mem::replace(last, slot) != slot,
+            None => self.last_report.insert(network.to_owned(), slot).is_none(),
+        }
+    }
+
+    fn write(&mut self, update: &Update, event: &RolloutEvent<'_>) -> Result<(), RecordError> {
+        self.n_updates += 1;
+        let env_steps = event.after.env_steps;
+        let failed = update.result.is_err();
+        self.n_failures += u64::from(failed);
+        let is_due = self.is_due(update.network, env_steps);
+        let is_kept_failure = failed && self.n_failures <= REPORTS_PER_NETWORK;
+        if !is_due && !is_kept_failure {
+            return Ok(());
+        }
+        let metrics = event.learned.metrics.iter().copied().collect();
+        self.writer.update(&UpdateRow {
+            env_steps,
+            update: self.n_updates,
+            network: update.network,
+            report: update.result.as_ref().ok().copied(),
+            error: update.result.as_ref().err().map(ToString::to_string),
+            metrics: Some(&metrics),
+        })
+    }
+}
+
+impl Callback for Log {
+    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        for episode in event.episodes {
+            self.writer.episode(&EpisodeRow {
+                env_steps: event.before.env_steps + (episode.step as u64 + 1) * event.n_envs as u64,
+                env: episode.env as u64,
+                length: episode.length,
+                episode_return: episode.episode_return,
+                outcome: match episode.outcome {
+                    egn_envs::Outcome::Terminated => EpisodeOutcome::Terminated,
+                    egn_envs::Outcome::Truncated | egn_envs::Outcome::Continues => EpisodeOutcome::Truncated,
+                },
+            })?;
+        }
+        for update in &event.learned.updates {
+            self.write(update, event)?;
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
+        self.writer.evaluation(point)?;
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_checkpoint(&mut self, state: &mut State) -> Result<(), TrainError> {
+        let mut log = State::default();
+        log.put("lengths", &self.writer.lengths()?);
+        log.put("counters", &[self.n_updates, self.n_failures]);
+        for (network, slot) in &self.last_report {
+            log.put(&format!("last_report/{network}"), &[*slot]);
+        }
+        state.put_part("log", log);
+        checkpoint::write(&self.dir, &self.config, state)
+    }
+}

@@ -1,0 +1,182 @@
+//! A run that was stopped, killed or damaged goes on, and its record is that of one that never stopped.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use egn_agents::AgentName;
+use egn_rl::{
+    config::RunConfig,
+    record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
+    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint::CHECKPOINT, run},
+    trainer::{Callback, Flow, RolloutEvent, TrainError},
+};
+
+fn config(agent: AgentName, optimizer: &str) -> RunConfig {
+    let settings = match agent {
+        AgentName::Dqn => "learning_starts = 100\npriority = 0.6\nhidden = [12]",
+        AgentName::Ppo => "n_steps = 16\nbatch_size = 24\nn_epochs = 2\nhidden = [12]",
+    };
+    let memory = match optimizer {
+        "egn" => "momentum = 0.5\nlr = 0.1\n[optimizer.adaptive]\n[optimizer.line_search]",
+        _ => "lr = 0.01",
+    };
+    let text = format!(
+        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = 4\nsteps = 900\nenvs = 5\n\
+         eval_every = 200\neval_episodes = 2\nfinal_episodes = 3\n[agent]\n{settings}\n[optimizer]\n{memory}\n"
+    );
+    RunConfig::from_toml(&text).unwrap()
+}
+
+/// Presses Ctrl-C after some rollouts.
+struct StopAfter<'a> {
+    rollouts: u64,
+    stop: &'a AtomicBool,
+}
+
+impl Callback for StopAfter<'_> {
+    fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        self.rollouts = self.rollouts.saturating_sub(1);
+        self.stop.store(self.rollouts == 0, Ordering::Relaxed);
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, _: &CurvePoint) -> Result<Flow, TrainError> {
+        Ok(Flow::Continue(()))
+    }
+}
+
+fn go(config: &RunConfig, records: &Path, rollouts: u64) -> Result<Summary, RunError> {
+    let stop = AtomicBool::new(false);
+    run(config, &Execution::new(records, &stop), &mut StopAfter { rollouts, stop: &stop })
+}
+
+fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
+    let run = &config.run;
+    record_dir(records, &run.env.to_string(), &run.agent.to_string(), &run.optimizer.to_string(), run.seed)
+}
+
+/// The record without clocks, its policies included.
+fn files(config: &RunConfig, records: &Path) -> BTreeMap<String, String> {
+    let dir = dir_of(config, records);
+    let mut files = without_clock_fields(&dir).unwrap();
+    for policy in [LAST_POLICY, BEST_POLICY] {
+        files.insert(policy.into(), format!("{:?}", fs::read(dir.join(policy)).unwrap()));
+    }
+    files
+}
+
+#[test]
+fn a_run_stopped_three_times_leaves_the_record_of_one_that_never_stopped() {
+    for agent in AgentName::ALL {
+        for optimizer in ["egn", "adam"] {
+            let config = config(agent, optimizer);
+            let [whole, parts] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+            assert_eq!(go(&config, whole.path(), u64::MAX).unwrap().ended, Ended::Finished);
+            for rollouts in [1, 3, 2] {
+                let summary = go(&config, parts.path(), rollouts).unwrap();
+                assert_eq!(summary.ended, Ended::Stopped, "{agent} {optimizer}");
+            }
+            assert_eq!(go(&config, parts.path(), u64::MAX).unwrap().ended, Ended::Finished);
+            let (whole, parts) = (files(&config, whole.path()), files(&config, parts.path()));
+            assert!(whole.keys().eq(parts.keys()));
+            for (file, text) in &whole {
+                assert!(parts[file] == *text, "{agent} {optimizer}: {file} differs");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_finished_run_can_be_taken_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(AgentName::Ppo, "egn");
+    go(&config, folder.path(), u64::MAX).unwrap();
+    config.run.steps = 1400;
+    let stop = AtomicBool::new(false);
+    let execution = Execution { resume: true, ..Execution::new(folder.path(), &stop) };
+    let summary = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, stop: &stop }).unwrap();
+    assert_eq!((summary.ended, summary.env_steps), (Ended::Finished, 1440));
+    let curve = fs::read_to_string(dir_of(&config, folder.path()).join("curve.csv")).unwrap();
+    let steps: Vec<u64> = curve.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
+    assert!(steps.is_sorted() && steps.first() == Some(&0) && steps.last() == Some(&1440), "{steps:?}");
+    // With other settings it is another run.
+    let OtherSeed(other) = OtherSeed::of(&config);
+    assert!(matches!(
+        run(&other, &execution, &mut StopAfter { rollouts: 1, stop: &stop }),
+        Err(RunError::Checkpoint { .. })
+    ));
+}
+
+/// The same run with another seed, whose record has no checkpoint.
+struct OtherSeed(RunConfig);
+
+impl OtherSeed {
+    fn of(config: &RunConfig) -> Self {
+        let mut other = config.clone();
+        other.run.seed += 1;
+        Self(other)
+    }
+}
+
+#[test]
+fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(AgentName::Dqn, "egn");
+    go(&config, folder.path(), 20).unwrap();
+    let dir = dir_of(&config, folder.path());
+    let whole = fs::read(dir.join(CHECKPOINT)).unwrap();
+    let before = without_clock_fields(&dir).unwrap();
+    let n_cuts = 60;
+    for cut in (0..n_cuts).map(|i| whole.len() * i / n_cuts).chain([8, whole.len() - 1]) {
+        fs::write(dir.join(CHECKPOINT), &whole[..cut]).unwrap();
+        let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("checkpoint"), "{error}");
+        assert_eq!(without_clock_fields(&dir).unwrap(), before, "cut at {cut}");
+    }
+    fs::write(dir.join(CHECKPOINT), &whole).unwrap();
+    assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
+    let [whole, killed] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    let config = config(AgentName::Dqn, "adam");
+    go(&config, whole.path(), u64::MAX).unwrap();
+    fs::write(killed.path().join("run.toml"), config.to_toml()).unwrap();
+    let start = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_egn"));
+        command.current_dir(killed.path()).args(["train", "--config", "run.toml", "--records", "."]);
+        command.args(["--progress", "none", "--checkpoint-every", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().unwrap()
+    };
+    // As many as the environment asks for; `tests/kill_loop.sh` asks for more.
+    let n_kills = std::env::var("EGN_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    let mut n_killed = 0;
+    for i in 0..n_kills {
+        let mut child = start();
+        std::thread::sleep(Duration::from_millis(3 + 7 * (i % 23)));
+        n_killed += u64::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let dir = dir_of(&config, killed.path());
+        if dir.join("curve.csv").exists() && !dir.join(CHECKPOINT).exists() {
+            // Killed before there was anything to go on from: such a record is begun anew by hand.
+            fs::remove_dir_all(&dir).unwrap();
+        }
+    }
+    assert!(n_killed > 0);
+    let status = start().wait().unwrap();
+    let dir = dir_of(&config, killed.path());
+    assert!(status.success() || dir.join("summary.json").exists(), "{status}");
+    assert_eq!(files(&config, killed.path()), files(&config, whole.path()), "after {n_killed} kills");
+    println!("{n_killed} kills survived");
+}
