@@ -168,7 +168,13 @@ struct Run<'a> {
     last_checkpoint: Instant,
 }
 
-impl Trainer<'_> {
+impl<'a> Trainer<'a> {
+    /// On one thread, without checkpoints.
+    pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
+        let (reward_threshold, resume, checkpoint_every) = (None, None, None);
+        Self { config, environments, reward_threshold, n_workers: 1, resume, checkpoint_every, stop }
+    }
+
     /// Trains to the end, or until a callback, `stop` or a failure ends it.
     ///
     /// # Errors

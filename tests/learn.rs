@@ -80,8 +80,7 @@ fn greedy_return(agent: &str, optimizer: &str, settings: &str) -> f64 {
     .unwrap();
     let make_env = |_| Ok(Box::new(egn_envs::TimeLimit::new(Corridor::new(), 50)) as Box<dyn Env>);
     let stop = AtomicBool::new(false);
-    let trainer =
-        Trainer { config: &config, environments: &make_env, reward_threshold: None, n_workers: 1, stop: &stop };
+    let trainer = Trainer::new(&config, &make_env, &stop);
     let trained = trainer.train(&mut []).unwrap();
     assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
     let policy = config.agent.policy_from(trained.last);
