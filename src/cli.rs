@@ -27,6 +27,8 @@ pub enum Command {
     Plot(PlotArgs),
     /// Play greedy episodes with a record's policy.
     Evaluate(EvaluateArgs),
+    /// Run a record's configuration again and say whether it is reproduced bit for bit.
+    Verify(VerifyArgs),
     /// Show what can be trained.
     List(ListArgs),
     /// Time one optimizer step; the last line is the median in seconds.
@@ -286,6 +288,19 @@ pub enum Which {
     Last,
     /// The one with the best evaluation in training.
     Best,
+}
+
+/// `egn verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Folder of a record.
+    pub record: PathBuf,
+    /// Threads that step environments; no result depends on it.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
+    pub workers: u64,
+    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
 }
 
 /// `egn list`.

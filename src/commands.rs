@@ -17,7 +17,9 @@ use egn_envs::Space;
 use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
 use crate::{
-    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, Which},
+    cli::{
+        BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, VerifyArgs, Which,
+    },
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
@@ -29,6 +31,7 @@ use crate::{
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint, run},
     suggest::did_you_mean,
     trainer::TrainError,
+    verify::{Verdict, verify},
     workers::n_cores,
 };
 
@@ -68,6 +71,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),
+        Command::Verify(args) => verify_record(args),
         Command::List(args) => {
             list(args.what, &mut stdout().lock())?;
             Ok(SUCCESS)
@@ -150,6 +154,33 @@ fn train(args: &TrainArgs) -> Result<u8> {
     };
     writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
     Ok(code_of(&summary))
+}
+
+fn verify_record(args: &VerifyArgs) -> Result<u8> {
+    let config = read_config(&args.record)?;
+    let stop = stop_on_ctrl_c()?;
+    let folder = std::env::temp_dir().join(format!("egn-verify-{}", std::process::id()));
+    let execution = Execution {
+        n_workers: args.workers as usize,
+        python: args.python.as_deref(),
+        ..Execution::new(&folder, &stop)
+    };
+    let mut line = Line::new(format!("again: {}", args.record.display()));
+    line.begin(config.run.steps);
+    let mut watch = Watch::new(config.run.steps, |standing| line.show(standing));
+    let (verdict, summary) = verify(&args.record, &config, &execution, &mut watch)?;
+    line.finish(&outcome(&summary));
+    match verdict {
+        Verdict::Reproduced => {
+            writeln!(stdout(), "reproduced bit for bit, clocks aside")?;
+            Ok(SUCCESS)
+        }
+        Verdict::Differs(files) => {
+            writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
+            Ok(FAILED)
+        }
+        Verdict::Stopped => Ok(INTERRUPTED),
+    }
 }
 
 /// Says on the screen that a run goes on where it stopped.

@@ -11,9 +11,11 @@
 //! | [`env_group`], `child_group` | environments stepped together, here or in a child process |
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
+//! | [`tensorboard`] | the run as TensorBoard reads it |
 //! | [`film`] | greedy episodes as pictures |
 //! | [`memory`] | whether a run fits into the machine |
 //! | [`run`] | one run from configuration to record |
+//! | [`verify`] | whether a record can be reproduced |
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
 //! | [`chart`], [`table`], [`present`] | records as pictures and as text |
@@ -44,5 +46,7 @@ pub mod run;
 pub mod statistics;
 mod suggest;
 pub mod table;
+pub mod tensorboard;
 pub mod trainer;
+pub mod verify;
 pub mod workers;

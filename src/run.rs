@@ -20,6 +20,7 @@ use crate::{
     memory::check_memory,
     record::{Ended, Evaluation, RecordError, SCHEMA, Summary, record_dir},
     resources::{Stopwatch, peak_rss_bytes},
+    tensorboard::Events,
     trainer::{Callback, TrainError, Trained, Trainer, build_agent},
 };
 use log::Log;
@@ -124,9 +125,13 @@ pub fn run_in(
     let names = [settings.env.to_string(), settings.agent.to_string(), settings.optimizer.to_string()];
     let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
     let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
-    let mut log = match &saved {
-        Some(state) => Log::resume(&dir, config, state)?,
-        None => Log::begin(&dir, config, execution.force)?,
+    let (mut log, mut events) = match &saved {
+        Some(state) => {
+            let events = Events::resume(&dir, settings.steps, state);
+            let events = events.map_err(|error| checkpoint::refused(&dir, error))??;
+            (Log::resume(&dir, config, state)?, events)
+        }
+        None => (Log::begin(&dir, config, execution.force)?, Events::begin(&dir, settings.steps)?),
     };
     let so_far = saved.as_ref().and_then(|state| state.get_all("seconds", 2).ok()).unwrap_or(vec![0.0; 2]);
     let clock = Stopwatch::resume((so_far[0], so_far[1]));
@@ -139,7 +144,8 @@ pub fn run_in(
         resume: saved.as_ref(),
         checkpoint_every: Some(execution.checkpoint_every),
     };
-    let trained = trainer.train(&mut [&mut log, watch]);
+    // The log comes last: it writes the checkpoint, to which the others add.
+    let trained = trainer.train(&mut [watch, &mut events, &mut log]);
     let [env, agent, optimizer] = names;
     let mut summary = Summary {
         schema: SCHEMA,

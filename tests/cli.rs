@@ -174,6 +174,22 @@ fn a_folder_that_cannot_be_written_is_said_before_training() {
 }
 
 #[test]
+fn a_record_is_reproduced_and_one_that_was_changed_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let trained = egn(folder.path(), &small(&TRAIN));
+    assert!(trained.status.success(), "{}", stderr(&trained));
+    let record = "runs/records/CartPole-v1/ppo/egn/seed-0";
+    let again = egn(folder.path(), &["verify", record, "--workers", "2"]);
+    assert_eq!((again.status.code(), stdout(&again).contains("reproduced bit for bit")), (Some(0), true));
+    let curve = folder.path().join(record).join("curve.csv");
+    let text = std::fs::read_to_string(&curve).unwrap();
+    std::fs::write(&curve, text.replacen(",1200", ",1201", 1) + "9,9,9,9,9,9,9,9\n").unwrap();
+    let changed = egn(folder.path(), &["verify", record]);
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(stdout(&changed).contains("curve.csv differ"), "{}", stdout(&changed));
+}
+
+#[test]
 fn lists_name_everything_that_can_be_trained() {
     let folder = tempfile::tempdir().unwrap();
     for (what, names) in

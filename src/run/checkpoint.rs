@@ -6,7 +6,7 @@
 //! touched. The one before it stays until the next is complete.
 
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -47,11 +47,10 @@ pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), T
 /// When there is one that cannot be used; nothing has been changed.
 pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Option<State>, RunError> {
     let path = dir.join(CHECKPOINT);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !even_if_ended => return Ok(None),
-        Err(error) => return Err(refused(dir, error)),
-    };
+    if !path.exists() && !even_if_ended {
+        return Ok(None);
+    }
+    let bytes = fs::read(&path).map_err(|error| refused(dir, error))?;
     let is_over = Record::read(dir).is_ok_and(|record| {
         record.summary.is_some_and(|summary| matches!(summary.ended, Ended::Finished | Ended::Failed))
     });

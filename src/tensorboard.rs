@@ -1,0 +1,272 @@
+//! TensorBoard's event file, written while the run goes on: returns, losses and solver reports under the
+//! tags of Stable-Baselines3, and `solver/…` besides.
+//!
+//! | tag | what |
+//! |---|---|
+//! | `rollout/ep_rew_mean`, `rollout/ep_len_mean` | of the last hundred training episodes |
+//! | `eval/mean_reward`, `eval/std_reward` | greedy evaluations |
+//! | `train/<network>/loss`, `train/<figure of the agent>` | of the last update of a rollout |
+//! | `solver/<network>/…` | λ, α, step norm, gain ratio and whatever else that update reported |
+//! | `time/cpu_seconds` | of training |
+//!
+//! *Design.* A record of the file is a length, its checksum, an `Event` message and its checksum. Three
+//! messages of two fields are written by hand here: the crates that would do it are dead or need
+//! `protoc`. The steps are environment steps, thinned as `updates.jsonl` is.
+//!
+//! Source: `tensorflow/core/util/event.proto`, `summary.proto`, `lib/io/record_writer.cc`.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs::File,
+    io::{BufWriter, Write},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use egn_solver::{State, StateError};
+
+use crate::{
+    record::{CurvePoint, RecordError},
+    trainer::{Callback, Flow, RolloutEvent, TrainError},
+};
+
+/// The file in a record.
+pub const EVENTS: &str = "events.out.tfevents.egn";
+
+/// Episodes in a mean, as in Stable-Baselines3.
+const EPISODES_IN_MEAN: usize = 100;
+
+/// Points of a curve at most.
+const POINTS: u64 = 1000;
+
+/// Writes the events of a run.
+pub struct Events {
+    path: PathBuf,
+    file: BufWriter<File>,
+    total_steps: u64,
+    /// Thousandth of the run that was last written.
+    slot: Option<u64>,
+    /// Return and length of the last episodes.
+    recent: VecDeque<[f64; 2]>,
+}
+
+impl Events {
+    /// For a run that begins.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn begin(dir: &Path, total_steps: u64) -> Result<Self, RecordError> {
+        let path = dir.join(EVENTS);
+        let file = File::create(&path).map_err(|source| RecordError::io("create", &path, source))?;
+        let mut events = Self { path, file: BufWriter::new(file), total_steps, slot: None, recent: VecDeque::new() };
+        // Field 3 of an event: the version of the file.
+        let mut event = Vec::new();
+        put_double(&mut event, 1, seconds_now());
+        put_bytes(&mut event, 3, b"brain.Event:2");
+        events.record(&event)?;
+        Ok(events)
+    }
+
+    /// For a run that goes on: what came after its checkpoint is cut off.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`]; `Err` inside when the state is none.
+    pub fn resume(dir: &Path, total_steps: u64, state: &State) -> Result<Result<Self, RecordError>, StateError> {
+        let state = state.part("events");
+        let length = state.number::<u64>("length")?;
+        let recent = state.get::<f64>("recent")?.as_chunks::<2>().0.iter().copied().collect();
+        let slot = state.optional("slot")?;
+        let path = dir.join(EVENTS);
+        let open = || {
+            let file = File::options().append(true).create(true).open(&path)?;
+            file.set_len(length)?;
+            Ok(BufWriter::new(file))
+        };
+        let file = open().map_err(|source| RecordError::io("go on with", &path, source));
+        Ok(file.map(|file| Self { path, file, total_steps, slot, recent }))
+    }
+
+    fn scalars(&mut self, step: u64, scalars: &BTreeMap<String, f64>) -> Result<(), RecordError> {
+        let mut summary = Vec::new();
+        for (tag, value) in scalars {
+            let mut entry = Vec::new();
+            put_bytes(&mut entry, 1, tag.as_bytes());
+            put_key(&mut entry, 2, Wire::Fixed32);
+            entry.extend_from_slice(&(*value as f32).to_le_bytes());
+            put_bytes(&mut summary, 1, &entry);
+        }
+        let mut event = Vec::new();
+        put_double(&mut event, 1, seconds_now());
+        put_key(&mut event, 2, Wire::Varint);
+        put_varint(&mut event, step);
+        put_bytes(&mut event, 5, &summary);
+        self.record(&event)
+    }
+
+    fn record(&mut self, event: &[u8]) -> Result<(), RecordError> {
+        let length = (event.len() as u64).to_le_bytes();
+        let parts = [&length[..], &masked_crc(&length).to_le_bytes(), event, &masked_crc(event).to_le_bytes()];
+        let written = self.file.write_all(&parts.concat());
+        written.map_err(|source| RecordError::io("write", &self.path, source))
+    }
+
+    fn flush(&mut self) -> Result<(), RecordError> {
+        self.file.flush().map_err(|source| RecordError::io("write", &self.path, source))
+    }
+
+    /// What a rollout has to tell.
+    fn figures(&self, event: &RolloutEvent<'_>) -> BTreeMap<String, f64> {
+        let mut figures = BTreeMap::new();
+        let n = self.recent.len() as f64;
+        if n > 0.0 {
+            for (i, tag) in ["rollout/ep_rew_mean", "rollout/ep_len_mean"].into_iter().enumerate() {
+                figures.insert(tag.to_owned(), self.recent.iter().map(|episode| episode[i]).sum::<f64>() / n);
+            }
+        }
+        for (name, value) in &event.learned.metrics {
+            figures.insert(format!("train/{name}"), *value);
+        }
+        for update in &event.learned.updates {
+            let Ok(report) = &update.result else { continue };
+            // A report is numbers and absent numbers; why a step was taken back is text, and left out.
+            let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(report) else { continue };
+            for (name, value) in fields.iter().filter_map(|(name, value)| Some((name, value.as_f64()?))) {
+                let room = if name == "loss" { "train" } else { "solver" };
+                figures.insert(format!("{room}/{}/{name}", update.network), value);
+            }
+        }
+        figures
+    }
+}
+
+impl Callback for Events {
+    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        for episode in event.episodes {
+            self.recent.push_back([episode.episode_return, episode.length as f64]);
+            if self.recent.len() > EPISODES_IN_MEAN {
+                self.recent.pop_front();
+            }
+        }
+        let slot = event.after.env_steps * POINTS / self.total_steps;
+        if self.slot.replace(slot) != Some(slot) {
+            let figures = self.figures(event);
+            if !figures.is_empty() {
+                self.scalars(event.after.env_steps, &figures)?;
+            }
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
+        let figures =
+            [("eval/mean_reward", point.mean), ("eval/std_reward", point.std), ("time/cpu_seconds", point.cpu_seconds)];
+        self.scalars(point.env_steps, &figures.map(|(tag, value)| (tag.to_owned(), value)).into())?;
+        self.flush()?;
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_checkpoint(&mut self, state: &mut State) -> Result<(), TrainError> {
+        self.flush()?;
+        let length = std::fs::metadata(&self.path).map_err(|source| RecordError::io("read", &self.path, source))?;
+        let mut events = State::default();
+        events.put("length", &[length.len()]);
+        events.put("slot", self.slot.as_slice());
+        let recent: Vec<f64> = self.recent.iter().flatten().copied().collect();
+        events.put("recent", &recent);
+        state.put_part("events", events);
+        Ok(())
+    }
+}
+
+fn seconds_now() -> f64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// How a field of a protocol buffer is laid out.
+#[derive(Clone, Copy)]
+enum Wire {
+    Varint = 0,
+    Fixed64 = 1,
+    Bytes = 2,
+    Fixed32 = 5,
+}
+
+fn put_key(message: &mut Vec<u8>, field: u64, wire: Wire) {
+    put_varint(message, field << 3 | wire as u64);
+}
+
+fn put_varint(message: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        message.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    message.push(value as u8);
+}
+
+fn put_double(message: &mut Vec<u8>, field: u64, value: f64) {
+    put_key(message, field, Wire::Fixed64);
+    message.extend_from_slice(&value.to_le_bytes());
+}
+
+fn put_bytes(message: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+    put_key(message, field, Wire::Bytes);
+    put_varint(message, bytes.len() as u64);
+    message.extend_from_slice(bytes);
+}
+
+/// CRC-32C (Castagnoli), rotated and shifted as TensorFlow's records have it.
+fn masked_crc(bytes: &[u8]) -> u32 {
+    crc32c(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = crc >> 1 ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 };
+        }
+    }
+    !crc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksum_of_the_standard() {
+        // RFC 3720, B.4: 32 bytes of zeros; and the usual check value.
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn numbers_of_several_bytes() {
+        let mut message = Vec::new();
+        put_varint(&mut message, 300);
+        assert_eq!(message, [0xac, 0x02]);
+    }
+
+    #[test]
+    fn a_record_is_length_checksum_message_checksum() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut events = Events::begin(dir.path(), 10).unwrap();
+        events.scalars(7, &[("a".to_owned(), 0.5)].into()).unwrap();
+        events.flush().unwrap();
+        let bytes = std::fs::read(dir.path().join(EVENTS)).unwrap();
+        let mut at = 0;
+        let mut messages = Vec::new();
+        while at < bytes.len() {
+            let length = u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+            messages.push(&bytes[at + 12..at + 12 + length]);
+            at += 16 + length;
+        }
+        // Wall time, then the step 7, then a summary of one value.
+        let value = [&[0x0a, 1, b'a', 0x15][..], &0.5_f32.to_le_bytes()].concat();
+        let summary = [&[0x0a, value.len() as u8], &value[..]].concat();
+        let expected = [&[0x10, 7, 0x2a, summary.len() as u8], &summary[..]].concat();
+        assert_eq!(messages[1][9..], expected);
+        assert!(messages[0].ends_with(b"brain.Event:2") && messages.len() == 2);
+    }
+}
