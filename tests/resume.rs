@@ -149,7 +149,10 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
 #[test]
 fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
     let [whole, killed] = [0, 1].map(|_| tempfile::tempdir().unwrap());
-    let config = config(AgentName::Dqn, "adam");
+    // As many as the environment asks for, and a run that is long enough.
+    let n_kills: u64 = std::env::var("EGN_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
+    let mut config = config(AgentName::Dqn, "adam");
+    config.run.steps *= n_kills.div_ceil(2);
     go(&config, whole.path(), u64::MAX).unwrap();
     fs::write(killed.path().join("run.toml"), config.to_toml()).unwrap();
     let start = || {
@@ -158,8 +161,6 @@ fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
         command.args(["--progress", "none", "--checkpoint-every", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
-    // As many as the environment asks for; `tests/kill_loop.sh` asks for more.
-    let n_kills = std::env::var("EGN_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(12);
     let mut n_killed = 0;
     for i in 0..n_kills {
         let mut child = start();
