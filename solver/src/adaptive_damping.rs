@@ -1,8 +1,8 @@
 //! λ that follows how well the quadratic model predicts the loss (Levenberg-Marquardt).
 //!
 //! The gain ratio is the actual decrease over the predicted one, −(g·Δ + ½(ΔᵀHΔ + λ‖Δ‖²)). *Design.*
-//! A step whose ratio is negative or not finite is taken back and λ raised: the authors' newer code
-//! reports such a step and keeps it, their older one computed a λ that it never used.
+//! A step whose ratio is not finite, or under which the loss rises, is taken back and λ raised: the
+//! authors' newer code reports such a step and keeps it, their older one computed a λ that it never used.
 //!
 //! Source: Marquardt (1963); Martens (2010), section 4.1, for the thresholds; factors and clamps of
 //! python-somax 1.0.1.
@@ -98,13 +98,15 @@ impl AdaptiveDamping {
         let due = self.n_steps.is_multiple_of(config.every);
         self.n_steps += 1;
         let ratio = actual / predicted;
-        if predicted <= LEAST_PREDICTION && actual.is_finite() {
+        if predicted.abs() <= LEAST_PREDICTION && actual.is_finite() {
             return true;
         }
-        let stands = !config.reject || (ratio.is_finite() && ratio >= 0.0);
+        // Momentum may lead where the model expects a rise; there the loss alone judges.
+        let gains = if predicted > 0.0 { ratio >= 0.0 } else { actual >= 0.0 };
+        let stands = !config.reject || (ratio.is_finite() && gains);
         let factor = match ratio {
             _ if !stands => config.raise,
-            _ if !due || !ratio.is_finite() => 1.0,
+            _ if !due || !ratio.is_finite() || predicted < 0.0 => 1.0,
             _ if ratio < config.lower => config.raise,
             _ if ratio > config.upper => config.lower_by,
             _ => 1.0,
@@ -134,6 +136,10 @@ mod tests {
         assert_eq!(after(-0.1, 1.0), (0.4 * 1.5, false, 0.4 * 1.5 * 1.5));
         assert!(!after(f64::NAN, 1.0).1);
         assert!(after(0.0, 0.0).1);
+        // Where a rise is predicted, a fall stands and says nothing of λ; a rise is taken back.
+        let (lambda, stands, next) = after(0.1, -1.0);
+        assert!(stands && lambda == next);
+        assert!(!after(-0.1, -1.0).1);
         assert_eq!(after(f64::NEG_INFINITY, 1.0).2, 1.8);
     }
 }

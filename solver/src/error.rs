@@ -34,6 +34,14 @@ pub enum SolverError {
         /// λ, zero for an optimizer without damping.
         damping: f64,
     },
+    /// Conjugate gradients met a direction along which the damped model does not curve upwards.
+    #[error("no step: curvature {curvature:e} along a direction (damping {damping:e}); raise the damping")]
+    NotConvex {
+        /// tᵀ(H + λI)t.
+        curvature: f64,
+        /// λ.
+        damping: f64,
+    },
     /// A batch without samples has no mean.
     #[error("no step: the batch is empty")]
     EmptyBatch,

@@ -96,7 +96,11 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
                 break;
             }
             apply(&search, &mut product);
-            let length = squares / dot(&search, &product);
+            let curvature = dot(&search, &product);
+            if curvature <= 0.0 {
+                return Err(SolverError::NotConvex { curvature, damping: lambda });
+            }
+            let length = squares / curvature;
             add_scaled(&mut direction, length, &search);
             add_scaled(&mut residual, -length, &product);
             let next = sum_of_squares(&residual);

@@ -128,30 +128,80 @@ fn a_search_that_begins_beyond_the_number_type_still_ends_at_finite_parameters()
 fn a_singular_system_without_damping_is_refused_with_its_numbers() {
     // Two equal samples: rank one.
     let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
-    let error = refused(&egn(0.0), Precision::F64, &x, &loss);
-    assert!(matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }), "{error}");
-    assert!(error.to_string().contains("raise the damping"));
+    for precision in PRECISIONS {
+        for lambda in [0.0, -0.1] {
+            let error = refused(&egn(lambda), precision, &x, &loss);
+            let row = if lambda < 0.0 { 0..2 } else { 1..2 };
+            assert!(
+                matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: at, damping, batch: 2 }
+                    if row.contains(&at) && damping == lambda),
+                "{error}"
+            );
+            assert!(error.to_string().contains("raise the damping"));
+        }
+    }
+}
+
+#[test]
+fn conjugate_gradients_refuse_a_model_that_curves_down() {
+    let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
+    let optimizer =
+        OptimizerConfig::Sgn(SgnConfig { lambda: (-100.0).into(), warm_start: false, ..Default::default() });
+    // The good step that is meant to follow is refused as well, so `refused` cannot be used.
+    for precision in PRECISIONS {
+        let mut learner = learner(&[1, 3, 1], precision, &optimizer);
+        let before = bits(&learner);
+        let error = learner.step(&x, &loss, StepContext::default()).unwrap_err();
+        assert!(matches!(error, SolverError::NotConvex { damping: -100.0, curvature } if curvature < 0.0), "{error}");
+        assert_eq!(bits(&learner), before);
+    }
 }
 
 #[test]
 fn one_sample_without_damping_is_fitted_to_first_order() {
     // A linear network is its own linearisation: one full step removes the residual.
-    let mut learner = learner(&[2, 1], Precision::F64, &egn(0.0));
-    let (x, loss) = (inputs(&[0.5, -2.0], 2), SquaredError { targets: &[3.0] });
-    learner.step(&x, &loss, StepContext::default()).unwrap();
-    assert!((learner.forward(&x).unwrap().values[0] - 3.0).abs() < 1e-14);
+    for (precision, tolerance) in [(Precision::F64, 1e-14), (Precision::F32, 1e-6)] {
+        for optimizer in
+            [egn(0.0), OptimizerConfig::Sgn(SgnConfig { lambda: 0.0.into(), cg_steps: 1, ..Default::default() })]
+        {
+            let mut learner = learner(&[2, 1], precision, &optimizer);
+            let (x, loss) = (inputs(&[0.5, -2.0], 2), SquaredError { targets: &[3.0] });
+            learner.step(&x, &loss, StepContext::default()).unwrap();
+            assert!((learner.forward(&x).unwrap().values[0] - 3.0).abs() < tolerance);
+        }
+    }
+}
+
+#[test]
+fn one_sample_has_the_gradient_that_is_known_for_it() {
+    for precision in PRECISIONS {
+        for optimizer in &every_optimizer() {
+            let mut learner = learner(&[2, 1], precision, optimizer);
+            let (x, loss) = (inputs(&[0.5, -2.0], 2), SquaredError { targets: &[3.0] });
+            let residual = learner.forward(&x).unwrap().values[0] - 3.0;
+            let diagnosed = StepContext { diagnose: true, ..Default::default() };
+            let report = learner.step(&x, &loss, diagnosed).unwrap();
+            // g = r (x, 1).
+            let expected = residual.abs() * (0.25_f64 + 4.0 + 1.0).sqrt();
+            assert!((report.gradient_norm.unwrap() / expected - 1.0).abs() < 1e-6, "{optimizer:?}: {report:?}");
+            let reached = 0.5 * (learner.forward(&x).unwrap().values[0] - 3.0).powi(2);
+            assert!(reached < report.loss, "{optimizer:?}: {} to {reached}", report.loss);
+        }
+    }
 }
 
 #[test]
 fn duplicated_samples_give_the_step_of_one() {
-    for precision in PRECISIONS {
-        let mut once = learner(&[1, 3, 1], precision, &egn(0.1));
-        let mut twice = learner(&[1, 3, 1], precision, &egn(0.1));
-        once.step(&inputs(&[0.5], 1), &SquaredError { targets: &[1.0] }, StepContext::default()).unwrap();
-        twice.step(&inputs(&[0.5; 3], 1), &SquaredError { targets: &[1.0; 3] }, StepContext::default()).unwrap();
-        let tolerance = if precision == Precision::F64 { 1e-14 } else { 1e-6 };
-        for (a, b) in bits(&once).into_iter().zip(bits(&twice)) {
-            assert!((f64::from_bits(a) - f64::from_bits(b)).abs() < tolerance);
+    // Rounding is divided by λ, which is 1e-3 for SGN.
+    for (precision, tolerance) in [(Precision::F64, 1e-12), (Precision::F32, 3e-4)] {
+        for optimizer in every_optimizer().iter().chain([&egn(0.1)]) {
+            let mut once = learner(&[1, 3, 1], precision, optimizer);
+            let mut twice = learner(&[1, 3, 1], precision, optimizer);
+            once.step(&inputs(&[0.5], 1), &SquaredError { targets: &[1.0] }, StepContext::default()).unwrap();
+            twice.step(&inputs(&[0.5; 3], 1), &SquaredError { targets: &[1.0; 3] }, StepContext::default()).unwrap();
+            for (a, b) in bits(&once).into_iter().zip(bits(&twice)) {
+                assert!((f64::from_bits(a) - f64::from_bits(b)).abs() < tolerance, "{optimizer:?}");
+            }
         }
     }
 }
@@ -161,10 +211,15 @@ fn more_rows_than_parameters_solve_the_least_squares_problem() {
     // y = 3x − 1 from 50 samples by a network of two parameters; λ small enough not to show.
     let x: Vec<f64> = (0..50).map(|i| f64::from(i) / 25.0 - 1.0).collect();
     let targets: Vec<f64> = x.iter().map(|x| 3.0 * x - 1.0).collect();
-    let mut learner = learner(&[1, 1], Precision::F64, &egn(1e-9));
-    learner.step(&inputs(&x, 1), &SquaredError { targets: &targets }, StepContext::default()).unwrap();
-    let params = learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap();
-    assert!((params[0] - 3.0).abs() < 1e-6 && (params[1] + 1.0).abs() < 1e-6, "{params:?}");
+    let sgn = OptimizerConfig::Sgn(SgnConfig { lambda: 1e-9.into(), ..Default::default() });
+    for precision in PRECISIONS {
+        for optimizer in [&egn(1e-9), &sgn] {
+            let mut learner = learner(&[1, 1], precision, optimizer);
+            learner.step(&inputs(&x, 1), &SquaredError { targets: &targets }, StepContext::default()).unwrap();
+            let params: Vec<f64> = bits(&learner).into_iter().map(f64::from_bits).collect();
+            assert!((params[0] - 3.0).abs() < 1e-6 && (params[1] + 1.0).abs() < 1e-6, "{optimizer:?}: {params:?}");
+        }
+    }
 }
 
 #[test]
@@ -207,6 +262,24 @@ fn a_saturated_softmax_takes_the_damped_gradient_step() {
         // Already right: nothing to gain, nothing done.
         let done = learner.step(&inputs(&[1.0], 1), &CrossEntropy { labels: &[0] }, StepContext::default()).unwrap();
         assert_eq!((done.loss, done.step_norm), (0.0, 0.0));
+    }
+}
+
+#[test]
+fn a_saturated_softmax_has_its_gradient_under_every_optimizer() {
+    for dtype in [candle_core::DType::F32, candle_core::DType::F64] {
+        for optimizer in &every_optimizer() {
+            let network = Network::mlp(&[1, 3], Activation::Identity);
+            let params = Tensor::new(&[1000.0, -1000.0, 0.0, 0.0, 0.0, 0.0], &Device::Cpu).unwrap();
+            let mut learner = Learner::from_params(network, params.to_dtype(dtype).unwrap(), optimizer).unwrap();
+            let (x, loss) = (inputs(&[1.0, 1.0], 1), CrossEntropy { labels: &[1, 1] });
+            let diagnosed = StepContext { diagnose: true, ..Default::default() };
+            let report = learner.step(&x, &loss, diagnosed).unwrap();
+            // r = (1, −1, 0), once for the weights and once for the biases.
+            assert!((report.gradient_norm.unwrap() - 2.0).abs() < 1e-6, "{optimizer:?}: {report:?}");
+            assert_eq!(report.loss, 2000.0);
+            assert!(learner.forward(&x).unwrap().values[1] > -1000.0, "{optimizer:?}");
+        }
     }
 }
 
