@@ -189,7 +189,7 @@ fn learner(network: Network, optimizer: &OptimizerConfig) -> Learner {
 /// Two arms of 80 points, one turn and a half each. Lang and Witbrock (1988), shortened.
 fn two_spirals() -> (Tensor, Vec<u32>) {
     let point = |i: u32| {
-        let (t, sign) = (f64::from(i / 2) / 79.0, if i % 2 == 0 { 1.0 } else { -1.0 });
+        let (t, sign) = (f64::from(i / 2) / 79.0, if i.is_multiple_of(2) { 1.0 } else { -1.0 });
         let (radius, angle) = (0.3 + 1.7 * t, 3.0 * PI * t);
         [sign * radius * angle.cos(), sign * radius * angle.sin()]
     };
