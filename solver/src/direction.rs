@@ -4,7 +4,8 @@
 //! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v
 //! ```
 //!
-//! Where there are far fewer parameters than rows the same d comes from the p × p side.
+//! Where there are far fewer parameters than rows the same d comes from the p × p side, and where r is
+//! not in the span of S, from the gradient: [`Form`] has all three.
 //!
 //! *Design.* How far to go along d is another question (see [`crate::Egn`]). What the solve leaves
 //! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
@@ -25,12 +26,26 @@ const PASS_COST: usize = 4;
 /// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.
 const CANCELLED: f64 = 1e-5;
 
+/// The system that d is solved from; the same d but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// b·k rows: (SᵀKS + bλI) v = −ρ, d = JᵀSv.
+    Rows,
+    /// p parameters: (JᵀQJ + bλI) d = −JᵀSρ.
+    Parameters,
+    /// b·k rows and the gradient, by the identity of Woodbury: d = (JᵀSw − g)/λ with
+    /// (SᵀKS + bλI) w = SᵀJg. For a random S that r is no combination of; a small λ costs digits.
+    Woodbury,
+}
+
 /// The last direction, and storage kept from step to step.
 pub struct Direction<T> {
     system: RowSystem,
     rho: Vec<f64>,
     v: Vec<f64>,
     values: Vec<T>,
+    /// g (p), where ρ does not give it; empty where it does.
+    gradient: Vec<T>,
     /// SᵀJt of the tangent last measured.
     change: Vec<f64>,
     batch: usize,
@@ -64,6 +79,7 @@ impl<T: Real> Default for Direction<T> {
             rho: Vec::new(),
             v: Vec::new(),
             values: Vec::new(),
+            gradient: Vec::new(),
             change: Vec::new(),
             batch: 0,
         }
@@ -76,8 +92,8 @@ impl<T: Real> Direction<T> {
         &self.values
     }
 
-    /// Linearises `problem` and solves for d with damping λ, on the side of the batch or of the
-    /// parameters, whichever is cheaper; `diagnose` asks for the norms that cost extra.
+    /// Linearises `problem` and solves for d with damping λ, in the form that is cheapest; `diagnose`
+    /// asks for the norms that cost extra.
     ///
     /// # Errors
     /// When the loss is not finite, or the system is singular, which λ > 0 excludes in exact
@@ -91,32 +107,58 @@ impl<T: Real> Direction<T> {
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let at = self.linearize(problem)?;
-        if PASS_COST * problem.params().elem_count() <= self.rho.len() {
-            self.parameter_side(problem, at, damping, diagnose)
+        let at = self.linearize(problem, false)?;
+        let form = if PASS_COST * problem.params().elem_count() <= self.rho.len() {
+            Form::Parameters
+        } else if self.gradient.is_empty() {
+            Form::Rows
         } else {
-            self.row_side(problem, at, damping, diagnose)
-        }
+            Form::Woodbury
+        };
+        self.side(form, problem, at, damping, diagnose)
     }
 
-    /// [`Direction::solve`] on the side of the batch, whatever is smaller: b·k rows.
+    /// [`Direction::solve`] in the given form. [`Form::Rows`] is right only for a loss whose S spans r
+    /// ([`Problem::spans_residual`]).
     ///
     /// # Errors
     /// As there.
-    pub fn solve_rows(
+    pub fn solve_as(
         &mut self,
+        form: Form,
         problem: &mut dyn Problem<T>,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let at = self.linearize(problem)?;
-        self.row_side(problem, at, damping, diagnose)
+        let at = self.linearize(problem, form == Form::Woodbury)?;
+        self.side(form, problem, at, damping, diagnose)
     }
 
-    fn linearize(&mut self, problem: &mut dyn Problem<T>) -> Result<Linearization, SolverError> {
+    fn side(
+        &mut self,
+        form: Form,
+        problem: &mut dyn Problem<T>,
+        at: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        match form {
+            Form::Rows => self.row_side(problem, at, damping, diagnose),
+            Form::Parameters => self.parameter_side(problem, at, damping, diagnose),
+            Form::Woodbury => self.woodbury(problem, at, damping, diagnose),
+        }
+    }
+
+    fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {
+        let p = problem.params().elem_count();
+        self.gradient.clear();
+        if needs_gradient || !problem.spans_residual() {
+            self.gradient.resize(p, T::zero());
+            problem.gradient(&mut self.gradient)?;
+        }
         let at = problem.linearize(&mut self.rho)?;
         self.batch = at.batch;
-        self.values.resize(problem.params().elem_count(), T::zero());
+        self.values.resize(p, T::zero());
         Ok(at)
     }
 
@@ -157,6 +199,7 @@ impl<T: Real> Direction<T> {
     }
 
     /// (JᵀQJ + bλI) d = −JᵀSρ, p × p, from the columns of SᵀJ: a forward-mode pass a parameter.
+    /// The right-hand side is −b·g where ρ does not give it.
     fn parameter_side(
         &mut self,
         problem: &mut dyn Problem<T>,
@@ -176,15 +219,19 @@ impl<T: Real> Direction<T> {
         let factor = Matrix::new(&columns, p, n);
         matmul(self.system.gram_mut(p), false, factor, factor.transposed());
         let matrix = diagnose.then(|| self.system.gram());
+        let b = batch as f64;
         let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
-        let slopes: Vec<f64> = columns.chunks_exact(n).map(slope).collect();
+        let slopes: Vec<f64> = if self.gradient.is_empty() {
+            columns.chunks_exact(n).map(slope).collect()
+        } else {
+            self.gradient.iter().map(|g| b * g.to_f64()).collect()
+        };
         let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
         let smallest_pivot = self.system.solve(damping, batch, &mut d)?.smallest_pivot;
         self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
 
-        let b = batch as f64;
         problem.push_forward(&self.values, &mut self.change);
-        let (slope, curvature) = self.along_change();
+        let (slope, curvature) = self.along_change(&self.values);
         Ok(Solution {
             loss,
             batch,
@@ -197,17 +244,61 @@ impl<T: Real> Direction<T> {
         })
     }
 
+    /// d = (JᵀSw − g)/λ with (SᵀKS + bλI) w = SᵀJg, so that SᵀJd = −bw.
+    fn woodbury(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let Self { system, rho, v: w, values, gradient, change, .. } = self;
+        problem.gram(system.gram_mut(rho.len()));
+        let gram = diagnose.then(|| system.gram());
+        problem.push_forward(gradient, change);
+        w.clone_from(change);
+        let smallest_pivot = system.solve(damping, batch, w)?.smallest_pivot;
+        problem.pull_back(w, values);
+        let scale = T::of(1.0 / damping);
+        values.iter_mut().zip(&*gradient).for_each(|(d, &g)| *d = scale * (*d - g));
+
+        let b = batch as f64;
+        Ok(Solution {
+            loss,
+            batch,
+            norm: sum_of_squares(values).sqrt(),
+            slope: inner_product(gradient, values),
+            curvature: b * sum_of_squares(w),
+            smallest_pivot,
+            gradient_norm: diagnose.then(|| sum_of_squares(gradient).sqrt()),
+            solve_residual: gram.map(|gram| {
+                let right: Vec<f64> = change.iter().map(|x| -x).collect();
+                solve_residual(&gram, &right, w, b * damping)
+            }),
+        })
+    }
+
     /// g·t and tᵀHt of any tangent t (p), at the last linearisation: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
     pub fn measure(&mut self, problem: &mut dyn Problem<T>, tangent: &[T]) -> (f64, f64) {
         problem.push_forward(tangent, &mut self.change);
-        self.along_change()
+        self.along_change(tangent)
     }
 
-    fn along_change(&self) -> (f64, f64) {
+    /// The same where SᵀJt is known.
+    fn along_change(&self, tangent: &[T]) -> (f64, f64) {
         let b = self.batch as f64;
-        let slope: f64 = self.rho.iter().zip(&self.change).map(|(rho, change)| rho * change).sum();
-        (slope / b, sum_of_squares(&self.change) / b)
+        let slope = if self.gradient.is_empty() {
+            self.rho.iter().zip(&self.change).map(|(rho, change)| rho * change).sum::<f64>() / b
+        } else {
+            inner_product(&self.gradient, tangent)
+        };
+        (slope, sum_of_squares(&self.change) / b)
     }
+}
+
+/// Σ aᵢ bᵢ in f64.
+pub(crate) fn inner_product<T: Real>(a: &[T], b: &[T]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }
 
 /// ‖g‖ = ‖JᵀSρ‖/b = √(ρᵀ SᵀKS ρ)/b.

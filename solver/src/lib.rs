@@ -77,7 +77,7 @@ pub use adaptive_damping::AdaptiveConfig;
 pub use cholesky::{Factorization, RowSystem};
 pub use convolution::{Convolution, Image, Kernel};
 pub use dense::Dense;
-pub use direction::{Direction, Solution};
+pub use direction::{Direction, Form, Solution};
 pub use dueling::Dueling;
 pub use egn::{Egn, EgnConfig};
 pub use error::SolverError;

@@ -37,6 +37,11 @@ pub trait Problem<T: Real> {
     /// As [`Problem::gradient`].
     fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError>;
 
+    /// Whether g = JᵀSρ/b. Where it is not, ρ means nothing and only [`Problem::gradient`] has g.
+    fn spans_residual(&self) -> bool {
+        true
+    }
+
     /// Lower triangle of SᵀKS, (b·k, b·k) column-major, at the last linearisation.
     fn gram(&mut self, gram: &mut [f64]);
 
@@ -100,6 +105,10 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         rho.clone_from(&root.rho);
         self.model.root = root;
         Ok(Linearization { loss: self.checked(loss)?, batch: self.model.pass.batch() })
+    }
+
+    fn spans_residual(&self) -> bool {
+        self.loss.spans_residual()
     }
 
     fn gram(&mut self, gram: &mut [f64]) {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Linearization, Optimizer, Problem, Real, Report, Schedule, SolverError, State, StateError, StepContext,
+    direction::inner_product,
     optimizer::require,
     problem::{sum_of_squares, take_step},
 };
@@ -69,11 +70,16 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let lambda = self.config.lambda.at(context.progress);
         let mut rho = Vec::new();
+        let mut gradient = vec![T::zero(); problem.params().elem_count()];
+        if !problem.spans_residual() {
+            problem.gradient(&mut gradient)?;
+        }
         let Linearization { loss, batch } = problem.linearize(&mut rho)?;
         let b = batch as f64;
-        rho.iter_mut().for_each(|rho| *rho /= b);
-        let mut gradient = vec![T::zero(); problem.params().elem_count()];
-        problem.pull_back(&rho, &mut gradient);
+        if problem.spans_residual() {
+            rho.iter_mut().for_each(|rho| *rho /= b);
+            problem.pull_back(&rho, &mut gradient);
+        }
         let gradient_norm = sum_of_squares(&gradient).sqrt();
 
         let mut direction = if self.config.warm_start { self.direction.clone() } else { Vec::new() };
@@ -96,7 +102,7 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
                 break;
             }
             apply(&search, &mut product);
-            let curvature = dot(&search, &product);
+            let curvature = inner_product(&search, &product);
             if curvature <= 0.0 {
                 return Err(SolverError::NotConvex { curvature, damping: lambda });
             }
@@ -140,8 +146,4 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
 fn add_scaled<T: Real>(sum: &mut [T], factor: f64, values: &[T]) {
     let factor = T::of(factor);
     sum.iter_mut().zip(values).for_each(|(s, &x)| *s += factor * x);
-}
-
-fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a.to_f64() * b.to_f64()).sum()
 }

@@ -2,13 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kinds;
 mod setting;
 
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
     Activation, Convolution, Dense, Kernel, Layer, NetworkProblem, Problem, SolverError, loss::PolicySample,
 };
-use setting::{ACTIVATIONS, N_LOSSES, N_NETWORKS, Setting, Sizes, distance, network, norm};
+use kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
+use setting::{N_LOSSES, Setting};
 
 /// Outputs and gradients against candle's autograd, for every kind of network and every loss that
 /// candle's operations can express.
@@ -117,21 +119,32 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
     };
     let weights = vector(&setting.weights)?;
     let error = (chosen(outputs)? - vector(&setting.chosen_targets)?)?;
+    // Weighted losses are sample weights times others; a sampled curvature changes no value.
+    let (which, weighted) = match which {
+        7..=9 => ([0, 4, 6][which - 7], true),
+        11.. => ([0, 4][which - 11], false),
+        _ => (which, false),
+    };
     let terms = match which {
         0 => ((outputs - matrix(&setting.targets)?)?.sqr()? * 0.5)?,
         1 => (error.sqr()? * 0.5)?,
-        2 => (weights * (error.sqr()? * 0.5)?)?,
+        2 => (&weights * (error.sqr()? * 0.5)?)?,
         3 => {
             let size = error.abs()?;
             let inside = size.le(0.7)?.to_dtype(DType::F64)?;
             let outside = (1.0 - &inside)?;
             let linear = ((size - 0.35)? * 0.7)?;
-            (weights * ((inside * (error.sqr()? * 0.5)?)? + (outside * linear)?)?)?
+            (&weights * ((inside * (error.sqr()? * 0.5)?)? + (outside * linear)?)?)?
         }
         4 => chosen(&log_p)?.neg()?,
         5 => {
             let softplus = outputs.exp()?.affine(1.0, 1.0)?.log()?;
             (softplus - (matrix(&setting.probabilities)? * outputs)?)?
+        }
+        10 => {
+            let moved = (outputs - matrix(&setting.targets)?)?;
+            let quadratic = (moved.sqr()? * matrix(&setting.model_curvature())?)?;
+            ((matrix(&setting.probabilities)? * moved)? + (quadratic * 0.5)?)?.sum(1)?.affine(1.0, 0.25)?
         }
         _ => {
             let column = |of: fn(&PolicySample) -> f64| vector(&setting.samples.iter().map(of).collect::<Vec<_>>());
@@ -140,5 +153,6 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
             ((ratio * column(|s| s.advantage)?)? + (entropy * 0.1)?)?.neg()?
         }
     };
+    let terms = if weighted { (terms.reshape((b, ()))?.sum(1)? * weights)? } else { terms };
     terms.sum_all()? / b as f64
 }

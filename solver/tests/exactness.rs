@@ -3,20 +3,22 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod kinds;
 mod setting;
 
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    Activation, Direction, EgnConfig, Initialisation, Learner, Loss, Model, Network, NetworkProblem, OptimizerConfig,
-    OptimizerName, Pass, Precision, Problem, SgnConfig, SolverError, StepContext,
+    Activation, Direction, EgnConfig, Form, Initialisation, Learner, Loss, Model, Network, NetworkProblem,
+    OptimizerConfig, OptimizerName, Pass, Precision, Problem, SgnConfig, SolverError, StepContext,
     loss::{Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
 };
 use faer::{Mat, linalg::solvers::Solve};
+use kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use setting::{ACTIVATIONS, N_LOSSES, N_NETWORKS, Setting, Sizes, distance, network, norm};
+use setting::{N_LOSSES, Setting};
 
 fn sizes() -> impl Strategy<Value = Sizes> {
     let sizes = (1_usize..5, 1_usize..9, 2_usize..5, 1_usize..4);
@@ -64,19 +66,21 @@ proptest! {
             let mut problem = NetworkProblem::new(&mut model, loss);
             let mut direction = Direction::default();
             let tolerance = 1e-11 + 1e-14 * condition;
-            // On whichever side is cheaper, then on the side of the rows.
-            for rows in [false, true] {
-                let solution = if rows {
-                    direction.solve_rows(&mut problem, lambda, true).unwrap()
-                } else {
-                    direction.solve(&mut problem, lambda, true).unwrap()
+            let spans = loss.spans_residual();
+            // In the form that is cheapest, then in each that is right for the loss.
+            for form in [None, Some(Form::Rows).filter(|_| spans), Some(Form::Parameters), Some(Form::Woodbury)] {
+                let solution = match form {
+                    None => direction.solve(&mut problem, lambda, true).unwrap(),
+                    Some(form) => direction.solve_as(form, &mut problem, lambda, true).unwrap(),
                 };
+                // Rounding of the dense solve grows with its condition number, that of Woodbury's form
+                // with the square root of it too: g and JᵀSw cancel.
                 let error = distance(direction.values(), &expected) / norm(&expected);
-                // Rounding of the dense solve grows with its condition number.
-                assert!(error <= tolerance, "off by {error:e}, {tolerance:e} allowed");
+                assert!(error <= tolerance, "{form:?} off by {error:e}, {tolerance:e} allowed");
                 assert!(solution.solve_residual.unwrap() <= 1e-13 + 1e-15 * condition);
                 let relative = solution.norm / norm(&expected) - 1.0;
                 assert!(relative.abs() <= tolerance, "norm off by {relative:e}");
+                assert!(solution.slope < 0.0, "{form:?}: a step up, {solution:?}");
             }
             let solution = direction.solve(&mut problem, lambda, true).unwrap();
             let mut gradient = vec![0.0; expected.len()];

@@ -28,10 +28,13 @@ impl BinaryCrossEntropy<'_> {
 }
 
 impl Loss for BinaryCrossEntropy<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        let targets = self.targets.chunks_exact(outputs.n_outputs);
+        assert_eq!(self.targets.len(), outputs.values.len(), "targets and outputs");
         // softplus(z) − yz as a sum of two terms of one sign: nothing cancels at a well-fitted tail.
-        let sum: f64 = self.terms(outputs).map(|(z, y)| y * softplus(-z) + (1.0 - y) * softplus(z)).sum();
-        sum / outputs.batch() as f64
+        let term = |(z, y): (&f64, &f64)| y * softplus(-z) + (1.0 - y) * softplus(*z);
+        values.extend(outputs.rows().zip(targets).map(|(z, y)| z.iter().zip(y).map(term).sum::<f64>()));
     }
 
     fn residual(&self, outputs: &Outputs, into: &mut Vec<f64>) -> f64 {

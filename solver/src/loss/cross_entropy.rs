@@ -14,17 +14,14 @@ pub struct CrossEntropy<'a> {
 }
 
 impl Loss for CrossEntropy<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         assert_eq!(self.labels.len(), outputs.batch(), "labels and outputs");
         let mut log_p = vec![0.0; outputs.n_outputs];
-        let samples = outputs.rows().zip(self.labels);
-        let sum: f64 = samples
-            .map(|(z, &label)| {
-                log_softmax(z, &mut log_p);
-                -log_p[label as usize]
-            })
-            .sum();
-        sum / outputs.batch() as f64
+        values.clear();
+        values.extend(outputs.rows().zip(self.labels).map(|(z, &label)| {
+            log_softmax(z, &mut log_p);
+            -log_p[label as usize]
+        }));
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {

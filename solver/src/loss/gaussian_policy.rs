@@ -36,8 +36,8 @@ pub fn gaussian_log_prob(outputs: &[f64], action: &[f64]) -> f64 {
 }
 
 impl GaussianPolicyGradient<'_> {
-    /// Calls `each` with (outputs, r) of every sample and returns the loss.
-    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(&[f64], &[f64])) -> f64 {
+    /// Calls `each` with (ℓ, outputs, r) of every sample and returns the loss.
+    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(f64, &[f64], &[f64])) -> f64 {
         let (b, n) = (outputs.batch(), outputs.n_outputs / 2);
         assert_eq!(2 * n, outputs.n_outputs, "a mean and a log σ for every action entry");
         let given = (self.actions.len(), self.advantages.len(), self.old_log_probs.len());
@@ -55,21 +55,23 @@ impl GaussianPolicyGradient<'_> {
                 residual[n + j] = -slope * (z * z - 1.0) - self.entropy;
                 entropy += log_std + 0.5 + HALF_LOG_TAU;
             }
-            sum -= value + self.entropy * entropy;
-            each(f, &residual);
+            let loss = -value - self.entropy * entropy;
+            sum += loss;
+            each(loss, f, &residual);
         }
         sum / b as f64
     }
 }
 
 impl Loss for GaussianPolicyGradient<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
-        self.scan(outputs, |_, _| {})
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        self.scan(outputs, |loss, _, _| values.push(loss));
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
         residual.clear();
-        self.scan(outputs, |_, r| residual.extend_from_slice(r))
+        self.scan(outputs, |_, _, r| residual.extend_from_slice(r))
     }
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
@@ -78,7 +80,7 @@ impl Loss for GaussianPolicyGradient<'_> {
         root.rows.clear();
         root.rows.resize(outputs.values.len() * c, 0.0);
         let Root { rows, rho } = root;
-        self.scan(outputs, |f, r| {
+        self.scan(outputs, |_, f, r| {
             for j in 0..c {
                 let scale = if j < c / 2 { (-f[c / 2 + j]).exp() } else { std::f64::consts::SQRT_2 };
                 rows[rho.len() * c + j] = scale;

@@ -2,21 +2,26 @@
 //!
 //! Every loss is a mean over samples, L = (1/b) Σ ℓᵢ(fᵢ). It declares the positive semi-definite Q
 //! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
-//! gradient is the same whichever way it is taken. Everything here is f64, whatever the network is.
+//! gradient is the same whichever way it is taken. ([`Sampled`] is the exception: its Q is random, and
+//! exact on the mean only.) [`Weighted`] gives any loss a weight for every sample. Everything here is f64, whatever the network is.
 
 mod binary_cross_entropy;
 mod cross_entropy;
 mod gaussian_policy;
 mod policy_gradient;
 mod quadratic_model;
+mod sampled;
 mod squared_error;
+mod weighted;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, log_softmax};
 pub use gaussian_policy::{GaussianPolicyGradient, gaussian_log_prob};
 pub use policy_gradient::{CategoricalPolicyGradient, PolicySample};
 pub use quadratic_model::QuadraticModel;
+pub use sampled::{Curvature, Sampled};
 pub use squared_error::{ChosenAction, SquaredError};
+pub use weighted::Weighted;
 
 /// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
 /// entry of S, and its inverse root is still far from overflow.
@@ -48,18 +53,31 @@ impl Outputs {
 pub struct Root {
     /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.
     pub rows: Vec<f64>,
-    /// ρ with S ρ = r, (b·k).
+    /// ρ with S ρ = r, (b·k); see [`Loss::spans_residual`].
     pub rho: Vec<f64>,
 }
 
 /// What a network is trained on.
 pub trait Loss {
-    /// The loss of the batch.
-    fn value(&self, outputs: &Outputs) -> f64;
+    /// ℓᵢ of every sample into `values`, (b).
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);
+
+    /// The loss of the batch, their mean.
+    fn value(&self, outputs: &Outputs) -> f64 {
+        let mut values = Vec::with_capacity(outputs.batch());
+        self.values(outputs, &mut values);
+        values.iter().sum::<f64>() / outputs.batch() as f64
+    }
 
     /// The loss, and r = ∂ℓ/∂f of every sample into `residual`, (b, c).
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64;
 
     /// The loss, and Sᵀ and ρ of every sample into `root`.
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
+
+    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature cannot;
+    /// its ρ is then meaningless.
+    fn spans_residual(&self) -> bool {
+        true
+    }
 }

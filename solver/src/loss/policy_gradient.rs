@@ -42,16 +42,17 @@ pub(super) fn surrogate(ratio: f64, advantage: f64, clip: Option<f64>) -> (f64, 
 }
 
 impl CategoricalPolicyGradient<'_> {
-    /// Calls `each` with (log p, r) of every sample and returns the loss.
-    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(&[f64], &[f64])) -> f64 {
+    /// Calls `each` with (ℓ, log p, r) of every sample and returns the loss.
+    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(f64, &[f64], &[f64])) -> f64 {
         let c = outputs.n_outputs;
         assert_eq!(self.samples.len(), outputs.batch(), "samples and outputs");
         let (mut log_p, mut residual) = (vec![0.0; c], vec![0.0; c]);
         let mut sum = 0.0;
         for (z, sample) in outputs.rows().zip(self.samples) {
             log_softmax(z, &mut log_p);
-            sum += self.sample(&log_p, sample, &mut residual);
-            each(&log_p, &residual);
+            let loss = self.sample(&log_p, sample, &mut residual);
+            sum += loss;
+            each(loss, &log_p, &residual);
         }
         sum / outputs.batch() as f64
     }
@@ -72,18 +73,19 @@ impl CategoricalPolicyGradient<'_> {
 }
 
 impl Loss for CategoricalPolicyGradient<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
-        self.scan(outputs, |_, _| {})
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        self.scan(outputs, |loss, _, _| values.push(loss));
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
         residual.clear();
-        self.scan(outputs, |_, r| residual.extend_from_slice(r))
+        self.scan(outputs, |_, _, r| residual.extend_from_slice(r))
     }
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
         let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
-        self.scan(outputs, |log_p, r| softmax.push(log_p, r))
+        self.scan(outputs, |_, log_p, r| softmax.push(log_p, r))
     }
 }
 

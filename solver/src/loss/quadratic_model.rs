@@ -42,7 +42,7 @@ impl QuadraticModel {
         Self { value, origin: origin.clone(), root }
     }
 
-    /// Calls `each` with a row of Sᵀ, its sample, ρ at f₀ and ρ at f = `outputs`.
+    /// Calls `each` with a sample, a row of its Sᵀ, ρ at f₀ and ρ at f = `outputs`.
     fn scan(&self, outputs: &Outputs, mut each: impl FnMut(usize, &[f64], f64, f64)) {
         let c = self.origin.n_outputs;
         assert_eq!((outputs.values.len(), outputs.n_outputs), (self.origin.values.len(), c), "outputs of the model");
@@ -57,11 +57,11 @@ impl QuadraticModel {
 }
 
 impl Loss for QuadraticModel {
-    fn value(&self, outputs: &Outputs) -> f64 {
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        values.resize(outputs.batch(), self.value);
         // ½‖ρ‖² − ½‖ρ₀‖² as a product, so that nothing cancels near f₀.
-        let mut sum = 0.0;
-        self.scan(outputs, |_, _, before, rho| sum += 0.5 * (rho - before) * (rho + before));
-        self.value + sum / outputs.batch() as f64
+        self.scan(outputs, |sample, _, before, rho| values[sample] += 0.5 * (rho - before) * (rho + before));
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {

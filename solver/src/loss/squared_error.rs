@@ -17,8 +17,12 @@ impl SquaredError<'_> {
 }
 
 impl Loss for SquaredError<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
-        0.5 * self.errors(outputs).map(|e| e * e).sum::<f64>() / outputs.batch() as f64
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        values.resize(outputs.batch(), 0.0);
+        for (i, e) in self.errors(outputs).enumerate() {
+            values[i / outputs.n_outputs] += 0.5 * e * e;
+        }
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
@@ -77,18 +81,14 @@ impl ChosenAction<'_> {
 }
 
 impl Loss for ChosenAction<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
-        let sum: f64 = self
-            .terms(outputs)
-            .enumerate()
-            .map(|(i, term)| match self.huber {
-                Some(delta) if term.error.abs() > delta => {
-                    self.weights.map_or(1.0, |w| w[i]) * delta * (term.error.abs() - 0.5 * delta)
-                }
-                _ => 0.5 * term.weight * term.error * term.error,
-            })
-            .sum();
-        sum / outputs.batch() as f64
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        values.extend(self.terms(outputs).enumerate().map(|(i, term)| match self.huber {
+            Some(delta) if term.error.abs() > delta => {
+                self.weights.map_or(1.0, |w| w[i]) * delta * (term.error.abs() - 0.5 * delta)
+            }
+            _ => 0.5 * term.weight * term.error * term.error,
+        }));
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {

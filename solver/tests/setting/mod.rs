@@ -1,49 +1,18 @@
-//! Random networks with a batch and data for every loss, and the step by a dense solve.
+//! A network with random parameters, a batch, and data for every loss.
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, Initialisation, Loss, Model, Network,
-    loss::{BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, SquaredError},
+    Initialisation, Loss, Model, Network, Outputs,
+    loss::{
+        BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, QuadraticModel,
+        Sampled, SquaredError, Weighted,
+    },
 };
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// Every kind of network, as text with sizes to fill in, at least two outputs each.
-const KINDS: [&str; 9] = [
-    "{n}-{h}-{c}",
-    "{n}-{h}-{h}-{c}+{k}",
-    "{n}-{h}-3-dueling",
-    "3x4x{n}-{k}k2s1-{h}-{c}",
-    "5x4x{k}-{n}k3s2p1-{c}k2s1p1-{h}-3-dueling+1",
-    "2x2x{n}-{h}k2s1-{c}",
-    "{n}-quadratic+{k}",
-    "{n}-quadratic-constant+1",
-    "{n}-{c}",
-];
-
-/// How many kinds of network there are.
-pub const N_NETWORKS: usize = KINDS.len();
-
-/// Sizes of a random network.
-#[derive(Debug, Clone, Copy)]
-pub struct Sizes {
-    pub n_inputs: usize,
-    pub hidden: usize,
-    pub n_outputs: usize,
-    pub extra: usize,
-}
-
-/// A network of the given kind.
-pub fn network(kind: usize, sizes: Sizes, activation: Activation) -> Network {
-    let fill = [("{n}", sizes.n_inputs), ("{h}", sizes.hidden), ("{c}", sizes.n_outputs), ("{k}", sizes.extra)];
-    let text = fill.iter().fold(KINDS[kind].to_owned(), |text, (hole, size)| text.replace(hole, &size.to_string()));
-    Network::parse(&text, activation).unwrap()
-}
-
-/// All activations.
-pub const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Silu];
-
-pub const N_LOSSES: usize = 7;
+/// How many losses there are, [`Setting::with_loss`].
+pub const N_LOSSES: usize = 13;
 
 /// A random network, batch and data for every loss.
 pub struct Setting {
@@ -84,17 +53,44 @@ impl Setting {
         }
     }
 
+    /// Calls `check` with one of the losses.
     pub fn with_loss<R>(&self, which: usize, check: impl FnOnce(&dyn Loss) -> R) -> R {
+        let (mut check, mut result) = (Some(check), None);
+        let mut run = |loss: &dyn Loss| result = check.take().map(|check| check(loss));
+        match which {
+            0..=6 => self.plain_loss(which, &mut run),
+            7..=9 => self.plain_loss([0, 4, 6][which - 7], &mut |loss| run(&Weighted { loss, weights: &self.weights })),
+            10 => run(&self.quadratic_model()),
+            // Signs from a stream of their own, the same at every call.
+            _ => self.plain_loss([0, 4][which - 11], &mut |loss| {
+                run(&Sampled::new(loss, &mut ChaCha8Rng::seed_from_u64(9)));
+            }),
+        }
+        result.unwrap()
+    }
+
+    fn plain_loss(&self, which: usize, run: &mut dyn FnMut(&dyn Loss)) {
         let chosen = ChosenAction { actions: &self.actions, targets: &self.chosen_targets, weights: None, huber: None };
         match which {
-            0 => check(&SquaredError { targets: &self.targets }),
-            1 => check(&chosen),
-            2 => check(&ChosenAction { weights: Some(&self.weights), ..chosen }),
-            3 => check(&ChosenAction { weights: Some(&self.weights), huber: Some(0.7), ..chosen }),
-            4 => check(&CrossEntropy { labels: &self.actions }),
-            5 => check(&BinaryCrossEntropy { targets: &self.probabilities }),
-            _ => check(&CategoricalPolicyGradient { samples: &self.samples, clip: None, entropy: 0.1 }),
+            0 => run(&SquaredError { targets: &self.targets }),
+            1 => run(&chosen),
+            2 => run(&ChosenAction { weights: Some(&self.weights), ..chosen }),
+            3 => run(&ChosenAction { weights: Some(&self.weights), huber: Some(0.7), ..chosen }),
+            4 => run(&CrossEntropy { labels: &self.actions }),
+            5 => run(&BinaryCrossEntropy { targets: &self.probabilities }),
+            _ => run(&CategoricalPolicyGradient { samples: &self.samples, clip: None, entropy: 0.1 }),
         }
+    }
+
+    /// Made of the data of other losses: f₀ the targets, r the probabilities, q from both.
+    pub fn quadratic_model(&self) -> QuadraticModel {
+        let origin = Outputs { values: self.targets.clone(), n_outputs: self.network.n_outputs() };
+        QuadraticModel::diagonal(0.25, &origin, &self.probabilities, &self.model_curvature())
+    }
+
+    /// q of [`Setting::quadratic_model`].
+    pub fn model_curvature(&self) -> Vec<f64> {
+        self.targets.iter().map(|y| 0.1 + y * y).collect()
     }
 
     pub fn batch(&self) -> usize {
@@ -110,15 +106,4 @@ impl Setting {
     pub fn inputs(&self) -> Tensor {
         Tensor::from_slice(&self.x, (self.batch(), self.network.n_inputs()), &Device::Cpu).unwrap()
     }
-}
-
-/// ‖a‖.
-pub fn norm(values: &[f64]) -> f64 {
-    values.iter().map(|x| x * x).sum::<f64>().sqrt()
-}
-
-/// ‖a − b‖.
-pub fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
 }

@@ -1,0 +1,49 @@
+//! Every kind of network, at random sizes.
+
+use egn_solver::{Activation, Network};
+
+/// Every kind of network, as text with sizes to fill in, at least two outputs each.
+const KINDS: [&str; 9] = [
+    "{n}-{h}-{c}",
+    "{n}-{h}-{h}-{c}+{k}",
+    "{n}-{h}-3-dueling",
+    "3x4x{n}-{k}k2s1-{h}-{c}",
+    "5x4x{k}-{n}k3s2p1-{c}k2s1p1-{h}-3-dueling+1",
+    "2x2x{n}-{h}k2s1-{c}",
+    "{n}-quadratic+{k}",
+    "{n}-quadratic-constant+1",
+    "{n}-{c}",
+];
+
+/// How many kinds of network there are.
+pub const N_NETWORKS: usize = KINDS.len();
+
+/// Sizes of a random network.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    pub n_inputs: usize,
+    pub hidden: usize,
+    pub n_outputs: usize,
+    pub extra: usize,
+}
+
+/// A network of the given kind.
+pub fn network(kind: usize, sizes: Sizes, activation: Activation) -> Network {
+    let fill = [("{n}", sizes.n_inputs), ("{h}", sizes.hidden), ("{c}", sizes.n_outputs), ("{k}", sizes.extra)];
+    let text = fill.iter().fold(KINDS[kind].to_owned(), |text, (hole, size)| text.replace(hole, &size.to_string()));
+    Network::parse(&text, activation).unwrap()
+}
+
+/// All activations.
+pub const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Silu];
+
+/// ‖a‖.
+pub fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+/// ‖a − b‖.
+pub fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    norm(&a.iter().zip(b).map(|(a, b)| a - b).collect::<Vec<_>>())
+}
