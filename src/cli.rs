@@ -39,13 +39,13 @@ pub enum Command {
 #[derive(Debug, Clone, Args)]
 pub struct SettingArgs {
     /// Environment steps, all environments together.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub steps: Option<u64>,
     /// Environments that step side by side.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub envs: Option<u64>,
     /// Environment steps between two evaluations.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub eval_every: Option<u64>,
     /// Number type of the networks: f32 or f64.
     #[arg(long)]
@@ -90,7 +90,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub optimizer: Option<String>,
     /// Seed of every random stream.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub seed: Option<u64>,
     /// Start from a configuration, such as a record's config.toml, in place of the preset; `-` reads
     /// standard input.
@@ -204,8 +204,8 @@ impl CompareArgs {
     }
 }
 
-/// Largest seed: TOML's integers end there.
-const MAX_SEED: u64 = i64::MAX as u64;
+/// TOML's integers end there.
+const MAX_INTEGER: u64 = i64::MAX as u64;
 
 /// Which seeds to train.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -228,7 +228,7 @@ impl Seeds {
             let [Ok(first), Ok(last)] = [first, last].map(|end| end.trim().parse::<u64>()) else {
                 return Err(refuse());
             };
-            if first > last || last > MAX_SEED || last - first >= 1000 {
+            if first > last || last > MAX_INTEGER || last - first >= 1000 {
                 return Err(refuse());
             }
             seeds.extend(first..=last);
@@ -262,7 +262,7 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub episodes: u64,
     /// Seed of the first episode; the others follow.
-    #[arg(long, default_value_t = crate::evaluation::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_SEED))]
+    #[arg(long, default_value_t = crate::evaluation::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub seed: u64,
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]

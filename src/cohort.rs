@@ -71,14 +71,22 @@ type Settings = BTreeMap<String, String>;
 /// For each of several settings the ones that are not the same in all; nothing where there is one only.
 fn variants(all: &[&Settings]) -> Vec<Option<String>> {
     let keys: BTreeSet<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
-    let differs = |key: &&&String| all.iter().any(|settings| settings.get(**key) != all[0].get(**key));
+    let known = || all.iter().filter(|settings| !settings.is_empty());
+    let differs = |key: &&&String| {
+        let values: BTreeSet<_> = known().map(|settings| settings.get(**key)).collect();
+        values.len() > 1
+    };
     let keys: Vec<&String> = keys.iter().filter(differs).copied().collect();
     let title = |settings: &&Settings| {
-        let value = |key: &&String| format!("{key}={}", settings.get(*key).map_or("unknown", String::as_str));
+        let value = |key: &&String| format!("{key}={}", settings.get(*key).map_or("none", String::as_str));
         let cut = if keys.len() > NAMED_SETTINGS { ", …" } else { "" };
         keys.iter().take(NAMED_SETTINGS).map(value).collect::<Vec<_>>().join(", ") + cut
     };
-    all.iter().map(|settings| (!keys.is_empty()).then(|| title(settings))).collect()
+    let named = |settings: &&Settings| match settings.is_empty() {
+        true => (all.len() > 1).then(|| "settings unknown".to_owned()),
+        false => (!keys.is_empty()).then(|| title(settings)),
+    };
+    all.iter().map(named).collect()
 }
 
 /// The reward threshold that the records themselves tell of: that of the first run to reach it.

@@ -28,7 +28,7 @@ use crate::{
     present::present,
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint, run},
+    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, admit, checkpoint, run},
     suggest::did_you_mean,
     trainer::TrainError,
     verify::{Verdict, verify},
@@ -90,7 +90,10 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. }))))
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
-            || matches!(cause.downcast_ref(), Some(RunError::Config(_) | RunError::Checkpoint { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(RunError::Config(_) | RunError::Checkpoint { .. } | RunError::Busy { .. })
+            )
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
     });
@@ -211,7 +214,11 @@ pub(crate) fn outcome(summary: &Summary) -> String {
                 || "threshold not reached".to_owned(),
                 |threshold| format!("threshold at {} steps", threshold.env_steps),
             );
-            format!("final {:.1}{best}, {when}, {:.1} CPU s", last.mean, summary.cpu_seconds)
+            let failed = match summary.updates_failed {
+                0 => String::new(),
+                failed => format!(", {failed} of {} steps changed nothing", summary.updates + failed),
+            };
+            format!("final {:.1}{best}, {when}, {:.1} CPU s{failed}", last.mean, summary.cpu_seconds)
         }
         (Ended::Failed, Some(error), _) => format!("failed: {error}"),
         (ended, _, _) => format!("{ended:?} after {} steps{best}", summary.env_steps).to_lowercase(),
@@ -222,7 +229,7 @@ fn compare(args: &CompareArgs) -> Result<u8> {
     if let Some(message) = args.gainsaid() {
         return Err(anyhow!(Usage(message)));
     }
-    let mut runs = Vec::new();
+    let mut runs: Vec<Planned> = Vec::new();
     for optimizer in &args.optimizers {
         for &seed in &args.seeds.0 {
             runs.push(Planned::new(args.sources(optimizer, seed).resolve()?, &args.settings.records));
@@ -234,7 +241,8 @@ fn compare(args: &CompareArgs) -> Result<u8> {
     check_writable(&args.plots)?;
     if let Some(Planned { config, .. }) = runs.first() {
         // Rather than once a run, each in its own words.
-        config.run.env.open(&config.env, args.settings.python.as_deref()).map_err(RunError::Env)?;
+        let opened = config.run.env.open(&config.env, args.settings.python.as_deref()).map_err(RunError::Env)?;
+        admit(config, &opened)?;
     }
     let stop = stop_on_ctrl_c()?;
     let jobs = Jobs {
@@ -245,6 +253,9 @@ fn compare(args: &CompareArgs) -> Result<u8> {
         stop: &stop,
     };
     let fates = make_runs(&runs, &jobs)?;
+    for (run, _) in runs.iter().zip(&fates).filter(|(_, fate)| **fate == Fate::Missing) {
+        complain(&format!("{}: no record", run.name()));
+    }
     let is_there = runs.iter().zip(&fates).filter(|(_, fate)| **fate != Fate::Missing);
     let (mut records, mut complete) = (Vec::new(), !fates.contains(&Fate::Missing));
     for (run, _) in is_there {

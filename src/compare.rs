@@ -119,16 +119,19 @@ impl Planned {
         }
     }
 
-    /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint.
+    /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint, or
+    /// had hardly begun.
     fn can_go_on(&self) -> bool {
         checkpoint::resumable(&self.dir, &self.config, false).is_some()
+            || checkpoint::nothing_to_lose(&self.dir, &self.config)
     }
 
     fn exists(&self) -> bool {
         self.dir.join("config.toml").exists() || self.dir.join("curve.csv").exists()
     }
 
-    fn name(&self) -> String {
+    /// Agent, optimizer and seed, for a line on the screen.
+    pub fn name(&self) -> String {
         format!("{} {} seed {}", self.config.run.agent, self.config.run.optimizer, self.config.run.seed)
     }
 }

@@ -16,10 +16,11 @@ use egn_solver::{Snapshot, SolverError};
 use crate::{
     config::{ConfigError, RunConfig},
     env_group::Environments,
+    env_name::Opened,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     memory::check_memory,
     record::{Ended, Evaluation, RecordError, SCHEMA, Summary, record_dir},
-    resources::{Stopwatch, peak_rss_bytes},
+    resources::peak_rss_bytes,
     tensorboard::Events,
     trainer::{Callback, TrainError, Trained, Trainer, build_agent},
 };
@@ -29,6 +30,9 @@ use log::Log;
 pub const LAST_POLICY: &str = "policy.safetensors";
 /// The acting network with the best evaluation in training.
 pub const BEST_POLICY: &str = "best/policy.safetensors";
+
+/// Held by the process that writes the record.
+const LOCK: &str = ".lock";
 
 /// Why a run left no summary.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +56,12 @@ pub enum RunError {
         path: PathBuf,
         /// What is wrong.
         problem: String,
+    },
+    /// Another process is writing the record.
+    #[error("{} is being written by another process", dir.display())]
+    Busy {
+        /// The record.
+        dir: PathBuf,
     },
     /// A policy could not be saved.
     #[error("cannot write {}: {source}", path.display())]
@@ -104,10 +114,33 @@ impl<'a> Execution<'a> {
 /// later has a record, and a summary that says why.
 pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
     let opened = config.run.env.open(&config.env, execution.python)?;
-    check_memory(config, &opened.observation_space, &opened.action_space)?;
-    // An agent that cannot act there is told apart before anything is recorded.
-    build_agent(config, &opened.observation_space, &opened.action_space).map_err(TrainError::from)?;
+    admit(config, &opened)?;
     run_in(config, &*opened.environments, opened.reward_threshold, execution, watch)
+}
+
+/// Whether a run fits into memory and its agent can act in the environment, told before anything is
+/// recorded.
+///
+/// # Errors
+/// When not.
+pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
+    check_memory(config, &opened.observation_space, &opened.action_space)?;
+    build_agent(config, &opened.observation_space, &opened.action_space).map_err(TrainError::from)?;
+    Ok(())
+}
+
+/// A lock on a record that ends with this process, however that ends: two runs would write into each
+/// other's logs.
+fn lock(dir: &Path) -> Result<fs::File, RunError> {
+    let path = dir.join(LOCK);
+    let folder = |source| RunError::Folder { path: path.clone(), source };
+    fs::create_dir_all(dir).map_err(folder)?;
+    let file = fs::File::create(&path).map_err(folder)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => Err(RunError::Busy { dir: dir.to_owned() }),
+        Err(fs::TryLockError::Error(source)) => Err(folder(source)),
+    }
 }
 
 /// Trains on any environment and writes the record under the names in `config`.
@@ -124,6 +157,7 @@ pub fn run_in(
     let settings = &config.run;
     let names = [settings.env.to_string(), settings.agent.to_string(), settings.optimizer.to_string()];
     let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
+    let _lock = lock(&dir)?;
     let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
     let (mut log, mut events) = match &saved {
         Some(state) => {
@@ -131,10 +165,11 @@ pub fn run_in(
             let events = events.map_err(|error| checkpoint::refused(&dir, error))??;
             (Log::resume(&dir, config, state)?, events)
         }
-        None => (Log::begin(&dir, config, execution.force)?, Events::begin(&dir, settings.steps)?),
+        None => {
+            let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
+            (Log::begin(&dir, config, force)?, Events::begin(&dir, settings.steps)?)
+        }
     };
-    let so_far = saved.as_ref().and_then(|state| state.get_all("seconds", 2).ok()).unwrap_or(vec![0.0; 2]);
-    let clock = Stopwatch::resume((so_far[0], so_far[1]));
     let trainer = Trainer {
         config,
         environments,
@@ -173,7 +208,7 @@ pub fn run_in(
         Err(error) if saved.is_some() => return Err(error.into()),
         Err(error) => summary.error = Some(error.to_string()),
     }
-    (summary.cpu_seconds, summary.wall_seconds) = clock.read();
+    (summary.cpu_seconds, summary.wall_seconds) = log.seconds();
     summary.peak_rss_bytes = peak_rss_bytes();
     log.finish(&summary)?;
     Ok(summary)

@@ -165,7 +165,8 @@ struct Run<'a> {
     failures_in_a_row: BTreeMap<String, u64>,
     threshold: Option<Threshold>,
     best: Option<(Evaluation, Snapshot)>,
-    last_checkpoint: Instant,
+    /// None before the first: that is due at once.
+    last_checkpoint: Option<Instant>,
 }
 
 impl<'a> Trainer<'a> {
@@ -199,7 +200,7 @@ impl<'a> Trainer<'a> {
                 failures_in_a_row: BTreeMap::new(),
                 threshold: None,
                 best: None,
-                last_checkpoint: Instant::now(),
+                last_checkpoint: self.resume.map(|_| Instant::now()),
             };
             if let Some(state) = self.resume {
                 run.restore(state)?;
@@ -256,7 +257,7 @@ impl Run<'_> {
     ) -> Result<(), TrainError> {
         let Some(every) = self.trainer.checkpoint_every else { return Ok(()) };
         let is_over = flow.is_break() || self.clock.env_steps >= self.clock.total_steps;
-        if !is_over && self.last_checkpoint.elapsed() < every {
+        if !is_over && self.last_checkpoint.is_some_and(|last| last.elapsed() < every) {
             return Ok(());
         }
         let mut state = self.state();
@@ -264,7 +265,7 @@ impl Run<'_> {
         for callback in callbacks.iter_mut() {
             callback.on_checkpoint(&mut state)?;
         }
-        self.last_checkpoint = Instant::now();
+        self.last_checkpoint = Some(Instant::now());
         Ok(())
     }
 

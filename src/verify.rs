@@ -34,7 +34,7 @@ pub enum VerifyError {
 /// What became of a repetition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Every file is the same, clock fields aside.
+    /// Configuration, logs, summary and policies are the same, clock fields aside.
     Reproduced,
     /// Files that differ, or that only one of the two has.
     Differs(Vec<String>),
@@ -52,6 +52,8 @@ pub fn verify(
     execution: &Execution<'_>,
     watch: &mut dyn Callback,
 ) -> Result<(Verdict, Summary), VerifyError> {
+    // Before the long work.
+    without_clock_fields(record)?;
     let summary = run(config, execution, watch)?;
     let Summary { env, agent, optimizer, seed, .. } = &summary;
     let again = record_dir(execution.records, env, agent, optimizer, *seed);

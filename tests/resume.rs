@@ -141,8 +141,61 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
         assert!(error.contains("checkpoint"), "{error}");
         assert_eq!(without_clock_fields(&dir).unwrap(), before, "cut at {cut}");
     }
+    // One bit anywhere in the arrays, of which the last lies at the end.
+    for at in [whole.len() - 1, whole.len() - 1000, whole.len() / 2] {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        fs::write(dir.join(CHECKPOINT), &damaged).unwrap();
+        let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("it is damaged"), "{error}");
+        assert_eq!(without_clock_fields(&dir).unwrap(), before, "bit at {at}");
+    }
     fs::write(dir.join(CHECKPOINT), &whole).unwrap();
+    let updates = fs::read(dir.join("updates.jsonl")).unwrap();
+    fs::write(dir.join("updates.jsonl"), &updates[..updates.len() - 30]).unwrap();
+    let episodes = fs::read(dir.join("episodes.csv")).unwrap();
+    fs::write(dir.join("episodes.csv"), [&episodes[..], b"more"].concat()).unwrap();
+    assert!(go(&config, folder.path(), u64::MAX).unwrap_err().to_string().contains("updates.jsonl"));
+    assert!(fs::read(dir.join("episodes.csv")).unwrap().ends_with(b"more"), "a refusal cuts nothing");
+    fs::write(dir.join("updates.jsonl"), &updates).unwrap();
     assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+}
+
+#[test]
+fn a_setting_that_is_left_out_is_another_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(AgentName::Ppo, "egn");
+    go(&config, folder.path(), 2).unwrap();
+    let mut table: toml::Table = config.to_toml().parse().unwrap();
+    let optimizer = table["optimizer"].as_table_mut().unwrap();
+    optimizer.remove("line_search").unwrap();
+    let other = RunConfig::from_table(table).unwrap();
+    let error = go(&other, folder.path(), u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("already holds a record"), "{error}");
+}
+
+#[test]
+fn two_runs_do_not_write_one_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(AgentName::Ppo, "adam");
+    /// Tries to run the same again in the middle of a run.
+    struct Again<'a>(&'a RunConfig, &'a Path, Option<String>);
+    impl Callback for Again<'_> {
+        fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+            let tried = go(self.0, self.1, u64::MAX);
+            self.2.get_or_insert_with(|| tried.unwrap_err().to_string());
+            Ok(Flow::Continue(()))
+        }
+
+        fn on_evaluation(&mut self, _: &CurvePoint) -> Result<Flow, TrainError> {
+            Ok(Flow::Continue(()))
+        }
+    }
+    let stop = AtomicBool::new(false);
+    let mut again = Again(&config, folder.path(), None);
+    let summary = run(&config, &Execution::new(folder.path(), &stop), &mut again).unwrap();
+    assert_eq!(summary.ended, Ended::Finished);
+    assert!(again.2.unwrap().contains("being written by another process"));
 }
 
 #[cfg(unix)]
@@ -168,16 +221,10 @@ fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
         n_killed += u64::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
         child.wait().unwrap();
-        let dir = dir_of(&config, killed.path());
-        if dir.join("curve.csv").exists() && !dir.join(CHECKPOINT).exists() {
-            // Killed before there was anything to go on from: such a record is begun anew by hand.
-            fs::remove_dir_all(&dir).unwrap();
-        }
     }
     assert!(n_killed > 0);
     let status = start().wait().unwrap();
-    let dir = dir_of(&config, killed.path());
-    assert!(status.success() || dir.join("summary.json").exists(), "{status}");
+    assert!(status.success() || dir_of(&config, killed.path()).join("summary.json").exists(), "{status}");
     assert_eq!(files(&config, killed.path()), files(&config, whole.path()), "after {n_killed} kills");
     println!("{n_killed} kills survived");
 }

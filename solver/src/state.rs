@@ -149,6 +149,30 @@ impl State {
         Ok(self.get_grown(name, 1)?.first().copied())
     }
 
+    /// A number that changes with any bit of any array, to tell damage: FNV-1a of names, types and bytes.
+    ///
+    /// Source: Fowler, Noll, Vo, draft-eastlake-fnv-17.
+    pub fn digest(&self) -> u64 {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let mut add = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        };
+        for (name, array) in &self.entries {
+            add(name.as_bytes());
+            add(format!("{:?}{}", array.dtype, array.bytes.len()).as_bytes());
+            add(&array.bytes);
+        }
+        hash
+    }
+
+    /// All but one array.
+    pub fn without(mut self, name: &str) -> Self {
+        self.entries.remove(name);
+        self
+    }
+
     /// Names of all arrays, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.entries.keys().map(String::as_str)

@@ -1,6 +1,5 @@
 //! Reading records back, and saying exactly what is wrong with a broken one.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -131,14 +130,18 @@ fn subfolders(dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// See [`Record::read`].
 pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
     let summary = read_summary(&dir.join(SUMMARY))?;
-    let (curve, warnings) = read_curve(&dir.join(CURVE))?;
+    let (curve, mut warnings) = read_curve(&dir.join(CURVE))?;
     let (env, agent, optimizer, seed) = match &summary {
         Some(s) => (s.env.clone(), s.agent.clone(), s.optimizer.clone(), s.seed),
         None => names_from_config(dir)
             .or_else(|| names_from_path(dir))
             .ok_or_else(|| RecordError::Nameless { dir: dir.to_path_buf() })?,
     };
-    let settings = fs::read_to_string(dir.join(CONFIG)).map_or_else(|_| BTreeMap::new(), |text| flat_settings(&text));
+    let text = fs::read_to_string(dir.join(CONFIG)).unwrap_or_default();
+    let settings = flat_settings(&text);
+    if settings.is_empty() {
+        warnings.push(format!("{} cannot be read: its settings are unknown", dir.join(CONFIG).display()));
+    }
     Ok(Record { dir: dir.to_path_buf(), env, agent, optimizer, seed, settings, curve, summary, warnings })
 }
 
@@ -306,7 +309,8 @@ mod tests {
         assert_eq!(record.final_return(), Some(0.1 + 0.2));
         assert_eq!(record.reached(30.5).unwrap().env_steps, 1000);
         assert_eq!(record.reached(31.0), None);
-        assert!(record.is_over() && record.warnings.is_empty());
+        assert!(record.is_over());
+        assert!(record.warnings[0].contains("config.toml cannot be read"), "{:?}", record.warnings);
     }
 
     #[test]

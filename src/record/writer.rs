@@ -55,8 +55,17 @@ impl RecordWriter {
     /// # Errors
     /// [`RecordError::Io`] when a file cannot be written, or is shorter than it was.
     pub fn resume(dir: &Path, lengths: [u64; 3]) -> Result<Self, RecordError> {
-        let [episodes, curve, updates] = [(EPISODES, lengths[0]), (CURVE, lengths[1]), (UPDATES, lengths[2])]
-            .map(|(name, length)| reopen(&dir.join(name), length));
+        let logs = [(EPISODES, lengths[0]), (CURVE, lengths[1]), (UPDATES, lengths[2])];
+        // All are looked at before one is cut.
+        for (name, length) in logs {
+            let path = dir.join(name);
+            let found = fs::metadata(&path).map_err(|source| RecordError::io("go on with", &path, source))?.len();
+            if found < length {
+                let problem = format!("shorter than the {length} bytes it had at the checkpoint");
+                return Err(RecordError::io("go on with", &path, std::io::Error::other(problem)));
+            }
+        }
+        let [episodes, curve, updates] = logs.map(|(name, length)| reopen(&dir.join(name), length));
         let log = |file| csv::WriterBuilder::new().has_headers(false).from_writer(file);
         let writer = Self {
             dir: dir.to_path_buf(),
@@ -169,9 +178,6 @@ fn csv_log(path: PathBuf, columns: &[&str]) -> Result<csv::Writer<File>, RecordE
 fn reopen(path: &Path, length: u64) -> Result<File, RecordError> {
     let open = || {
         let file = File::options().append(true).open(path)?;
-        if file.metadata()?.len() < length {
-            return Err(std::io::Error::other(format!("shorter than the {length} bytes it had at the checkpoint")));
-        }
         file.set_len(length)?;
         Ok(file)
     };

@@ -33,6 +33,7 @@ pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), T
     state.put("schema", &[SCHEMA]);
     state.put("version", env!("CARGO_PKG_VERSION").as_bytes());
     state.put("config", config.as_bytes());
+    state.put("digest", &[state.digest()]);
     let path = dir.join(CHECKPOINT);
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(|source| crate::record::RecordError::io("create", folder, source))?;
@@ -51,13 +52,16 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
         return Ok(None);
     }
     let bytes = fs::read(&path).map_err(|error| refused(dir, error))?;
-    let is_over = Record::read(dir).is_ok_and(|record| {
-        record.summary.is_some_and(|summary| matches!(summary.ended, Ended::Finished | Ended::Failed))
-    });
+    let summary = Record::read(dir).map_err(|error| refused(dir, error))?.summary;
+    let is_over = summary.is_some_and(|summary| matches!(summary.ended, Ended::Finished | Ended::Failed));
     if is_over && !even_if_ended {
         return Ok(None);
     }
     let state = State::from_bytes(&bytes).map_err(|error| refused(dir, error))?;
+    let digest = state.number::<u64>("digest").map_err(|error| refused(dir, error))?;
+    if state.clone().without("digest").digest() != digest {
+        return Err(refused(dir, "it is damaged: its digest is not that of its contents"));
+    }
     let text = |name: &str| -> Result<String, RunError> {
         let bytes = state.get::<u8>(name).map_err(|error| refused(dir, error))?;
         String::from_utf8(bytes).map_err(|error| refused(dir, error))
@@ -78,6 +82,16 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
     }
 }
 
+/// Whether the record in `dir` is that of a run with these very settings which was killed before its first
+/// checkpoint, that is within its first rollout: it is begun anew.
+pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
+    let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
+    let same = read("config.toml").is_none_or(|text| text == config.to_toml());
+    // Its header and the evaluation before training.
+    let n_rows = read("curve.csv").map_or(0, |text| text.lines().count());
+    same && n_rows <= 2 && !dir.join("summary.json").exists() && !dir.join(CHECKPOINT).exists()
+}
+
 /// Environment steps of the checkpoint that `config` would go on from, for a word on the screen.
 pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<u64> {
     let state = find(dir, config, even_if_ended).ok()??;
@@ -96,7 +110,8 @@ fn difference(saved: &str, wanted: &str) -> Option<String> {
             wanted.remove(key);
         }
     }
-    wanted.iter().find(|(key, value)| saved.get(*key) != Some(value)).map(|(key, _)| key.clone())
+    // A setting that one of them leaves out is a difference, too.
+    saved.keys().chain(wanted.keys()).find(|key| saved.get(*key) != wanted.get(*key)).cloned()
 }
 
 fn seed_of(config: &str) -> Option<u64> {

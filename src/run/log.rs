@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::RunConfig,
     record::{CurvePoint, EpisodeOutcome, EpisodeRow, RecordError, RecordWriter, Summary},
+    resources::Stopwatch,
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
@@ -34,6 +35,8 @@ pub(super) struct Log {
     last_report: BTreeMap<String, u64>,
     n_updates: u64,
     n_failures: u64,
+    /// Of the whole run, evaluations and earlier processes included.
+    clock: Stopwatch,
 }
 
 /// A line of `updates.jsonl`.
@@ -66,7 +69,8 @@ impl Log {
         }
         let total_steps = config.run.steps;
         let (last_report, n_updates, n_failures) = (BTreeMap::new(), 0, 0);
-        Ok(Self { dir: dir.to_owned(), config: text, writer, total_steps, last_report, n_updates, n_failures })
+        let (dir, clock) = (dir.to_owned(), Stopwatch::start());
+        Ok(Self { dir, config: text, writer, total_steps, last_report, n_updates, n_failures, clock })
     }
 
     /// The record of a run that goes on: its logs as they were at the checkpoint.
@@ -75,6 +79,7 @@ impl Log {
         let log = state.part("log");
         let lengths = log.get_all::<u64>("lengths", 3).map_err(unfit)?;
         let counters = log.get_all::<u64>("counters", 2).map_err(unfit)?;
+        let seconds = log.get_all::<f64>("seconds", 2).map_err(unfit)?;
         let slots = log.part("last_report");
         let slot = |network: &str| Ok((network.to_owned(), slots.number(network)?));
         let last_report = slots.names().map(slot).collect::<Result<_, _>>().map_err(unfit)?;
@@ -83,7 +88,13 @@ impl Log {
         writer.config(&text)?;
         let (n_updates, n_failures) = (counters[0], counters[1]);
         let total_steps = config.run.steps;
-        Ok(Self { dir: dir.to_owned(), config: text, writer, total_steps, last_report, n_updates, n_failures })
+        let (dir, clock) = (dir.to_owned(), Stopwatch::resume((seconds[0], seconds[1])));
+        Ok(Self { dir, config: text, writer, total_steps, last_report, n_updates, n_failures, clock })
+    }
+
+    /// (CPU, wall) seconds of the whole run so far.
+    pub fn seconds(&self) -> (f64, f64) {
+        self.clock.read()
     }
 
     /// Closes the record.
@@ -151,6 +162,8 @@ impl Callback for Log {
         let mut log = State::default();
         log.put("lengths", &self.writer.lengths()?);
         log.put("counters", &[self.n_updates, self.n_failures]);
+        let (cpu_seconds, wall_seconds) = self.seconds();
+        log.put("seconds", &[cpu_seconds, wall_seconds]);
         for (network, slot) in &self.last_report {
             log.put(&format!("last_report/{network}"), &[*slot]);
         }
