@@ -13,7 +13,6 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use egn_agents::{AgentError, Policy};
-use egn_envs::Space;
 use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
 
 use crate::{
@@ -330,14 +329,10 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
         ))));
     }
     let env = config.run.env.open(&config.env, args.python.as_deref()).map_err(RunError::Env)?;
-    let n_outputs = match env.action_space {
-        Space::Discrete { n } => n,
-        Space::Box { .. } => env.action_space.len(),
-    };
-    let network = config.agent.policy_architecture(env.observation_space.len(), n_outputs);
+    let network = config.agent.policy_architecture(env.observation_space.len(), &env.action_space);
     let snapshot =
         Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
-    let policy = config.agent.policy_from(snapshot);
+    let policy = config.agent.policy_from(snapshot, &env.action_space);
     for path in [&args.gif, &args.png_strip].into_iter().flatten() {
         check_file_writable(path)?;
     }

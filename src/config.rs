@@ -166,6 +166,10 @@ impl RunConfig {
         let agent = section(&table, "agent")?;
         let agent = match run.agent {
             AgentName::Dqn => AgentConfig::Dqn(typed("agent", agent)?),
+            AgentName::QrDqn => AgentConfig::QrDqn(typed("agent", agent)?),
+            AgentName::Ddpg => AgentConfig::Ddpg(typed("agent", agent)?),
+            AgentName::Td3 => AgentConfig::Td3(typed("agent", agent)?),
+            AgentName::Sac => AgentConfig::Sac(typed("agent", agent)?),
             AgentName::Ppo => AgentConfig::Ppo(typed("agent", agent)?),
         };
         let base = section(&table, "optimizer")?;
@@ -205,6 +209,10 @@ impl RunConfig {
     pub fn to_toml(&self) -> String {
         let agent = match &self.agent {
             AgentConfig::Dqn(agent) => table_of(agent),
+            AgentConfig::QrDqn(agent) => table_of(agent),
+            AgentConfig::Ddpg(agent) => table_of(agent),
+            AgentConfig::Td3(agent) => table_of(agent),
+            AgentConfig::Sac(agent) => table_of(agent),
             AgentConfig::Ppo(agent) => table_of(agent),
         };
         let optimizer = optimizer_table(&self.optimizer);

@@ -249,21 +249,14 @@ fn verdicts(
     environments: &dyn Environments,
     trained: &Trained,
 ) -> Result<[Option<Evaluation>; 2], EvaluationError> {
-    let last = judge(config, environments, trained.env_steps, &trained.last)?;
-    let best = trained.best.as_ref();
-    let best = best.map(|(chosen, network)| judge(config, environments, chosen.env_steps, network)).transpose()?;
+    let judge = |env_steps, network: &Snapshot| {
+        let policy = config.agent.policy_from(network.clone(), &trained.action_space);
+        let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
+        Ok::<_, EvaluationError>(summarise(env_steps, &returns))
+    };
+    let last = judge(trained.env_steps, &trained.last)?;
+    let best = trained.best.as_ref().map(|(chosen, network)| judge(chosen.env_steps, network)).transpose()?;
     Ok([Some(last), best])
-}
-
-fn judge(
-    config: &RunConfig,
-    environments: &dyn Environments,
-    env_steps: u64,
-    network: &Snapshot,
-) -> Result<Evaluation, EvaluationError> {
-    let policy = config.agent.policy_from(network.clone());
-    let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
-    Ok(summarise(env_steps, &returns))
 }
 
 fn save(network: &Snapshot, path: &Path) -> Result<(), RunError> {

@@ -147,6 +147,8 @@ pub struct Trained {
     pub threshold: Option<Threshold>,
     /// The network that acts, as it is at the end.
     pub last: Snapshot,
+    /// Where the actions of that network lie.
+    pub action_space: Space,
     /// The network with the best evaluation, and that evaluation.
     pub best: Option<(Evaluation, Snapshot)>,
     /// Environments whose episode could not be resumed and was begun anew.
@@ -207,7 +209,7 @@ impl<'a> Trainer<'a> {
             }
             let restarted = workers.restarted().to_vec();
             let result = run.train(&workers, callbacks);
-            run.into_trained(result, restarted)
+            run.into_trained(result, restarted, actions.clone())
         })
     }
 }
@@ -404,7 +406,12 @@ impl Run<'_> {
         Ok(flow)
     }
 
-    fn into_trained(self, result: Result<Flow, TrainError>, restarted: Vec<usize>) -> Result<Trained, TrainError> {
+    fn into_trained(
+        self,
+        result: Result<Flow, TrainError>,
+        restarted: Vec<usize>,
+        action_space: Space,
+    ) -> Result<Trained, TrainError> {
         let (cpu_seconds, wall_seconds) = self.watch.read();
         let (ended, error) = match result {
             Ok(Flow::Continue(())) => (Ended::Finished, None),
@@ -421,6 +428,7 @@ impl Run<'_> {
             wall_seconds,
             threshold: self.threshold,
             last: self.agent.policy_network()?,
+            action_space,
             best: self.best,
             restarted,
         })

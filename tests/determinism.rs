@@ -14,11 +14,21 @@ use egn_rl::{
 /// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
 fn config(agent: &str, optimizer: &str, seed: u64) -> RunConfig {
     let settings = match agent {
-        "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8",
+        "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8\nn_steps = 3\ndueling = true",
+        "qrdqn" => "n_quantiles = 4\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
+        "ddpg" => {
+            "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32\n\
+             noise = 'ornstein_uhlenbeck'"
+        }
+        "td3" | "sac" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32",
         _ => "n_steps = 32\nbatch_size = 96\nn_epochs = 2",
     };
+    let env = match agent {
+        "ddpg" | "td3" | "sac" => "Pendulum-v1",
+        _ => "CartPole-v1",
+    };
     let text = format!(
-        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 1500\n\
+        "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 1500\n\
          envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\nhidden = [16, 16]\n{settings}\n\
          [optimizer]\nlr = 0.01\n"
     );
@@ -41,7 +51,7 @@ fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<St
 
 #[test]
 fn a_record_does_not_depend_on_the_number_of_workers() {
-    for agent in ["dqn", "ppo"] {
+    for agent in ["dqn", "qrdqn", "ddpg", "td3", "sac", "ppo"] {
         for optimizer in ["egn", "adam", "sgd"] {
             let config = config(agent, optimizer, 7);
             let one = record(&config, 1);

@@ -20,16 +20,22 @@ use egn_rl::{
 };
 
 fn config(agent: AgentName, optimizer: &str) -> RunConfig {
-    let settings = match agent {
-        AgentName::Dqn => "learning_starts = 100\npriority = 0.6\nhidden = [12]",
-        AgentName::Ppo => "n_steps = 16\nbatch_size = 24\nn_epochs = 2\nhidden = [12]",
+    let (env, settings) = match agent {
+        AgentName::Dqn => ("CartPole-v1", "learning_starts = 100\npriority = 0.6\nhidden = [12]\nn_steps = 3"),
+        AgentName::QrDqn => ("CartPole-v1", "learning_starts = 5\nn_quantiles = 3\nbatch_size = 8\nhidden = [12]"),
+        AgentName::Ddpg => (
+            "Pendulum-v1",
+            "learning_starts = 5\nbatch_size = 8\nhidden = [12]\nn_steps = 2\nnoise = 'ornstein_uhlenbeck'",
+        ),
+        AgentName::Td3 | AgentName::Sac => ("Pendulum-v1", "learning_starts = 5\nbatch_size = 8\nhidden = [12]"),
+        AgentName::Ppo => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\nn_epochs = 2\nhidden = [12]"),
     };
     let memory = match optimizer {
         "egn" => "momentum = 0.5\nlr = 0.1\n[optimizer.adaptive]\n[optimizer.line_search]",
         _ => "lr = 0.01",
     };
     let text = format!(
-        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = 4\nsteps = 900\nenvs = 5\n\
+        "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = 4\nsteps = 900\nenvs = 5\n\
          eval_every = 200\neval_episodes = 2\nfinal_episodes = 3\n[agent]\n{settings}\n[optimizer]\n{memory}\n"
     );
     RunConfig::from_toml(&text).unwrap()

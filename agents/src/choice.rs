@@ -2,14 +2,19 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
+use egn_envs::Space;
 use egn_solver::{Network, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Agent, AgentError, CategoricalPolicy, Demand, EpsilonGreedyPolicy, Policy, Setting,
     agent::widths,
-    dqn::{self, Dqn, DqnConfig},
+    ddpg::DdpgConfig,
+    dqn::{Dqn, DqnConfig},
     ppo::{self, Ppo, PpoConfig},
+    qrdqn::{QrDqn, QrDqnConfig},
+    sac::{self, Sac, SacConfig},
+    td3::{self, Td3, Td3Config},
 };
 
 /// An agent's textbook name, as on the command line.
@@ -18,26 +23,38 @@ use crate::{
 pub enum AgentName {
     /// Deep Q-networks.
     Dqn,
+    /// Deep Q-networks with quantile regression.
+    QrDqn,
+    /// Deep deterministic policy gradient.
+    Ddpg,
+    /// Twin delayed deep deterministic policy gradient.
+    Td3,
+    /// Soft actor-critic.
+    Sac,
     /// Proximal policy optimization.
     Ppo,
 }
 
 impl AgentName {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Dqn, Self::Ppo];
+    pub const ALL: [Self; 6] = [Self::Dqn, Self::QrDqn, Self::Ddpg, Self::Td3, Self::Sac, Self::Ppo];
 
     /// Whether it trains a critic besides the network that acts.
     pub fn has_critic(self) -> bool {
         match self {
-            Self::Dqn => false,
-            Self::Ppo => true,
+            Self::Dqn | Self::QrDqn => false,
+            Self::Ddpg | Self::Td3 | Self::Sac | Self::Ppo => true,
         }
     }
 
     /// One line on what it is.
     pub fn summary(self) -> &'static str {
         match self {
-            Self::Dqn => "deep Q-networks: double, target network, uniform replay (discrete actions)",
+            Self::Dqn => "deep Q-networks: double, dueling, n steps, prioritised replay (discrete actions)",
+            Self::QrDqn => "deep Q-networks with quantile regression (discrete actions)",
+            Self::Ddpg => "deep deterministic policy gradient (bounded continuous actions)",
+            Self::Td3 => "twin delayed deterministic policy gradient (bounded continuous actions)",
+            Self::Sac => "soft actor-critic, automatic temperature (bounded continuous actions)",
             Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient (discrete actions)",
         }
     }
@@ -47,6 +64,10 @@ impl fmt::Display for AgentName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Dqn => "dqn",
+            Self::QrDqn => "qrdqn",
+            Self::Ddpg => "ddpg",
+            Self::Td3 => "td3",
+            Self::Sac => "sac",
             Self::Ppo => "ppo",
         })
     }
@@ -65,6 +86,14 @@ impl FromStr for AgentName {
 pub enum AgentConfig {
     /// Deep Q-networks.
     Dqn(DqnConfig),
+    /// Deep Q-networks with quantile regression.
+    QrDqn(QrDqnConfig),
+    /// Deep deterministic policy gradient.
+    Ddpg(DdpgConfig),
+    /// Twin delayed deep deterministic policy gradient.
+    Td3(Td3Config),
+    /// Soft actor-critic.
+    Sac(SacConfig),
     /// Proximal policy optimization.
     Ppo(PpoConfig),
 }
@@ -74,6 +103,10 @@ impl AgentConfig {
     pub fn name(&self) -> AgentName {
         match self {
             Self::Dqn(_) => AgentName::Dqn,
+            Self::QrDqn(_) => AgentName::QrDqn,
+            Self::Ddpg(_) => AgentName::Ddpg,
+            Self::Td3(_) => AgentName::Td3,
+            Self::Sac(_) => AgentName::Sac,
             Self::Ppo(_) => AgentName::Ppo,
         }
     }
@@ -85,37 +118,60 @@ impl AgentConfig {
     pub fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
         Ok(match self {
             Self::Dqn(config) => Box::new(Dqn::new(config.clone(), setting)?),
+            Self::QrDqn(config) => Box::new(QrDqn::new(config.clone(), setting)?),
+            Self::Ddpg(config) => Box::new(config.build(setting)?),
+            Self::Td3(config) => Box::new(Td3::new(config.clone(), setting)?),
+            Self::Sac(config) => Box::new(Sac::new(config.clone(), setting)?),
             Self::Ppo(config) => Box::new(Ppo::new(config.clone(), setting)?),
         })
     }
 
-    /// Architecture of the network that acts.
-    pub fn policy_architecture(&self, n_observations: usize, n_actions: usize) -> Network {
-        let (hidden, activation) = match self {
-            Self::Dqn(config) => (&config.hidden, dqn::ACTIVATION),
-            Self::Ppo(config) => (&config.hidden, ppo::ACTIVATION),
+    /// Architecture of the network that acts in an environment with these actions.
+    pub fn policy_architecture(&self, n_observations: usize, actions: &Space) -> Network {
+        let n_actions = match *actions {
+            Space::Discrete { n } => n,
+            Space::Box { .. } => actions.len(),
         };
-        Network::mlp(&widths(n_observations, hidden, n_actions), activation)
+        match self {
+            Self::Dqn(config) => config.architecture(n_observations, n_actions),
+            Self::QrDqn(config) => config.architecture(n_observations, n_actions),
+            Self::Ddpg(config) => td3::architecture(n_observations, &config.hidden, actions),
+            Self::Td3(config) => td3::architecture(n_observations, &config.hidden, actions),
+            Self::Sac(config) => sac::architecture(n_observations, &config.hidden, actions),
+            Self::Ppo(config) => Network::mlp(&widths(n_observations, &config.hidden, n_actions), ppo::ACTIVATION),
+        }
     }
 
-    /// The policy that acts with a saved network ([`Agent::policy_network`]).
-    pub fn policy_from(&self, network: Snapshot) -> Arc<dyn Policy> {
+    /// The policy that acts with a saved network ([`Agent::policy_network`]) in an environment with
+    /// these actions.
+    pub fn policy_from(&self, network: Snapshot, actions: &Space) -> Arc<dyn Policy> {
+        let epsilon_greedy =
+            |q, n_quantiles, epsilon| Arc::new(EpsilonGreedyPolicy { q, n_quantiles, epsilon, random_before: 0.0 });
         match self {
-            Self::Dqn(config) => {
-                Arc::new(EpsilonGreedyPolicy { q: network, epsilon: config.exploration, random_before: 0.0 })
-            }
+            Self::Dqn(config) => epsilon_greedy(network, 1, config.exploration),
+            Self::QrDqn(config) => epsilon_greedy(network, config.n_quantiles, config.exploration),
+            Self::Ddpg(_) | Self::Td3(_) => Arc::new(td3::policy_from(network, actions)),
+            Self::Sac(_) => Arc::new(sac::policy_from(network, actions)),
             Self::Ppo(_) => Arc::new(CategoricalPolicy { logits: network }),
         }
     }
 
     /// What a run with so many environments and steps has to hold in memory.
     pub fn demand(&self, n_envs: usize, total_steps: u64) -> Demand {
+        let off_policy = |hidden: &[usize], buffer_size: usize, batch_size: usize| Demand {
+            hidden: hidden.to_vec(),
+            transitions: total_steps.min(buffer_size as u64),
+            batch_size: batch_size as u64,
+        };
         match self {
-            Self::Dqn(config) => Demand {
-                hidden: config.hidden.clone(),
-                transitions: total_steps.min(config.buffer_size as u64),
-                batch_size: config.batch_size as u64,
-            },
+            Self::Dqn(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
+            Self::QrDqn(config) => {
+                let rows = config.batch_size.saturating_mul(config.n_quantiles);
+                off_policy(&config.hidden, config.buffer_size, rows)
+            }
+            Self::Ddpg(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
+            Self::Td3(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
+            Self::Sac(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size.saturating_mul(2)),
             Self::Ppo(config) => {
                 let transitions = (config.n_steps as u64).saturating_mul(n_envs as u64);
                 let batch_size = (config.batch_size.max(config.critic_batch_size) as u64).min(transitions);
@@ -131,6 +187,10 @@ impl AgentConfig {
     pub fn validate(&self) -> Result<(), String> {
         match self {
             Self::Dqn(config) => config.validate(),
+            Self::QrDqn(config) => config.validate(),
+            Self::Ddpg(config) => config.validate(),
+            Self::Td3(config) => config.validate(),
+            Self::Sac(config) => config.validate(),
             Self::Ppo(config) => config.validate(),
         }
     }

@@ -4,17 +4,21 @@
 //! row a sample, so an exact Gauss-Newton step factors a matrix of the batch's own size.
 //!
 //! ```text
-//! y = r + γ Q̄(s′, argmaxₐ Q(s′, a))        (double; Q̄ itself chooses otherwise)
+//! y = R + Γ Q̄(s′, argmaxₐ Q(s′, a))        (double; Q̄ itself chooses otherwise)
 //! L = (1/b) Σ h(Q(s, a) − y)               h: Huber with δ, or ½e² with δ = ∞
 //! ```
 //!
-//! Prioritised replay enters as importance weights of residual and curvature alike.
+//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]). Prioritised replay
+//! enters as importance weights of residual and curvature alike.
 //!
 //! A time limit is not an end: y bootstraps from the real observation after a truncation.
 //!
-//! Source: Mnih et al. (2015), doi 10.1038/nature14236; double: van Hasselt, Guez, Silver (2016),
+//! Dueling networks compute Q = V + A − mean A.
+//!
+//! Source: Mnih et al. (2015), doi 10.1038/nature14236; dueling: Wang et al. (2016), arXiv 1511.06581; double: van Hasselt, Guez, Silver (2016),
 //! arXiv 1509.06461; prioritised replay: Schaul et al.
-//! (2016), arXiv 1511.05952. Settings as in Stable-Baselines3, which is not double.
+//! (2016), arXiv 1511.05952; n steps: Hessel et al. (2018), arXiv 1710.02298. Settings as in
+//! Stable-Baselines3, which is not double.
 
 use std::sync::Arc;
 
@@ -29,13 +33,11 @@ use crate::{
     agent::widths,
     policy::{argmax, batch_of},
     position,
-    replay::{ReplayBuffer, Transitions},
+    replay::{Memory, ReplayBuffer, Transitions},
     stream,
     streams::seek_to,
+    target::Target,
 };
-
-/// Of the hidden layers.
-pub(crate) const ACTIVATION: Activation = Activation::Relu;
 
 /// Settings of [`Dqn`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +47,8 @@ pub struct DqnConfig {
     pub hidden: Vec<usize>,
     /// γ, in [0, 1].
     pub gamma: f64,
+    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
+    pub n_steps: usize,
     /// Transitions remembered, 1 or more.
     pub buffer_size: usize,
     /// Environment steps of random actions before the first update.
@@ -67,6 +71,8 @@ pub struct DqnConfig {
     pub exploration: Schedule,
     /// Whether the online network chooses the next action.
     pub double: bool,
+    /// Whether the network splits Q into the value of the state and advantages of actions.
+    pub dueling: bool,
     /// δ, in (0, ∞]: the error from which the loss is linear; `inf` is plain squared error.
     pub huber: f64,
 }
@@ -77,6 +83,7 @@ impl Default for DqnConfig {
         Self {
             hidden: vec![64, 64],
             gamma: 0.99,
+            n_steps: 1,
             buffer_size: 1_000_000,
             learning_starts: 100,
             train_freq: 4,
@@ -89,6 +96,7 @@ impl Default for DqnConfig {
             tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
             double: true,
+            dueling: false,
             huber: 1.0,
         }
     }
@@ -102,6 +110,7 @@ impl DqnConfig {
     pub fn validate(&self) -> Result<(), String> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
         require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
         require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
@@ -117,17 +126,23 @@ impl DqnConfig {
     }
 }
 
+impl DqnConfig {
+    /// Architecture of the network for so many actions.
+    pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
+        let mlp = |n_outputs| Network::mlp(&widths(n_observations, &self.hidden, n_outputs), Activation::Relu);
+        if self.dueling { mlp(n_actions + 1).dueling() } else { mlp(n_actions) }
+    }
+}
+
 /// The agent.
 pub struct Dqn {
     config: DqnConfig,
     q: Learner,
-    target: Snapshot,
+    target: Target,
     replay: ReplayBuffer,
     rng: Stream,
     width: usize,
     total_steps: u64,
-    /// Environment steps at the last update of the target.
-    target_updated: u64,
 }
 
 impl Dqn {
@@ -137,17 +152,18 @@ impl Dqn {
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
-        let network = Network::mlp(&widths(width, &config.hidden, setting.n_actions("dqn")?), ACTIVATION);
+        let network = config.architecture(width, setting.n_actions("dqn")?);
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
+        let memory = Memory { capacity, n_steps, gamma, priority };
         Ok(Self {
-            target: q.snapshot()?,
+            target: Target::new(q.snapshot()?, config.tau),
             q,
-            replay: ReplayBuffer::new(config.buffer_size, width, config.priority),
+            replay: ReplayBuffer::new(memory, width, &setting.action_space),
             rng: stream(setting.seed, Purpose::Learning, 0),
             width,
             total_steps: setting.total_steps,
-            target_updated: 0,
             config,
         })
     }
@@ -155,11 +171,10 @@ impl Dqn {
     /// y of every transition.
     fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
         let next = batch_of(&batch.next_observations, self.width)?;
-        let values = self.target.predict(&next)?;
+        let values = self.target.network().predict(&next)?;
         let choice = if self.config.double { self.q.forward(&next)? } else { &values };
         let chosen = values.rows().zip(choice.rows()).map(|(values, choice)| values[argmax(choice) as usize]);
-        let rewards = batch.rewards.iter().zip(&batch.terminal);
-        Ok(rewards.zip(chosen).map(|((r, &end), v)| if end { *r } else { r + self.config.gamma * v }).collect())
+        Ok(batch.rewards.iter().zip(&batch.discounts).zip(chosen).map(|((r, discount), v)| r + discount * v).collect())
     }
 
     fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
@@ -168,11 +183,11 @@ impl Dqn {
         let targets = self.targets(&batch)?;
         let huber = self.config.huber.is_finite().then_some(self.config.huber);
         let weights = batch.weights.as_deref();
-        let loss = ChosenAction { actions: &batch.actions, targets: &targets, weights, huber };
+        let loss = ChosenAction { actions: batch.actions.discrete(), targets: &targets, weights, huber };
         let observations = batch_of(&batch.observations, self.width)?;
         if self.config.priority > 0.0 {
             let values = self.q.forward(&observations)?;
-            let chosen = values.rows().zip(&batch.actions).map(|(q, &action)| q[action as usize]);
+            let chosen = values.rows().zip(batch.actions.discrete()).map(|(q, &action)| q[action as usize]);
             self.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
         }
         Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
@@ -186,18 +201,20 @@ impl Agent for Dqn {
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         let random_before = self.config.learning_starts as f64 / self.total_steps as f64;
-        Ok(Arc::new(EpsilonGreedyPolicy { q: self.q.snapshot()?, epsilon: self.config.exploration, random_before }))
+        Ok(Arc::new(EpsilonGreedyPolicy {
+            q: self.q.snapshot()?,
+            n_quantiles: 1,
+            epsilon: self.config.exploration,
+            random_before,
+        }))
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
         self.replay.extend(rollout);
         let mut learned = Learned::default();
-        if clock.env_steps <= self.config.learning_starts {
+        self.target.follow(&self.q, rollout, clock, self.config.target_update_interval)?;
+        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
             return Ok(learned);
-        }
-        if clock.env_steps - self.target_updated >= self.config.target_update_interval {
-            self.target = self.target.towards(&self.q.snapshot()?, self.config.tau)?;
-            self.target_updated = clock.env_steps;
         }
         for i in 0..self.config.gradient_steps {
             learned.updates.push(self.update(clock, i == 0)?);
@@ -216,16 +233,13 @@ impl Agent for Dqn {
         state.put_part("target", self.target.state());
         state.put_part("replay", self.replay.state());
         state.put("stream", &position(&self.rng));
-        state.put("target_updated", &[self.target_updated]);
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.q.restore(&state.part("q"))?;
-        self.target = self.target.restored(&state.part("target"))?;
+        self.target.restore(&state.part("target"))?;
         self.replay.restore(&state.part("replay"))?;
-        seek_to(&mut self.rng, state)?;
-        self.target_updated = state.number("target_updated")?;
-        Ok(())
+        seek_to(&mut self.rng, state)
     }
 }

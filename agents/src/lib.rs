@@ -2,7 +2,10 @@
 //!
 //! | file | algorithm |
 //! |---|---|
-//! | [`dqn`] | deep Q-networks: double, target network, uniform or prioritised replay |
+//! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritised replay |
+//! | [`qrdqn`] | the same with quantile regression: N rows a sample |
+//! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
+//! | [`sac`] | soft actor-critic: twin critics, a temperature |
 //! | [`ppo`] | proximal policy optimization; with EGN, a damped natural policy gradient |
 //!
 //! An [`Agent`] learns from a [`Rollout`] and hands out an immutable [`Policy`] that acts on any
@@ -10,18 +13,34 @@
 //! several algorithms share.
 
 mod agent;
+mod action_noise;
+mod action_range;
 mod choice;
+mod critics;
+pub mod ddpg;
+mod deterministic_policy;
 pub mod dqn;
 mod policy;
 pub mod ppo;
+pub mod qrdqn;
+#[cfg(test)]
+mod recorded;
 pub mod replay;
 pub mod returns;
 mod rollout;
+pub mod sac;
+mod squashed_gaussian;
 mod streams;
 mod sum_tree;
+mod target;
+pub mod td3;
 
 pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
+pub use action_noise::{ActionNoise, NoiseKind};
+pub use action_range::ActionRange;
 pub use choice::{AgentConfig, AgentName};
+pub use deterministic_policy::DeterministicPolicy;
 pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, Mode, Policy};
 pub use rollout::{Actions, Rollout};
+pub use squashed_gaussian::SquashedGaussianPolicy;
 pub use streams::{Purpose, Stream, position, seek, stream};

@@ -4,18 +4,27 @@
 //! weighted by wᵢ = (N P(i))^−β, relative to the largest weight of the batch. p is the size of the
 //! last temporal-difference error, and the largest so far for what has not been drawn yet.
 //!
-//! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant.
+//! What is remembered is a window of up to n steps: s, a, R = Σ γᵗ rₜ, the observation s′ at its end,
+//! and the discount Γ of s′'s value, so that every target is R + Γ V(s′). A window ends where its
+//! episode ends; Γ is γᵐ after m steps, and 0 after a termination alone.
+//!
+//! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant; windows as
+//! in Sutton (1988) and Hessel et al. (2018), arXiv 1710.02298.
 
-use egn_envs::Outcome;
+use egn_envs::Space;
 use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
-use crate::{Rollout, sum_tree::SumTree};
+use crate::{
+    Actions, Rollout,
+    returns::{Window, Windows},
+    sum_tree::SumTree,
+};
 
 /// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).
 const LEAST_PRIORITY: f64 = 1e-6;
 
-/// Transitions with discrete actions, the oldest overwritten first.
+/// Transitions, the oldest overwritten first.
 ///
 /// Source: Lin (1992); Mnih et al. (2015), doi 10.1038/nature14236.
 #[derive(Debug, Clone)]
@@ -26,10 +35,10 @@ pub struct ReplayBuffer {
     head: usize,
     observations: Vec<f32>,
     next_observations: Vec<f32>,
-    actions: Vec<u32>,
+    actions: Actions,
     rewards: Vec<f64>,
-    /// No value follows. A truncated transition is not terminal.
-    terminal: Vec<bool>,
+    discounts: Vec<f64>,
+    windows: Windows,
     priorities: Option<Priorities>,
 }
 
@@ -45,28 +54,41 @@ struct Priorities {
 }
 
 /// Transitions drawn from a [`ReplayBuffer`]: b of them.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Transitions {
     /// s, (b, observation).
     pub observations: Vec<f32>,
     /// s′, (b, observation).
     pub next_observations: Vec<f32>,
     /// a, (b).
-    pub actions: Vec<u32>,
-    /// r, (b).
+    pub actions: Actions,
+    /// R, (b).
     pub rewards: Vec<f64>,
-    /// Whether no value follows, (b).
-    pub terminal: Vec<bool>,
+    /// Γ, (b): what the value of s′ is multiplied by.
+    pub discounts: Vec<f64>,
     /// Where they lie in the buffer, (b).
     pub slots: Vec<usize>,
     /// wᵢ, (b); `None` for uniform draws, all of whose weights are one.
     pub weights: Option<Vec<f64>>,
 }
 
+/// What a buffer remembers, and how it is drawn.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Memory {
+    /// Transitions held.
+    pub capacity: usize,
+    /// n, steps of a window.
+    pub n_steps: usize,
+    /// γ.
+    pub gamma: f64,
+    /// α of prioritised replay; 0 is uniform.
+    pub priority: f64,
+}
+
 impl ReplayBuffer {
-    /// An empty buffer for `capacity` transitions between observations of `width` entries, drawn by
-    /// priority to the power `exponent`; 0 is uniform.
-    pub fn new(capacity: usize, width: usize, exponent: f64) -> Self {
+    /// An empty buffer for observations of `width` entries and actions of a space.
+    pub fn new(memory: Memory, width: usize, action_space: &Space) -> Self {
+        let Memory { capacity, n_steps, gamma, priority: exponent } = memory;
         let tree = || SumTree::new(capacity);
         Self {
             priorities: (exponent > 0.0).then(|| Priorities { tree: tree(), exponent, largest: 1.0 }),
@@ -75,9 +97,10 @@ impl ReplayBuffer {
             head: 0,
             observations: Vec::new(),
             next_observations: Vec::new(),
-            actions: Vec::new(),
+            actions: Actions::none(action_space),
             rewards: Vec::new(),
-            terminal: Vec::new(),
+            discounts: Vec::new(),
+            windows: Windows::new(n_steps, gamma),
         }
     }
 
@@ -91,37 +114,41 @@ impl ReplayBuffer {
         self.rewards.is_empty()
     }
 
-    /// Adds a rollout in the order of time, as if its environments had stepped together.
+    /// Adds a rollout in the order of time, as if its environments had stepped together. A window
+    /// that the rollout leaves open is closed by the next one.
     pub fn extend(&mut self, rollout: &Rollout) {
+        let width = self.width;
+        let mut closed = Vec::new();
         for t in 0..rollout.n_steps {
             for env in 0..rollout.n_envs {
-                self.push(rollout, env * rollout.n_steps + t);
+                let row = env * rollout.n_steps + t;
+                let observation = &rollout.observations[row * width..(row + 1) * width];
+                let step = (observation, &rollout.actions, row);
+                self.windows.push(env, step, rollout.rewards[row], rollout.outcomes[row], &mut closed);
+                let next = &rollout.next_observations[row * width..(row + 1) * width];
+                closed.drain(..).for_each(|window| self.push(&window, next));
             }
         }
     }
 
-    fn push(&mut self, rollout: &Rollout, row: usize) {
+    fn push(&mut self, window: &Window, next: &[f32]) {
         let width = self.width;
-        let observation = &rollout.observations[row * width..(row + 1) * width];
-        let next = &rollout.next_observations[row * width..(row + 1) * width];
-        let action = rollout.actions.discrete()[row];
-        let terminal = rollout.outcomes[row] == Outcome::Terminated;
         if let Some(priorities) = &mut self.priorities {
             priorities.tree.set(self.head, priorities.largest);
         }
         if self.len() < self.capacity {
-            self.observations.extend_from_slice(observation);
+            self.observations.extend_from_slice(&window.observation);
             self.next_observations.extend_from_slice(next);
-            self.actions.push(action);
-            self.rewards.push(rollout.rewards[row]);
-            self.terminal.push(terminal);
+            self.actions.extend(&window.action);
+            self.rewards.push(window.reward);
+            self.discounts.push(window.discount);
         } else {
             let at = self.head;
-            self.observations[at * width..(at + 1) * width].copy_from_slice(observation);
+            self.observations[at * width..(at + 1) * width].copy_from_slice(&window.observation);
             self.next_observations[at * width..(at + 1) * width].copy_from_slice(next);
-            self.actions[at] = action;
-            self.rewards[at] = rollout.rewards[row];
-            self.terminal[at] = terminal;
+            self.actions.replace(at, &window.action);
+            self.rewards[at] = window.reward;
+            self.discounts[at] = window.discount;
         }
         self.head = (self.head + 1) % self.capacity;
     }
@@ -131,8 +158,16 @@ impl ReplayBuffer {
     /// # Panics
     /// When the buffer is empty.
     pub fn sample(&self, batch: usize, correction: f64, rng: &mut dyn RngCore) -> Transitions {
-        let mut drawn = Transitions::default();
         let width = self.width;
+        let mut drawn = Transitions {
+            observations: Vec::with_capacity(batch * width),
+            next_observations: Vec::with_capacity(batch * width),
+            actions: self.actions.empty(),
+            rewards: Vec::with_capacity(batch),
+            discounts: Vec::with_capacity(batch),
+            slots: Vec::with_capacity(batch),
+            weights: None,
+        };
         for i in 0..batch {
             let row = match &self.priorities {
                 None => rng.random_range(0..self.len()),
@@ -144,9 +179,9 @@ impl ReplayBuffer {
             };
             drawn.observations.extend_from_slice(&self.observations[row * width..(row + 1) * width]);
             drawn.next_observations.extend_from_slice(&self.next_observations[row * width..(row + 1) * width]);
-            drawn.actions.push(self.actions[row]);
+            drawn.actions.push_from(&self.actions, row);
             drawn.rewards.push(self.rewards[row]);
-            drawn.terminal.push(self.terminal[row]);
+            drawn.discounts.push(self.discounts[row]);
             drawn.slots.push(row);
         }
         drawn.weights = self.priorities.as_ref().map(|priorities| {
@@ -179,9 +214,10 @@ impl ReplayBuffer {
         state.put("head", &[self.head as u64]);
         state.put("observations", &self.observations);
         state.put("next_observations", &self.next_observations);
-        state.put("actions", &self.actions);
+        self.actions.put_into(&mut state, "actions");
         state.put("rewards", &self.rewards);
-        state.put("terminal", &self.terminal.iter().map(|&end| u8::from(end)).collect::<Vec<_>>());
+        state.put("discounts", &self.discounts);
+        state.put_part("windows", self.windows.state(&self.actions));
         if let Some(priorities) = &self.priorities {
             let drawn: Vec<f64> = (0..self.len()).map(|slot| priorities.tree.get(slot)).collect();
             state.put("priorities", &drawn);
@@ -200,8 +236,9 @@ impl ReplayBuffer {
         self.head = state.number::<u64>("head")? as usize;
         self.observations = state.get_all("observations", n * self.width)?;
         self.next_observations = state.get_all("next_observations", n * self.width)?;
-        self.actions = state.get_all("actions", n)?;
-        self.terminal = state.get_all::<u8>("terminal", n)?.into_iter().map(|end| end != 0).collect();
+        self.actions.take_from(state, "actions", n)?;
+        self.discounts = state.get_all("discounts", n)?;
+        self.windows.restore(&state.part("windows"), &self.actions, self.width)?;
         if let Some(priorities) = &mut self.priorities {
             for (slot, priority) in state.get_all("priorities", n)?.into_iter().enumerate() {
                 priorities.tree.set(slot, priority);
@@ -214,8 +251,15 @@ impl ReplayBuffer {
 
 #[cfg(test)]
 mod tests {
+    use egn_envs::Outcome;
+
     use super::*;
-    use crate::{Actions, Purpose, stream};
+    use crate::{Purpose, stream};
+
+    fn buffer(capacity: usize, priority: f64) -> ReplayBuffer {
+        let memory = Memory { capacity, n_steps: 1, gamma: 0.5, priority };
+        ReplayBuffer::new(memory, 1, &Space::Discrete { n: 100 })
+    }
 
     fn rollout(first: usize, n_steps: usize) -> Rollout {
         let numbers = first..first + n_steps;
@@ -232,21 +276,22 @@ mod tests {
 
     #[test]
     fn the_oldest_transitions_are_overwritten() {
-        let mut buffer = ReplayBuffer::new(4, 1, 0.0);
+        let mut buffer = buffer(4, 0.0);
         buffer.extend(&rollout(0, 3));
         buffer.extend(&rollout(3, 3));
         assert_eq!(buffer.rewards, [4.0, 5.0, 2.0, 3.0]);
         assert_eq!(buffer.observations, [4.0, 5.0, 2.0, 3.0]);
-        assert_eq!(buffer.terminal, [false; 4]);
+        // The end by a time limit is none: the value that follows counts.
+        assert_eq!(buffer.discounts, [0.5; 4]);
     }
 
     #[test]
     fn every_transition_is_drawn_whole_and_equally_often() {
-        let mut buffer = ReplayBuffer::new(10, 1, 0.0);
+        let mut buffer = buffer(10, 0.0);
         buffer.extend(&rollout(0, 10));
         let drawn = buffer.sample(100_000, 0.0, &mut stream(0, Purpose::Learning, 0));
         let mut counts = [0; 10];
-        for (i, &action) in drawn.actions.iter().enumerate() {
+        for (i, &action) in drawn.actions.discrete().iter().enumerate() {
             assert_eq!(drawn.next_observations[i], action as f32 + 1.0);
             assert_eq!(drawn.rewards[i], f64::from(action));
             counts[action as usize] += 1;
@@ -255,8 +300,31 @@ mod tests {
     }
 
     #[test]
+    fn windows_go_on_from_rollout_to_rollout() {
+        let memory = Memory { capacity: 9, n_steps: 3, gamma: 0.5, priority: 0.0 };
+        let mut buffer = ReplayBuffer::new(memory, 1, &Space::Discrete { n: 100 });
+        let mut first = rollout(1, 2);
+        first.outcomes = vec![Outcome::Continues; 2];
+        buffer.extend(&first);
+        assert!(buffer.is_empty());
+        // Saved and taken back in between.
+        let state = buffer.state();
+        let mut buffer = ReplayBuffer::new(memory, 1, &Space::Discrete { n: 100 });
+        buffer.restore(&state).unwrap();
+        let mut second = rollout(3, 2);
+        second.outcomes = vec![Outcome::Continues, Outcome::Truncated];
+        buffer.extend(&second);
+        // 1 + 2/2 + 3/4; then 2 + 3/2 + 4/4, and what is left when the episode is cut.
+        assert_eq!(buffer.rewards, [2.75, 4.5, 5.0, 4.0]);
+        assert_eq!(buffer.observations, [1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(buffer.next_observations, [4.0, 5.0, 5.0, 5.0]);
+        assert_eq!(buffer.discounts, [0.125, 0.125, 0.25, 0.5]);
+        assert_eq!(buffer.actions, Actions::Discrete(vec![1, 2, 3, 4]));
+    }
+
+    #[test]
     fn priorities_set_how_often_and_weights_undo_it() {
-        let mut buffer = ReplayBuffer::new(4, 1, 0.5);
+        let mut buffer = buffer(4, 0.5);
         buffer.extend(&rollout(0, 3));
         // p^½ = 1, 2, 3: drawn in the ratio 1 : 2 : 3.
         buffer.reprioritise(&[0, 1, 2], [1.0, -4.0, 9.0].into_iter());

@@ -1,6 +1,7 @@
 //! What environments and policies lived through, as agents learn from it.
 
 use egn_envs::{Action, Outcome, Space};
+use egn_solver::{State, StateError};
 
 /// Actions of several steps or environments.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,34 @@ impl Actions {
         self.len() == 0
     }
 
+    /// No actions, of the same kind as these.
+    pub fn empty(&self) -> Self {
+        match self {
+            Self::Discrete(_) => Self::Discrete(Vec::new()),
+            Self::Continuous { width, .. } => Self::Continuous { values: Vec::new(), width: *width },
+        }
+    }
+
+    /// All entries into `state`, under `name`.
+    pub(crate) fn put_into(&self, state: &mut State, name: &str) {
+        match self {
+            Self::Discrete(actions) => state.put(name, actions),
+            Self::Continuous { values, .. } => state.put(name, values),
+        }
+    }
+
+    /// Takes `n` actions of the same kind from entry `name` of `state`.
+    ///
+    /// # Errors
+    /// When there are not so many.
+    pub(crate) fn take_from(&mut self, state: &State, name: &str, n: usize) -> Result<(), StateError> {
+        match self {
+            Self::Discrete(actions) => *actions = state.get_all(name, n)?,
+            Self::Continuous { values, width } => *values = state.get_all(name, n * *width)?,
+        }
+        Ok(())
+    }
+
     /// Forgets all actions and keeps the memory.
     pub fn clear(&mut self) {
         match self {
@@ -65,6 +94,17 @@ impl Actions {
         }
     }
 
+    /// Puts the one action of `other`, which is of the same kind, in place of action `i`.
+    pub fn replace(&mut self, i: usize, other: &Self) {
+        match (self, other) {
+            (Self::Discrete(to), Self::Discrete(from)) => to[i] = from[0],
+            (Self::Continuous { values: to, width }, Self::Continuous { values: from, .. }) => {
+                to[i * *width..(i + 1) * *width].copy_from_slice(from);
+            }
+            (to, from) => panic!("actions of two kinds: {to:?} and {from:?}"),
+        }
+    }
+
     /// Appends all actions of `other`, which is of the same kind.
     pub fn extend(&mut self, other: &Self) {
         match (self, other) {
@@ -82,6 +122,17 @@ impl Actions {
         match self {
             Self::Discrete(actions) => actions,
             Self::Continuous { width, .. } => panic!("discrete actions wanted, found vectors of {width}"),
+        }
+    }
+
+    /// All entries.
+    ///
+    /// # Panics
+    /// For discrete actions: an agent for continuous actions is never given any.
+    pub fn continuous(&self) -> &[f32] {
+        match self {
+            Self::Discrete(_) => panic!("vectors of actions wanted, found indices"),
+            Self::Continuous { values, .. } => values,
         }
     }
 }

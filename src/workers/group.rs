@@ -85,6 +85,9 @@ impl Group {
             let unfit = |error: StateError| WorkerError { envs: indices.clone(), seed, message: error.to_string() };
             seek_all(&mut draws, "starts", state).map_err(unfit)?;
             seek_all(&mut exploration, "exploration", state).map_err(unfit)?;
+            for (i, stream) in exploration.iter_mut().enumerate() {
+                stream.recall(state.get(&format!("noise/{i}")).map_err(unfit)?);
+            }
         }
         let draws = draws.into_iter().map(|stream| Draws::Stream(Box::new(stream))).collect();
         let envs = environments.group(first_env, draws).map_err(failed)?;
@@ -124,6 +127,9 @@ impl Group {
         state.put("starts", self.starts.as_flattened());
         let exploration: Vec<_> = self.exploration.iter().map(position).collect();
         state.put("exploration", exploration.as_flattened());
+        for (i, stream) in self.exploration.iter().enumerate() {
+            state.put(&format!("noise/{i}"), stream.noise());
+        }
         state.put("observations", &self.observations);
         for (i, actions) in self.since.iter().enumerate() {
             match actions {
@@ -233,6 +239,7 @@ impl Group {
                     let Tally { length, episode_return } = *tally;
                     let (env, outcome) = (self.first_env + i, step.outcome());
                     episodes.push(Episode { env, step: t, length, episode_return, outcome });
+                    self.exploration[i].forget();
                     ended.push(i);
                 }
             }
