@@ -7,7 +7,9 @@
 //! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477, section 4.2.
 
 use candle_core::{Device, Tensor};
-use egn_solver::{Activation, Initialisation, Learner, Network, SolverError, State, StateError, StepContext, loss::SquaredError};
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, SolverError, State, StateError, StepContext, loss::SquaredError,
+};
 use rand::RngCore;
 
 use crate::{Setting, Update, agent::widths, target::Target};
@@ -130,8 +132,10 @@ impl Critics {
     /// When candle cannot read the inputs.
     pub fn judge(&mut self, pairs: &Tensor, n: usize, n_critics: usize) -> Result<Judgement, SolverError> {
         let critics = &mut self.online[..n_critics];
-        let all: Vec<Vec<f64>> =
-            critics.iter_mut().map(|critic| Ok(critic.forward(pairs)?.values.clone())).collect::<Result<_, SolverError>>()?;
+        let all: Vec<Vec<f64>> = critics
+            .iter_mut()
+            .map(|critic| Ok(critic.forward(pairs)?.values.clone()))
+            .collect::<Result<_, SolverError>>()?;
         let values = all.iter().skip(1).fold(all[0].clone(), |least, values| minimum(&least, values));
         let mut slopes = vec![0.0; values.len() * n];
         let mut is_open = vec![true; values.len()];

@@ -48,11 +48,30 @@ pub struct DdpgConfig {
 impl Default for DdpgConfig {
     fn default() -> Self {
         let Td3Config {
-            hidden, gamma, n_steps, buffer_size, learning_starts, train_freq, gradient_steps, batch_size, tau, noise,
-            noise_std, ..
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            ..
         } = Td3Config::default();
         Self {
-            hidden, gamma, n_steps, buffer_size, learning_starts, train_freq, gradient_steps, batch_size, tau, noise,
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
             noise_std,
         }
     }
@@ -77,12 +96,33 @@ impl DdpgConfig {
 
     fn as_td3(&self) -> Td3Config {
         let Self {
-            hidden, gamma, n_steps, buffer_size, learning_starts, train_freq, gradient_steps, batch_size, tau, noise,
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
             noise_std,
         } = self.clone();
         Td3Config {
-            hidden, gamma, n_steps, buffer_size, learning_starts, train_freq, gradient_steps, batch_size, tau, noise,
-            noise_std, policy_delay: 1, target_noise: 0.0, target_noise_clip: 0.0,
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            policy_delay: 1,
+            target_noise: 0.0,
+            target_noise_clip: 0.0,
         }
     }
 }

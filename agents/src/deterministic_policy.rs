@@ -4,9 +4,7 @@ use egn_envs::Space;
 use egn_solver::Snapshot;
 use rand::Rng;
 
-use crate::{
-    ActionRange, Actions, AgentError, Mode, Policy, Stream, action_noise::ActionNoise, policy::batch_of,
-};
+use crate::{ActionRange, Actions, AgentError, Mode, Policy, Stream, action_noise::ActionNoise, policy::batch_of};
 
 /// a = tanh f(s), to learn with noise.
 #[derive(Debug, Clone)]

@@ -12,9 +12,9 @@
 //! thread. It does not know who steps the environments. [`returns`] and [`replay`] hold what
 //! several algorithms share.
 
-mod agent;
 mod action_noise;
 mod action_range;
+mod agent;
 mod choice;
 mod critics;
 pub mod ddpg;
@@ -35,9 +35,9 @@ mod sum_tree;
 mod target;
 pub mod td3;
 
-pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
 pub use action_noise::{ActionNoise, NoiseKind};
 pub use action_range::ActionRange;
+pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
 pub use choice::{AgentConfig, AgentName};
 pub use deterministic_policy::DeterministicPolicy;
 pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, Mode, Policy};

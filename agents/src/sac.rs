@@ -34,8 +34,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use egn_envs::Space;
 use egn_solver::{
-    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError,
-    State, StateError, StepContext,
+    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State,
+    StateError, StepContext,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -141,7 +141,10 @@ pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> SquashedGaussianP
 enum Temperature {
     Fixed(f64),
     /// log α is the bias of a network without any other influence.
-    Learned { log_alpha: Learner, target_entropy: f64 },
+    Learned {
+        log_alpha: Learner,
+        target_entropy: f64,
+    },
 }
 
 impl Temperature {

@@ -240,7 +240,8 @@ fn mean_loss(judgement: &Judgement) -> f64 {
 /// S = diag(1 − a²) and ρ = −∂Q/∂a / q for actions and slopes (b, n).
 fn root(actions: &[f64], slopes: &[f64], n: usize) -> Root {
     let scale = mean_size(slopes);
-    let mut root = Root { rows: vec![0.0; actions.len() * n], rho: slopes.iter().map(|slope| -slope / scale).collect() };
+    let mut root =
+        Root { rows: vec![0.0; actions.len() * n], rho: slopes.iter().map(|slope| -slope / scale).collect() };
     for (entry, action) in actions.iter().enumerate() {
         root.rows[entry * n + entry % n] = 1.0 - action * action;
     }

@@ -58,34 +58,33 @@ impl QuantileHuber<'_> {
         term
     }
 
-    /// Calls `each` with (output entry, term) of every quantile that counts, and returns the loss.
-    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(usize, Term)) -> f64 {
+    /// Calls `each` with (sample, output entry, term) of every quantile that counts.
+    fn scan(&self, outputs: &Outputs, mut each: impl FnMut(usize, usize, Term)) {
         let (b, n) = (outputs.batch(), self.n_quantiles);
         assert_eq!(self.actions.len(), b, "actions of {b} samples");
         assert!(b > 0 && self.targets.len().is_multiple_of(b), "{} targets of {b} samples", self.targets.len());
         let targets = self.targets.chunks_exact(self.targets.len() / b);
-        let mut sum = 0.0;
         for (i, (&action, targets)) in self.actions.iter().zip(targets).enumerate() {
             let first = i * outputs.n_outputs + action as usize * n;
             for (j, &theta) in outputs.values[first..first + n].iter().enumerate() {
-                let term = self.term((j as f64 + 0.5) / n as f64, theta, targets);
-                sum += term.value;
-                each(first + j, term);
+                each(i, first + j, self.term((j as f64 + 0.5) / n as f64, theta, targets));
             }
         }
-        sum / b as f64
     }
 }
 
 impl Loss for QuantileHuber<'_> {
-    fn value(&self, outputs: &Outputs) -> f64 {
-        self.scan(outputs, |_, _| {})
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        values.clear();
+        values.resize(outputs.batch(), 0.0);
+        self.scan(outputs, |sample, _, term| values[sample] += term.value);
     }
 
     fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
         residual.clear();
         residual.resize(outputs.values.len(), 0.0);
-        self.scan(outputs, |entry, term| residual[entry] = term.residual)
+        self.scan(outputs, |_, entry, term| residual[entry] = term.residual);
+        self.value(outputs)
     }
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
@@ -94,11 +93,12 @@ impl Loss for QuantileHuber<'_> {
         root.rows.clear();
         root.rows.resize(outputs.batch() * self.n_quantiles * c, 0.0);
         let Root { rows, rho } = root;
-        self.scan(outputs, |entry, term| {
+        self.scan(outputs, |_, entry, term| {
             let scale = term.curvature.sqrt();
             rows[rho.len() * c + entry % c] = scale;
             rho.push(term.residual / scale);
-        })
+        });
+        self.value(outputs)
     }
 }
 
@@ -122,9 +122,8 @@ mod tests {
         let all: serde_json::Value =
             serde_json::from_str(include_str!("../../../tests/data/sb3/off_policy.json")).unwrap();
         let golden = &all["quantile_huber"];
-        let numbers = |name: &str| -> Vec<f64> {
-            golden[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
-        };
+        let numbers =
+            |name: &str| -> Vec<f64> { golden[name].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect() };
         let actions: Vec<u32> = numbers("actions").iter().map(|&a| a as u32).collect();
         let targets = numbers("targets");
         let loss = QuantileHuber { actions: &actions, targets: &targets, n_quantiles: 4, huber: 1.0 };
@@ -151,8 +150,9 @@ mod tests {
         let mut root = Root::default();
         loss.root(&outputs, &mut root);
         let curvature = [0.5 * (0.25 + 0.375), 0.5 * (0.125 + 0.05)];
-        for j in 0..2 {
-            assert!((root.rows[3 * j].powi(2) - curvature[j]).abs() < 1e-15);
+        // Rows (√q₀, 0) and (0, √q₁).
+        for (row, q) in [root.rows[0], root.rows[3]].iter().zip(curvature) {
+            assert!((row * row - q).abs() < 1e-15);
         }
     }
 }
