@@ -2,8 +2,9 @@
 //! batches for both.
 //!
 //! `cargo run --release -p egn-solver --example curve_fit` prints a table and draws a chart;
-//! `-- search` prints the grids that the settings come from. Both optimizers had nine settings to
-//! choose from, judged on seeds 101 to 103; the table shows seeds 0 to 4.
+//! `-- search` prints the grids that the settings come from. Both optimizers had eight settings to
+//! choose from, judged on seeds 101 to 103, after a first grid of nine for either had its best at an
+//! edge; the table shows seeds 0 to 4.
 
 mod race;
 
@@ -70,28 +71,32 @@ fn train(optimizer: &OptimizerConfig, seed: u64) -> Result<Vec<Point>, SolverErr
 }
 
 /// Mean of the last value over the tuning seeds, for every setting.
-fn search() -> Result<(), SolverError> {
-    let egns = [0.1, 0.3, 1.0].into_iter().flat_map(|lr| [1e-3, 1e-2, 1e-1].map(|lambda| (lr, lambda)));
+fn search() {
+    let egns = [0.3, 1.0].into_iter().flat_map(|lr| [1e-5, 1e-4, 1e-3, 1e-2].map(|lambda| (lr, lambda)));
     let egns = egns.map(|(lr, lambda)| (format!("EGN lr {lr} λ {lambda}"), egn(lr, lambda)));
-    let adams = [3e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 3e-2, 5e-2, 1e-1].map(|lr| (format!("Adam lr {lr}"), adam(lr)));
+    let adams = [3e-3, 1e-2, 3e-2, 5e-2, 0.1, 0.2, 0.3, 0.5].map(|lr| (format!("Adam lr {lr}"), adam(lr)));
     for (name, optimizer) in egns.chain(adams) {
-        let last: Vec<f64> = (101..=103)
-            .map(|seed| Ok(train(&optimizer, seed)?.last().map_or(f64::NAN, |p| p.value)))
-            .collect::<Result<_, SolverError>>()?;
-        println!("{name}: {:.2}", mean(last.into_iter()));
+        let trained = (101..=103).map(|seed| train(&optimizer, seed)).collect::<Result<Vec<_>, _>>();
+        match trained {
+            Ok(seeds) => {
+                let last = seeds.iter().map(|points| points.last().map_or(f64::NAN, |point| point.value));
+                println!("{name}: {:.3}", mean(last));
+            }
+            Err(refused) => println!("{name}: {refused}"),
+        }
     }
-    Ok(())
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     if std::env::args().any(|argument| argument == "search") {
-        return Ok(search()?);
+        search();
+        return Ok(());
     }
     let racer = |name: &str, optimizer: OptimizerConfig| -> Result<Racer, SolverError> {
         let seeds = (0..5).map(|seed| train(&optimizer, seed)).collect::<Result<_, _>>()?;
         Ok(Racer { name: name.into(), seeds })
     };
-    let racers = [racer("EGN", egn(0.3, 0.01))?, racer("Adam", adam(0.02))?];
+    let racers = [racer("EGN", egn(1.0, 1e-3))?, racer("Adam", adam(0.1))?];
     println!("Mean squared error after {N_STEPS} steps of {BATCH} samples, seeds 0 to 4\n");
     println!("| optimizer | seed 0 | 1 | 2 | 3 | 4 | CPU ms |\n|---|---|---|---|---|---|---|");
     for racer in &racers {
