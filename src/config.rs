@@ -171,6 +171,9 @@ impl RunConfig {
             AgentName::Td3 => AgentConfig::Td3(typed("agent", agent)?),
             AgentName::Sac => AgentConfig::Sac(typed("agent", agent)?),
             AgentName::Ppo => AgentConfig::Ppo(typed("agent", agent)?),
+            AgentName::A2c => AgentConfig::A2c(typed("agent", agent)?),
+            AgentName::Trpo => AgentConfig::Trpo(typed("agent", agent)?),
+            AgentName::Reinforce => AgentConfig::Reinforce(typed("agent", agent)?),
         };
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
@@ -214,6 +217,9 @@ impl RunConfig {
             AgentConfig::Td3(agent) => table_of(agent),
             AgentConfig::Sac(agent) => table_of(agent),
             AgentConfig::Ppo(agent) => table_of(agent),
+            AgentConfig::A2c(agent) => table_of(agent),
+            AgentConfig::Trpo(agent) => table_of(agent),
+            AgentConfig::Reinforce(agent) => table_of(agent),
         };
         let optimizer = optimizer_table(&self.optimizer);
         let mut critic_optimizer = optimizer_table(&self.critic_optimizer);

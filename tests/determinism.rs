@@ -12,7 +12,7 @@ use egn_rl::{
 };
 
 /// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
-fn config(agent: &str, optimizer: &str, seed: u64) -> RunConfig {
+fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {
     let settings = match agent {
         "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8\nn_steps = 3\ndueling = true",
         "qrdqn" => "n_quantiles = 4\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
@@ -21,14 +21,14 @@ fn config(agent: &str, optimizer: &str, seed: u64) -> RunConfig {
              noise = 'ornstein_uhlenbeck'"
         }
         "td3" | "sac" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32",
-        _ => "n_steps = 32\nbatch_size = 96\nn_epochs = 2",
-    };
-    let env = match agent {
-        "ddpg" | "td3" | "sac" => "Pendulum-v1",
-        _ => "CartPole-v1",
+        "ppo" => "n_steps = 32\nbatch_size = 96\nn_epochs = 2\ntarget_kl = 0.02\nvalue_clip = 0.5",
+        "a2c" => "n_steps = 8",
+        "trpo" => "n_steps = 32\nbatch_size = 96",
+        "reinforce" => "n_steps = 32\nbatch_size = 96",
+        other => panic!("settings for {other}"),
     };
     let text = format!(
-        "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 1500\n\
+        "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 2000\n\
          envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\nhidden = [16, 16]\n{settings}\n\
          [optimizer]\nlr = 0.01\n"
     );
@@ -51,14 +51,16 @@ fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<St
 
 #[test]
 fn a_record_does_not_depend_on_the_number_of_workers() {
-    for agent in ["dqn", "qrdqn", "ddpg", "td3", "sac", "ppo"] {
+    let discrete = ["dqn", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
+    let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
+    for (env, agent) in discrete.into_iter().chain(continuous) {
         for optimizer in ["egn", "adam", "sgd"] {
-            let config = config(agent, optimizer, 7);
+            let config = config(env, agent, optimizer, 7);
             let one = record(&config, 1);
             for n_workers in [2, 4] {
                 let other = record(&config, n_workers);
                 for (file, text) in &one {
-                    assert!(other[file] == *text, "{agent} {optimizer}: {file} differs with {n_workers} workers");
+                    assert!(other[file] == *text, "{env} {agent} {optimizer}: {file} differs with {n_workers} workers");
                 }
             }
         }
@@ -67,7 +69,7 @@ fn a_record_does_not_depend_on_the_number_of_workers() {
 
 #[test]
 fn another_seed_gives_another_record() {
-    let [one, other] = [7, 8].map(|seed| record(&config("ppo", "egn", seed), 1));
+    let [one, other] = [7, 8].map(|seed| record(&config("CartPole-v1", "ppo", "egn", seed), 1));
     assert_ne!(one["episodes.csv"], other["episodes.csv"]);
     assert_ne!(one["policy"], other["policy"]);
 }
@@ -75,7 +77,7 @@ fn another_seed_gives_another_record() {
 #[test]
 fn the_configuration_of_a_record_reproduces_it() {
     let folder = tempfile::tempdir().unwrap();
-    let first = config("dqn", "egn", 3);
+    let first = config("CartPole-v1", "dqn", "egn", 3);
     std::fs::write(folder.path().join("config.toml"), first.to_toml()).unwrap();
     let read = std::fs::read_to_string(Path::new(folder.path()).join("config.toml")).unwrap();
     assert_eq!(record(&first, 1), record(&RunConfig::from_toml(&read).unwrap(), 1));

@@ -29,6 +29,9 @@ fn config(agent: AgentName, optimizer: &str) -> RunConfig {
         ),
         AgentName::Td3 | AgentName::Sac => ("Pendulum-v1", "learning_starts = 5\nbatch_size = 8\nhidden = [12]"),
         AgentName::Ppo => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\nn_epochs = 2\nhidden = [12]"),
+        AgentName::A2c => ("CartPole-v1", "n_steps = 8\nhidden = [12]"),
+        AgentName::Trpo => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\ncritic_epochs = 2\nhidden = [12]"),
+        AgentName::Reinforce => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\nhidden = [12]"),
     };
     let memory = match optimizer {
         "egn" => "momentum = 0.5\nlr = 0.1\n[optimizer.adaptive]\n[optimizer.line_search]",

@@ -7,14 +7,18 @@ use egn_solver::{Network, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, CategoricalPolicy, Demand, EpsilonGreedyPolicy, Policy, Setting,
-    agent::widths,
+    Agent, AgentError, Demand, EpsilonGreedyPolicy, Policy, Setting,
+    a2c::{A2c, A2cConfig},
+    actor_critic::ACTIVATION,
     ddpg::DdpgConfig,
+    distribution::Distribution,
     dqn::{Dqn, DqnConfig},
-    ppo::{self, Ppo, PpoConfig},
+    ppo::{Ppo, PpoConfig},
     qrdqn::{QrDqn, QrDqnConfig},
+    reinforce::{Reinforce, ReinforceConfig},
     sac::{self, Sac, SacConfig},
     td3::{self, Td3, Td3Config},
+    trpo::{Trpo, TrpoConfig},
 };
 
 /// An agent's textbook name, as on the command line.
@@ -33,17 +37,25 @@ pub enum AgentName {
     Sac,
     /// Proximal policy optimization.
     Ppo,
+    /// Advantage actor-critic.
+    A2c,
+    /// Trust-region policy optimization.
+    Trpo,
+    /// Monte-Carlo policy gradient.
+    Reinforce,
 }
 
 impl AgentName {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Dqn, Self::QrDqn, Self::Ddpg, Self::Td3, Self::Sac, Self::Ppo];
+    pub const ALL: [Self; 9] =
+        [Self::Dqn, Self::QrDqn, Self::Ddpg, Self::Td3, Self::Sac, Self::Ppo, Self::A2c, Self::Trpo, Self::Reinforce];
 
     /// Whether it trains a critic besides the network that acts.
     pub fn has_critic(self) -> bool {
         match self {
             Self::Dqn | Self::QrDqn => false,
-            Self::Ddpg | Self::Td3 | Self::Sac | Self::Ppo => true,
+            Self::Ddpg | Self::Td3 | Self::Sac => true,
+            Self::Ppo | Self::A2c | Self::Trpo | Self::Reinforce => true,
         }
     }
 
@@ -55,7 +67,10 @@ impl AgentName {
             Self::Ddpg => "deep deterministic policy gradient (bounded continuous actions)",
             Self::Td3 => "twin delayed deterministic policy gradient (bounded continuous actions)",
             Self::Sac => "soft actor-critic, automatic temperature (bounded continuous actions)",
-            Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient (discrete actions)",
+            Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient",
+            Self::A2c => "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve",
+            Self::Trpo => "trust-region policy optimization; with egn, the constraint, else a penalty",
+            Self::Reinforce => "Monte-Carlo policy gradient with a learned baseline",
         }
     }
 }
@@ -69,6 +84,9 @@ impl fmt::Display for AgentName {
             Self::Td3 => "td3",
             Self::Sac => "sac",
             Self::Ppo => "ppo",
+            Self::A2c => "a2c",
+            Self::Trpo => "trpo",
+            Self::Reinforce => "reinforce",
         })
     }
 }
@@ -96,6 +114,12 @@ pub enum AgentConfig {
     Sac(SacConfig),
     /// Proximal policy optimization.
     Ppo(PpoConfig),
+    /// Advantage actor-critic.
+    A2c(A2cConfig),
+    /// Trust-region policy optimization.
+    Trpo(TrpoConfig),
+    /// Monte-Carlo policy gradient.
+    Reinforce(ReinforceConfig),
 }
 
 impl AgentConfig {
@@ -108,6 +132,9 @@ impl AgentConfig {
             Self::Td3(_) => AgentName::Td3,
             Self::Sac(_) => AgentName::Sac,
             Self::Ppo(_) => AgentName::Ppo,
+            Self::A2c(_) => AgentName::A2c,
+            Self::Trpo(_) => AgentName::Trpo,
+            Self::Reinforce(_) => AgentName::Reinforce,
         }
     }
 
@@ -123,6 +150,9 @@ impl AgentConfig {
             Self::Td3(config) => Box::new(Td3::new(config.clone(), setting)?),
             Self::Sac(config) => Box::new(Sac::new(config.clone(), setting)?),
             Self::Ppo(config) => Box::new(Ppo::new(config.clone(), setting)?),
+            Self::A2c(config) => Box::new(A2c::new(config.clone(), setting)?),
+            Self::Trpo(config) => Box::new(Trpo::new(config.clone(), setting)?),
+            Self::Reinforce(config) => Box::new(Reinforce::new(config.clone(), setting)?),
         })
     }
 
@@ -132,13 +162,17 @@ impl AgentConfig {
             Space::Discrete { n } => n,
             Space::Box { .. } => actions.len(),
         };
+        let on_policy = |hidden: &[usize]| Distribution::over(actions).network(n_observations, hidden, ACTIVATION);
         match self {
             Self::Dqn(config) => config.architecture(n_observations, n_actions),
             Self::QrDqn(config) => config.architecture(n_observations, n_actions),
             Self::Ddpg(config) => td3::architecture(n_observations, &config.hidden, actions),
             Self::Td3(config) => td3::architecture(n_observations, &config.hidden, actions),
             Self::Sac(config) => sac::architecture(n_observations, &config.hidden, actions),
-            Self::Ppo(config) => Network::mlp(&widths(n_observations, &config.hidden, n_actions), ppo::ACTIVATION),
+            Self::Ppo(config) => on_policy(&config.hidden),
+            Self::A2c(config) => on_policy(&config.hidden),
+            Self::Trpo(config) => on_policy(&config.hidden),
+            Self::Reinforce(config) => on_policy(&config.hidden),
         }
     }
 
@@ -152,7 +186,9 @@ impl AgentConfig {
             Self::QrDqn(config) => epsilon_greedy(network, config.n_quantiles, config.exploration),
             Self::Ddpg(_) | Self::Td3(_) => Arc::new(td3::policy_from(network, actions)),
             Self::Sac(_) => Arc::new(sac::policy_from(network, actions)),
-            Self::Ppo(_) => Arc::new(CategoricalPolicy { logits: network }),
+            Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) => {
+                Distribution::over(actions).policy(network)
+            }
         }
     }
 
@@ -162,6 +198,10 @@ impl AgentConfig {
             hidden: hidden.to_vec(),
             transitions: total_steps.min(buffer_size as u64),
             batch_size: batch_size as u64,
+        };
+        let on_policy = |hidden: &[usize], n_steps: usize, batch_size: usize| {
+            let transitions = (n_steps as u64).saturating_mul(n_envs as u64);
+            Demand { hidden: hidden.to_vec(), transitions, batch_size: (batch_size as u64).min(transitions) }
         };
         match self {
             Self::Dqn(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
@@ -173,10 +213,13 @@ impl AgentConfig {
             Self::Td3(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
             Self::Sac(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size.saturating_mul(2)),
             Self::Ppo(config) => {
-                let transitions = (config.n_steps as u64).saturating_mul(n_envs as u64);
-                let batch_size = (config.batch_size.max(config.critic_batch_size) as u64).min(transitions);
-                Demand { hidden: config.hidden.clone(), transitions, batch_size }
+                let batch_size = config.batch_size.max(config.critic_batch_size);
+                on_policy(&config.hidden, config.n_steps, batch_size)
             }
+            Self::A2c(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
+            // The step under the constraint takes the whole rollout.
+            Self::Trpo(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
+            Self::Reinforce(config) => on_policy(&config.hidden, config.n_steps, config.batch_size),
         }
     }
 
@@ -192,6 +235,9 @@ impl AgentConfig {
             Self::Td3(config) => config.validate(),
             Self::Sac(config) => config.validate(),
             Self::Ppo(config) => config.validate(),
+            Self::A2c(config) => config.validate(),
+            Self::Trpo(config) => config.validate(),
+            Self::Reinforce(config) => config.validate(),
         }
     }
 }

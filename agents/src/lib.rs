@@ -7,24 +7,32 @@
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
 //! | [`sac`] | soft actor-critic: twin critics, a temperature |
 //! | [`ppo`] | proximal policy optimization; with EGN, a damped natural policy gradient |
+//! | [`a2c`] | advantage actor-critic |
+//! | [`trpo`] | trust-region policy optimization: EGN keeps the constraint, others pay a penalty |
+//! | [`reinforce`] | Monte-Carlo policy gradient with a learned baseline |
 //!
 //! An [`Agent`] learns from a [`Rollout`] and hands out an immutable [`Policy`] that acts on any
-//! thread. It does not know who steps the environments. [`returns`] and [`replay`] hold what
-//! several algorithms share.
+//! thread. It does not know who steps the environments. [`returns`], [`distribution`],
+//! [`actor_critic`] and [`replay`] hold what several algorithms share.
 
+pub mod a2c;
 mod action_noise;
 mod action_range;
+pub mod actor_critic;
 mod agent;
 mod choice;
+mod clipped_value;
 mod critics;
 pub mod ddpg;
 mod deterministic_policy;
+pub mod distribution;
 pub mod dqn;
 mod policy;
 pub mod ppo;
 pub mod qrdqn;
 #[cfg(test)]
 mod recorded;
+pub mod reinforce;
 pub mod replay;
 pub mod returns;
 mod rollout;
@@ -34,13 +42,14 @@ mod streams;
 mod sum_tree;
 mod target;
 pub mod td3;
+pub mod trpo;
 
 pub use action_noise::{ActionNoise, NoiseKind};
 pub use action_range::ActionRange;
 pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
 pub use choice::{AgentConfig, AgentName};
 pub use deterministic_policy::DeterministicPolicy;
-pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, Mode, Policy};
+pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, GaussianPolicy, Mode, Policy};
 pub use rollout::{Actions, Rollout};
 pub use squashed_gaussian::SquashedGaussianPolicy;
 pub use streams::{Purpose, Stream, position, seek, stream};

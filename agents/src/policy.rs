@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use egn_solver::{Schedule, Snapshot, SolverError, loss::log_softmax};
 use rand::Rng;
+use rand_distr::StandardNormal;
 
 use crate::{Actions, AgentError, Stream};
 
@@ -116,7 +117,7 @@ impl Policy for CategoricalPolicy {
         let network = self.logits.network();
         let logits = self.logits.predict(&batch_of(observations, network.n_inputs())?)?;
         let Actions::Discrete(actions) = actions else {
-            return Err(AgentError::ActionSpace { agent: "ppo", needs: "discrete" });
+            return Err(AgentError::ActionSpace { agent: "softmax policy", needs: "discrete" });
         };
         let mut log_p = vec![0.0; network.n_outputs()];
         for (i, row) in logits.rows().enumerate() {
@@ -127,6 +128,42 @@ impl Policy for CategoricalPolicy {
                     sample(&log_p, streams[i].random())
                 }
             });
+        }
+        Ok(())
+    }
+}
+
+/// Independent normal entries; greedy, the mean within the environment's bounds.
+#[derive(Debug, Clone)]
+pub struct GaussianPolicy {
+    /// Means, then log σ.
+    pub actor: Snapshot,
+    /// Least value that the environment takes, entry by entry.
+    pub low: Vec<f32>,
+    /// Greatest value that the environment takes.
+    pub high: Vec<f32>,
+}
+
+impl Policy for GaussianPolicy {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        streams: &mut [Stream],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError> {
+        let network = self.actor.network();
+        let outputs = self.actor.predict(&batch_of(observations, network.n_inputs())?)?;
+        let Actions::Continuous { values, width } = actions else {
+            return Err(AgentError::ActionSpace { agent: "Gaussian policy", needs: "continuous" });
+        };
+        for (i, row) in outputs.rows().enumerate() {
+            let (means, log_stds) = row.split_at(*width);
+            values.extend(means.iter().zip(log_stds).enumerate().map(|(j, (mean, log_std))| match mode {
+                Mode::Greedy => (*mean as f32).clamp(self.low[j], self.high[j]),
+                // Not clipped: this is the action whose probability counts.
+                Mode::Explore { .. } => (mean + log_std.exp() * streams[i].sample::<f64, _>(StandardNormal)) as f32,
+            }));
         }
         Ok(())
     }

@@ -1,14 +1,14 @@
 //! Proximal policy optimization.
 //!
-//! Quick facts: on-policy, discrete actions, separate actor and critic, each with its own
-//! optimizer. With a first-order optimizer this is PPO as everybody runs it. With EGN the actor's
+//! Quick facts: on-policy, discrete and continuous actions, separate actor and critic, each with its
+//! own optimizer. With a first-order optimizer this is PPO as everybody runs it. With EGN the actor's
 //! step solves with the Fisher curvature, so it is a damped natural policy gradient, shortened to
 //! the KL limit of its optimizer: TRPO with an exact solve, in minibatches.
 //!
 //! ```text
 //! A: generalised advantage estimate, normalised in each minibatch
 //! actor:  −(1/b) Σ min(ρA, clip(ρ, 1−ε, 1+ε)A) − βH,   ρ = π(a|s)/π_old(a|s)
-//! critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²
+//! critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²,          V held within ±ε_V of V_old where asked for
 //! ```
 //!
 //! Source: Schulman et al. (2017), arXiv 1707.06347; details as in Stable-Baselines3, but for the
@@ -16,23 +16,16 @@
 
 use std::sync::Arc;
 
-use candle_core::Tensor;
-use egn_envs::Outcome;
-use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
-    loss::{CategoricalPolicyGradient, PolicySample, SquaredError, log_softmax},
-    require,
-};
-use rand::Rng;
+use egn_solver::{Schedule, Snapshot, SolverError, State, StateError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, CategoricalPolicy, Clock, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
-    agent::widths, policy::batch_of, position, returns, stream, streams::seek_to,
+    Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
+    actor_critic::{ActorCritic, Experience, check_scales, select},
+    clipped_value::ClippedValue,
+    distribution::Terms,
+    returns::explained_variance,
 };
-
-/// Of the hidden layers.
-pub(crate) const ACTIVATION: Activation = Activation::Tanh;
 
 /// Settings of [`Ppo`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,10 +49,19 @@ pub struct PpoConfig {
     pub critic_epochs: usize,
     /// ε, in (0, ∞]: how far the ratio may go before the gradient stops; `inf` does not clip.
     pub clip: Schedule,
+    /// ε_V, in (0, ∞]: how far a value may move in an update; `inf` does not clip.
+    pub value_clip: Schedule,
+    /// KL divergence of the new policy from the old, as estimated on a minibatch, at half as much again
+    /// of which the actor stops learning from a rollout: in (0, ∞], `inf` never stops.
+    pub target_kl: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
     /// Whether advantages are normalised in each minibatch.
     pub normalise_advantage: bool,
+    /// What rewards are multiplied by before anything is learned from them, above 0.
+    pub reward_scale: f64,
+    /// log σ at first, for continuous actions.
+    pub log_std_init: f64,
 }
 
 impl Default for PpoConfig {
@@ -75,8 +77,12 @@ impl Default for PpoConfig {
             critic_batch_size: 0,
             critic_epochs: 0,
             clip: 0.2.into(),
+            value_clip: f64::INFINITY.into(),
+            target_kl: f64::INFINITY,
             entropy: 0.0,
             normalise_advantage: true,
+            reward_scale: 1.0,
+            log_std_init: 0.0,
         }
     }
 }
@@ -94,135 +100,101 @@ impl PpoConfig {
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require(self.n_epochs > 0, "n_epochs", "1 or more", self.n_epochs)?;
         require(self.clip.stays_within(0.0, f64::INFINITY), "clip", "0 or more (inf for none)", self.clip)?;
-        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)
+        let values = self.value_clip.stays_within(f64::MIN_POSITIVE, f64::INFINITY);
+        require(values, "value_clip", "positive (inf for none)", self.value_clip)?;
+        require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
+        check_scales(self.reward_scale, self.log_std_init)
     }
 }
 
 /// The agent.
 pub struct Ppo {
     config: PpoConfig,
-    actor: Learner,
-    critic: Learner,
-    rng: Stream,
-    width: usize,
+    networks: ActorCritic,
 }
 
-/// A rollout as the two networks learn from it, one row a step.
-struct Experience {
-    observations: Vec<f32>,
-    samples: Vec<PolicySample>,
-    returns: Vec<f64>,
-}
+/// How many times `target_kl` the actor stops at, as Stable-Baselines3.
+const STOP_AT: f64 = 1.5;
 
 impl Ppo {
     /// Ready to act.
     ///
     /// # Errors
-    /// When the action space is not discrete, or a network cannot be made.
+    /// When a network cannot be made.
     pub fn new(config: PpoConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let n_actions = setting.n_actions("ppo")?;
-        let width = setting.observation_space.len();
-        let learner = |index, n_outputs, output_gain, optimizer| {
-            let network = Network::mlp(&widths(width, &config.hidden, n_outputs), ACTIVATION);
-            let mut rng = stream(setting.seed, Purpose::Initialisation, index);
-            let initialisation = Initialisation::Orthogonal { output_gain };
-            Learner::new(network, initialisation, setting.precision, optimizer, &mut rng)
-        };
-        Ok(Self {
-            actor: learner(0, n_actions, 0.01, &setting.optimizer)?,
-            critic: learner(1, 1, 1.0, &setting.critic_optimizer)?,
-            rng: stream(setting.seed, Purpose::Learning, 0),
-            width,
-            config,
-        })
+        Ok(Self { networks: ActorCritic::new(&config.hidden, config.log_std_init, setting)?, config })
     }
 
-    /// What the present networks make of a rollout: they are still those that acted.
-    fn experience(&mut self, rollout: &Rollout) -> Result<Experience, SolverError> {
-        let observations = batch_of(&rollout.observations, self.width)?;
-        let values = self.critic.forward(&observations)?.values.clone();
-        let next_values = self.next_values(rollout, &values)?;
-        let mut advantages = vec![0.0; rollout.len()];
-        for start in (0..rollout.len()).step_by(rollout.n_steps) {
-            let steps = start..start + rollout.n_steps;
-            returns::gae(
-                &rollout.rewards[steps.clone()],
-                &values[steps.clone()],
-                &next_values[steps.clone()],
-                &rollout.outcomes[steps.clone()],
-                self.config.gamma,
-                self.config.gae_lambda,
-                &mut advantages[steps],
-            );
-        }
-        let logits = self.actor.forward(&observations)?;
-        let mut log_p = vec![0.0; logits.n_outputs];
-        let taken = rollout.actions.discrete().iter().zip(&advantages);
-        let samples = logits.rows().zip(taken).map(|(logits, (&action, &advantage))| {
-            log_softmax(logits, &mut log_p);
-            PolicySample { action, advantage, old_log_prob: log_p[action as usize] }
-        });
-        Ok(Experience {
-            samples: samples.collect(),
-            returns: advantages.iter().zip(&values).map(|(a, v)| a + v).collect(),
-            observations: rollout.observations.clone(),
-        })
+    /// ε now; `None` where it is infinite.
+    fn clip(&self, clock: Clock) -> Option<f64> {
+        Some(self.config.clip.at(clock.progress())).filter(|clip| clip.is_finite())
     }
 
-    /// V of the observation after each step: the next row's where the episode goes on, and the
-    /// critic's own word at the ends of episodes and of the rollout.
-    fn next_values(&mut self, rollout: &Rollout, values: &[f64]) -> Result<Vec<f64>, SolverError> {
-        let is_last = |row: usize| row % rollout.n_steps == rollout.n_steps - 1;
-        let ends: Vec<usize> =
-            (0..rollout.len()).filter(|&row| is_last(row) || rollout.outcomes[row] != Outcome::Continues).collect();
-        let observations = rows(&rollout.next_observations, self.width, &ends)?;
-        let mut next_values = [&values[1..], &[0.0]].concat();
-        for (&row, &value) in ends.iter().zip(&self.critic.forward(&observations)?.values) {
-            next_values[row] = value;
-        }
-        Ok(next_values)
-    }
-
-    fn update_actor(&mut self, experience: &Experience, rows_of_batch: &[usize], clock: Clock, first: bool) -> Update {
-        let mut samples: Vec<_> = rows_of_batch.iter().map(|&row| experience.samples[row]).collect();
-        if self.config.normalise_advantage {
-            let mut advantages: Vec<_> = samples.iter().map(|sample| sample.advantage).collect();
-            returns::normalise(&mut advantages);
-            samples.iter_mut().zip(advantages).for_each(|(sample, advantage)| sample.advantage = advantage);
-        }
-        let clip = Some(self.config.clip.at(clock.progress())).filter(|clip| clip.is_finite());
-        let loss = CategoricalPolicyGradient { samples: &samples, clip, entropy: self.config.entropy };
-        let result = rows(&experience.observations, self.width, rows_of_batch)
-            .and_then(|observations| self.actor.step(&observations, &loss, clock.context(first)));
-        Update { network: "actor", result }
-    }
-
-    fn update_critic(&mut self, experience: &Experience, rows_of_batch: &[usize], clock: Clock, first: bool) -> Update {
-        let targets: Vec<_> = rows_of_batch.iter().map(|&row| experience.returns[row]).collect();
-        let loss = SquaredError { targets: &targets };
-        let result = rows(&experience.observations, self.width, rows_of_batch)
-            .and_then(|observations| self.critic.step(&observations, &loss, clock.context(first)));
-        Update { network: "critic", result }
-    }
-
-    /// Minibatches of `size` rows covering `n` rows `epochs` times, in random order.
-    fn minibatches(&mut self, n: usize, size: usize, epochs: usize) -> Vec<Vec<usize>> {
-        let mut order: Vec<usize> = (0..n).collect();
-        let mut batches = Vec::new();
-        for _ in 0..epochs {
-            for i in (1..n).rev() {
-                order.swap(i, self.rng.random_range(0..=i));
+    fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
+        let PpoConfig { batch_size, n_epochs, normalise_advantage, entropy, .. } = self.config;
+        let terms = Terms { clip: self.clip(clock), entropy, kl_penalty: None };
+        let mut updates = Vec::new();
+        for rows in self.networks.minibatches(experience.returns.len(), batch_size, n_epochs) {
+            if self.has_gone_far(experience, &rows)? {
+                break;
             }
-            batches.extend(order.chunks(size).map(<[usize]>::to_vec));
+            let first = updates.is_empty();
+            updates.push(self.networks.update_actor(experience, &rows, normalise_advantage, terms, clock, first));
         }
-        batches
+        Ok(updates)
+    }
+
+    /// Whether the policy has left `target_kl` behind on a minibatch. Only there is the limit worth its
+    /// forward pass.
+    fn has_gone_far(&mut self, experience: &Experience, rows: &[usize]) -> Result<bool, SolverError> {
+        if self.config.target_kl.is_infinite() {
+            return Ok(false);
+        }
+        let batch = experience.policy.select(rows);
+        let observations = self.networks.rows(&experience.observations, rows)?;
+        let outputs = self.networks.actor.forward(&observations)?;
+        let log_probs = self.networks.distribution.log_probs(outputs, &batch.actions);
+        Ok(estimated_kl(&log_probs, &batch.old_log_probs) > STOP_AT * self.config.target_kl)
+    }
+
+    fn train_critic(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
+        let or_actor = |setting, actor| if setting == 0 { actor } else { setting };
+        let size = or_actor(self.config.critic_batch_size, self.config.batch_size);
+        let epochs = or_actor(self.config.critic_epochs, self.config.n_epochs);
+        let clip = self.config.value_clip.at(clock.progress());
+        let mut updates = Vec::new();
+        for rows in self.networks.minibatches(experience.returns.len(), size, epochs) {
+            let (targets, old_values) = (select(&experience.returns, &rows), select(&experience.values, &rows));
+            let loss = ClippedValue { targets: &targets, old_values: &old_values, clip };
+            updates.push(self.networks.update_critic(experience, &rows, &loss, clock, updates.is_empty()));
+        }
+        updates
+    }
+
+    /// What the rollout looks like to the new policy.
+    fn metrics(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<(&'static str, f64)>, SolverError> {
+        let outputs = self.networks.outputs(&experience.observations)?;
+        let distribution = &self.networks.distribution;
+        let log_probs = distribution.log_probs(&outputs, &experience.policy.actions);
+        let ratios = log_probs.iter().zip(&experience.policy.old_log_probs).map(|(new, old)| (new - old).exp());
+        let clip = self.clip(clock).unwrap_or(f64::INFINITY);
+        let n_clipped = ratios.filter(|ratio| (ratio - 1.0).abs() > clip).count();
+        Ok(vec![
+            ("entropy", distribution.entropy(&outputs)),
+            ("kl", distribution.kl(&experience.policy.old_outputs, &outputs)),
+            ("clip_fraction", n_clipped as f64 / log_probs.len() as f64),
+            ("explained_variance", explained_variance(&experience.values, &experience.returns)),
+        ])
     }
 }
 
-/// Some rows of a matrix with `width` columns, as a tensor.
-fn rows(matrix: &[f32], width: usize, chosen: &[usize]) -> Result<Tensor, SolverError> {
-    let gathered: Vec<f32> = chosen.iter().flat_map(|&row| &matrix[row * width..(row + 1) * width]).copied().collect();
-    batch_of(&gathered, width)
+/// Mean of (ρ − 1) − log ρ, an unbiased estimate of KL(π_old‖π) that is never negative.
+///
+/// Source: Schulman (2020), "Approximating KL divergence", <http://joschu.net/blog/kl-approx.html>.
+fn estimated_kl(log_probs: &[f64], old_log_probs: &[f64]) -> f64 {
+    let log_ratios = log_probs.iter().zip(old_log_probs).map(|(new, old)| new - old);
+    log_ratios.map(|log_ratio| log_ratio.exp_m1() - log_ratio).sum::<f64>() / log_probs.len() as f64
 }
 
 impl Agent for Ppo {
@@ -231,62 +203,38 @@ impl Agent for Ppo {
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
-        Ok(Arc::new(CategoricalPolicy { logits: self.actor.snapshot()? }))
+        self.networks.policy()
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let experience = self.experience(rollout)?;
-        let PpoConfig { batch_size, n_epochs, .. } = self.config;
-        let or_actor = |setting, actor| if setting == 0 { actor } else { setting };
-        let critic_batch_size = or_actor(self.config.critic_batch_size, batch_size);
-        let critic_epochs = or_actor(self.config.critic_epochs, n_epochs);
-
-        let mut learned = Learned::default();
-        for (i, batch) in self.minibatches(rollout.len(), batch_size, n_epochs).iter().enumerate() {
-            learned.updates.push(self.update_actor(&experience, batch, clock, i == 0));
-        }
-        for (i, batch) in self.minibatches(rollout.len(), critic_batch_size, critic_epochs).iter().enumerate() {
-            learned.updates.push(self.update_critic(&experience, batch, clock, i == 0));
-        }
-        learned.metrics = self.metrics(&experience)?;
-        Ok(learned)
+        let PpoConfig { gamma, gae_lambda, reward_scale, .. } = self.config;
+        let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
+        let mut updates = self.train_actor(&experience, clock)?;
+        updates.extend(self.train_critic(&experience, clock));
+        Ok(Learned { updates, metrics: self.metrics(&experience, clock)? })
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.actor.snapshot()?)
+        self.networks.policy_network()
     }
 
     fn state(&self) -> State {
-        let mut state = State::default();
-        state.put_part("actor", self.actor.state());
-        state.put_part("critic", self.critic.state());
-        state.put("stream", &position(&self.rng));
-        state
+        self.networks.state()
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.actor.restore(&state.part("actor"))?;
-        self.critic.restore(&state.part("critic"))?;
-        seek_to(&mut self.rng, state)
+        self.networks.restore(state)
     }
 }
 
-impl Ppo {
-    /// Entropy of the new policy, its KL divergence from the old one by the estimator
-    /// (ρ − 1) − log ρ (Schulman 2020, "Approximating KL divergence"), and the share of ratios
-    /// beyond the clip range; all over the rollout.
-    fn metrics(&mut self, experience: &Experience) -> Result<Vec<(&'static str, f64)>, SolverError> {
-        let observations = batch_of(&experience.observations, self.width)?;
-        let logits = self.actor.forward(&observations)?;
-        let mut log_p = vec![0.0; logits.n_outputs];
-        let (mut entropy, mut kl) = (0.0, 0.0);
-        for (logits, sample) in logits.rows().zip(&experience.samples) {
-            log_softmax(logits, &mut log_p);
-            entropy -= log_p.iter().map(|l| l.exp() * l).sum::<f64>();
-            let log_ratio = log_p[sample.action as usize] - sample.old_log_prob;
-            kl += log_ratio.exp_m1() - log_ratio;
-        }
-        let n = experience.samples.len() as f64;
-        Ok(vec![("entropy", entropy / n), ("kl", kl / n)])
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_estimate_of_the_divergence_by_hand() {
+        // Ratios 2 and ½: (1 − log 2 + (−½ + log 2)) / 2.
+        let kl = estimated_kl(&[2.0_f64.ln(), 0.5_f64.ln()], &[0.0, 0.0]);
+        assert!((kl - 0.25).abs() < 1e-15, "{kl}");
     }
 }

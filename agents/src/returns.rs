@@ -35,6 +35,30 @@ pub fn gae(
     }
 }
 
+/// Discounted returns of one whole episode, Gₜ = rₜ + γ Gₜ₊₁, with `after` the value of what follows
+/// its last step: 0 after a termination, V of the real last observation after a truncation.
+pub fn discounted(rewards: &[f64], after: f64, gamma: f64) -> Vec<f64> {
+    let mut returns = vec![0.0; rewards.len()];
+    let mut sum = after;
+    for (g, reward) in returns.iter_mut().zip(rewards).rev() {
+        sum = reward + gamma * sum;
+        *g = sum;
+    }
+    returns
+}
+
+/// 1 − Var(y − V) / Var(y): 1 for a perfect critic, 0 for a constant one; 0 where y is constant, of
+/// which there is nothing to explain.
+pub fn explained_variance(values: &[f64], targets: &[f64]) -> f64 {
+    let variance = |of: &dyn Fn(usize) -> f64| {
+        let n = targets.len();
+        let mean = (0..n).map(of).sum::<f64>() / n as f64;
+        (0..n).map(|i| (of(i) - mean).powi(2)).sum::<f64>() / n as f64
+    };
+    let total = variance(&|i| targets[i]);
+    if total == 0.0 { 0.0 } else { 1.0 - variance(&|i| targets[i] - values[i]) / total }
+}
+
 /// Shifts to mean 0 and scales to standard deviation 1, as Stable-Baselines3: sample deviation,
 /// plus 1e-8. One value alone is left as it is.
 pub fn normalise(values: &mut [f64]) {
@@ -172,6 +196,22 @@ mod tests {
         assert_eq!(advantage(Outcome::Truncated), [10.0, 10.0]);
         assert_eq!(advantage(Outcome::Terminated), [1.0, 10.0]);
         assert_eq!(advantage(Outcome::Continues), [14.5, 10.0]);
+    }
+
+    #[test]
+    fn returns_of_an_episode_by_hand() {
+        assert_eq!(discounted(&[1.0, 2.0, 4.0], 0.0, 0.5), [3.0, 4.0, 4.0]);
+        assert_eq!(discounted(&[1.0, 2.0, 4.0], 8.0, 0.5), [4.0, 6.0, 8.0]);
+    }
+
+    #[test]
+    fn a_critic_explains_all_or_nothing() {
+        let targets = [1.0, 2.0, 4.0];
+        assert_eq!(explained_variance(&targets, &targets), 1.0);
+        assert_eq!(explained_variance(&[3.0; 3], &targets), 0.0);
+        assert_eq!(explained_variance(&[0.0, 1.0, 2.0], &[5.0; 3]), 0.0);
+        // Errors 0, 0 and 2 have variance 8/9, targets 14/9.
+        assert!((explained_variance(&[1.0, 2.0, 2.0], &targets) - 6.0 / 14.0).abs() < 1e-15);
     }
 
     #[test]

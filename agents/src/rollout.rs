@@ -114,14 +114,12 @@ impl Actions {
         }
     }
 
-    /// All indices.
-    ///
-    /// # Panics
-    /// For continuous actions: an agent for discrete actions is never given any.
-    pub fn discrete(&self) -> &[u32] {
-        match self {
-            Self::Discrete(actions) => actions,
-            Self::Continuous { width, .. } => panic!("discrete actions wanted, found vectors of {width}"),
+    /// Brings continuous actions within the bounds of `space`; discrete ones always are.
+    pub fn clip_to(&mut self, space: &Space) {
+        if let (Self::Continuous { values, width }, Space::Box { low, high }) = (self, space) {
+            for action in values.chunks_exact_mut(*width) {
+                action.iter_mut().zip(low.iter().zip(high)).for_each(|(x, (low, high))| *x = x.clamp(*low, *high));
+            }
         }
     }
 
@@ -133,6 +131,17 @@ impl Actions {
         match self {
             Self::Discrete(_) => panic!("vectors of actions wanted, found indices"),
             Self::Continuous { values, .. } => values,
+        }
+    }
+
+    /// All indices.
+    ///
+    /// # Panics
+    /// For continuous actions: an agent for discrete actions is never given any.
+    pub fn discrete(&self) -> &[u32] {
+        match self {
+            Self::Discrete(actions) => actions,
+            Self::Continuous { width, .. } => panic!("discrete actions wanted, found vectors of {width}"),
         }
     }
 }
@@ -190,5 +199,17 @@ impl Rollout {
         self.rewards.extend_from_slice(&segment.rewards);
         self.next_observations.extend_from_slice(&segment.next_observations);
         self.outcomes.extend_from_slice(&segment.outcomes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_clipped_entry_by_entry() {
+        let mut actions = Actions::Continuous { values: vec![3.0, 0.5, -3.0, 7.0], width: 2 };
+        actions.clip_to(&Space::Box { low: vec![-1.0, 0.0], high: vec![1.0, 5.0] });
+        assert_eq!(actions.continuous(), [1.0, 0.5, -1.0, 5.0]);
     }
 }

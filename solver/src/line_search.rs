@@ -21,6 +21,8 @@ pub enum Restart {
     Conservative,
     /// From the last step, which grows while f(θ) − f(θ + αd) > −(1 − c) α g·d.
     Goldstein,
+    /// From the longest step, whatever the last one was, as in TRPO's backtracking.
+    Longest,
 }
 
 /// Settings of the line search.
@@ -84,9 +86,9 @@ impl LineSearchConfig {
         mut loss_at: impl FnMut(f64) -> f64,
     ) -> Search {
         let mut alpha = match (previous, self.restart) {
-            (None, _) => longest,
+            (None, _) | (_, Restart::Longest) => longest,
             (Some(previous), Restart::Increase) => (self.grow * previous).min(longest),
-            (Some(previous), _) => previous.min(longest),
+            (Some(previous), Restart::Conservative | Restart::Goldstein) => previous.min(longest),
         };
         let mut trials = 0;
         loop {
@@ -130,6 +132,7 @@ mod tests {
         let with = |restart| LineSearchConfig { restart, ..Default::default() };
         assert!((parabola(with(Restart::Increase), Some(0.1), 1.0).alpha - 0.15).abs() < 1e-15);
         assert_eq!(parabola(with(Restart::Conservative), Some(0.1), 1.0).alpha, 0.1);
+        assert_eq!(parabola(with(Restart::Longest), Some(0.1), 1.0).alpha, 1.0);
         // Grows while the gain exceeds 0.9 of the linear one: up to α = 0.2, found past it.
         let goldstein = parabola(with(Restart::Goldstein), Some(0.1), 1.0);
         assert!(goldstein.alpha >= 0.2 && goldstein.alpha < 0.3 && goldstein.accepted);

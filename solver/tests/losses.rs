@@ -87,6 +87,7 @@ proptest! {
         let (actions, advantages, old_log_probs) = (many(n * batch), many(batch), many(batch));
         let loss = GaussianPolicyGradient {
             actions: &actions, advantages: &advantages, old_log_probs: &old_log_probs, clip: None, entropy,
+            kl: None,
         };
         check_loss(&loss, &outputs, false);
 

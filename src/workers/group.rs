@@ -223,9 +223,11 @@ impl Group {
             let row_of = |i: usize| (i * task.n_steps + t) * width..(i * task.n_steps + t + 1) * width;
             for (i, observation) in self.observations.chunks_exact(width).enumerate() {
                 by_env[i].push_from(&actions, i);
-                self.since[i].push_from(&actions, i);
                 rollout.observations[row_of(i)].copy_from_slice(observation);
             }
+            // Learned from as it was drawn, taken as the environment can take it.
+            actions.clip_to(&space);
+            self.since.iter_mut().enumerate().for_each(|(i, since)| since.push_from(&actions, i));
             self.envs.step(&self.everyone, &actions, &mut self.observations, &mut self.steps)?;
             ended.clear();
             for (i, observation) in self.observations.chunks_exact(width).enumerate() {

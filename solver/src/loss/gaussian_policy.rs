@@ -1,10 +1,10 @@
 //! Policy gradient for continuous actions.
 
-use super::{Loss, Outputs, Root, policy_gradient::surrogate};
+use super::{KlPenalty, Loss, Outputs, Root, policy_gradient::surrogate};
 
 /// The clipped surrogate of PPO with an entropy bonus for a diagonal Gaussian policy:
 ///
-/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π),  ρ = π(a|s) / π_old(a|s).
+/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π) + κ KL(π_old‖π),  ρ = π(a|s) / π_old(a|s).
 ///
 /// Outputs, (b, 2n): the mean μ of every action entry, then every log σ. This is no convex loss of
 /// them; the curvature declared is the Fisher matrix of the policy, Q = diag(1/σ², 2), so that the
@@ -23,6 +23,8 @@ pub struct GaussianPolicyGradient<'a> {
     pub clip: Option<f64>,
     /// β ≥ 0, the entropy coefficient.
     pub entropy: f64,
+    /// κ KL(π_old‖π); `None` does not penalise.
+    pub kl: Option<KlPenalty<'a>>,
 }
 
 /// ½ log 2π.
@@ -33,6 +35,21 @@ pub fn gaussian_log_prob(outputs: &[f64], action: &[f64]) -> f64 {
     let (means, log_stds) = outputs.split_at(action.len());
     let terms = means.iter().zip(log_stds).zip(action);
     terms.map(|((mean, log_std), a)| -0.5 * ((a - mean) / log_std.exp()).powi(2) - log_std - HALF_LOG_TAU).sum()
+}
+
+/// H(π) of a diagonal Gaussian with the given log σ.
+pub fn gaussian_entropy(log_stds: &[f64]) -> f64 {
+    log_stds.iter().map(|log_std| log_std + 0.5 + HALF_LOG_TAU).sum()
+}
+
+/// KL(π_old‖π) of two diagonal Gaussians, each with outputs (2n): means, then log σ.
+pub fn gaussian_kl(old: &[f64], new: &[f64]) -> f64 {
+    let n = new.len() / 2;
+    let term = |j: usize| {
+        let (old_std, std) = (old[n + j].exp(), new[n + j].exp());
+        new[n + j] - old[n + j] + (old_std * old_std + (old[j] - new[j]).powi(2)) / (2.0 * std * std) - 0.5
+    };
+    (0..n).map(term).sum()
 }
 
 impl GaussianPolicyGradient<'_> {
@@ -47,15 +64,23 @@ impl GaussianPolicyGradient<'_> {
         for (i, (f, action)) in outputs.rows().zip(self.actions.chunks_exact(n)).enumerate() {
             let ratio = (gaussian_log_prob(f, action) - self.old_log_probs[i]).exp();
             let (value, slope) = surrogate(ratio, self.advantages[i], self.clip);
-            let mut entropy = 0.0;
             for j in 0..n {
                 let (mean, log_std) = (f[j], f[n + j]);
                 let z = (action[j] - mean) / log_std.exp();
                 residual[j] = -slope * z / log_std.exp();
                 residual[n + j] = -slope * (z * z - 1.0) - self.entropy;
-                entropy += log_std + 0.5 + HALF_LOG_TAU;
             }
-            let loss = -value - self.entropy * entropy;
+            let mut loss = -value - self.entropy * gaussian_entropy(&f[n..]);
+            if let Some(KlPenalty { coefficient, old_outputs }) = self.kl {
+                let old = &old_outputs[i * 2 * n..(i + 1) * 2 * n];
+                loss += coefficient * gaussian_kl(old, f);
+                for j in 0..n {
+                    let (variance, old_variance) = ((2.0 * f[n + j]).exp(), (2.0 * old[n + j]).exp());
+                    let gap = f[j] - old[j];
+                    residual[j] += coefficient * gap / variance;
+                    residual[n + j] += coefficient * (1.0 - (old_variance + gap * gap) / variance);
+                }
+            }
             sum += loss;
             each(loss, f, &residual);
         }
@@ -80,13 +105,15 @@ impl Loss for GaussianPolicyGradient<'_> {
         root.rows.clear();
         root.rows.resize(outputs.values.len() * c, 0.0);
         let Root { rows, rho } = root;
-        self.scan(outputs, |_, f, r| {
+        let value = self.scan(outputs, |_, f, r| {
             for j in 0..c {
                 let scale = if j < c / 2 { (-f[c / 2 + j]).exp() } else { std::f64::consts::SQRT_2 };
                 rows[rho.len() * c + j] = scale;
                 rho.push(r[j] / scale);
             }
-        })
+        });
+        KlPenalty::scale(self.kl, root);
+        value
     }
 }
 
@@ -104,8 +131,11 @@ mod tests {
             old_log_probs: &[-2.0, -1.5],
             clip: None,
             entropy: 0.3,
+            kl: None,
         };
         check_loss(&plain, &outputs, false);
+        let kl = Some(KlPenalty { coefficient: 0.7, old_outputs: &[0.1, 0.0, -0.3, 0.2, 0.8, 0.1, 0.0, -0.5] });
+        check_loss(&GaussianPolicyGradient { kl, ..plain }, &outputs, false);
         check_loss(&GaussianPolicyGradient { clip: Some(0.2), entropy: 0.0, ..plain }, &outputs, false);
     }
 
@@ -118,6 +148,7 @@ mod tests {
             old_log_probs: &[0.0],
             clip: None,
             entropy: 0.0,
+            kl: None,
         };
         let mut root = Root::default();
         loss.root(&outputs, &mut root);
@@ -127,5 +158,13 @@ mod tests {
         // By hand: z = 2, log π = −2 − log ½ − ½ log 2π.
         let log_prob = gaussian_log_prob(&outputs.values, &[1.0]);
         assert!((log_prob - (-2.0 + 2.0_f64.ln() - HALF_LOG_TAU)).abs() < 1e-15);
+    }
+
+    #[test]
+    fn divergence_and_entropy_by_hand() {
+        // From N(1, 2²) to N(0, 1): −log 2 + (4 + 1)/2 − ½.
+        let kl = gaussian_kl(&[1.0, 2.0_f64.ln()], &[0.0, 0.0]);
+        assert!((kl - (2.0 - 2.0_f64.ln())).abs() < 1e-15, "{kl}");
+        assert!((gaussian_entropy(&[0.0, 0.0]) - (2.0 * std::f64::consts::PI).ln() - 1.0).abs() < 1e-15);
     }
 }

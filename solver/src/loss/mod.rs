@@ -17,8 +17,8 @@ mod weighted;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, log_softmax};
-pub use gaussian_policy::{GaussianPolicyGradient, gaussian_log_prob};
-pub use policy_gradient::{CategoricalPolicyGradient, PolicySample};
+pub use gaussian_policy::{GaussianPolicyGradient, gaussian_entropy, gaussian_kl, gaussian_log_prob};
+pub use policy_gradient::{CategoricalPolicyGradient, KlPenalty, PolicySample};
 pub use quadratic_model::QuadraticModel;
 pub use quantile_huber::QuantileHuber;
 pub use sampled::{Curvature, Sampled};

@@ -13,9 +13,30 @@ pub struct PolicySample {
     pub old_log_prob: f64,
 }
 
+/// κ KL(π_old‖π), what keeps a policy near the one that acted.
+///
+/// Source: Schulman et al. (2017), eq. 5 and 8, arXiv 1707.06347.
+#[derive(Debug, Clone, Copy)]
+pub struct KlPenalty<'a> {
+    /// κ > 0.
+    pub coefficient: f64,
+    /// Outputs of the network when it acted, (b, c).
+    pub old_outputs: &'a [f64],
+}
+
+impl KlPenalty<'_> {
+    /// Its curvature at π = π_old is κ times the Fisher matrix, so that Q = (1 + κ) F in all.
+    pub(super) fn scale(penalty: Option<Self>, root: &mut Root) {
+        let Some(penalty) = penalty else { return };
+        let scale = (1.0 + penalty.coefficient).sqrt();
+        root.rows.iter_mut().for_each(|s| *s *= scale);
+        root.rho.iter_mut().for_each(|rho| *rho /= scale);
+    }
+}
+
 /// The clipped surrogate of PPO with an entropy bonus, on logits (b, c):
 ///
-/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π),  ρ = π(a|s) / π_old(a|s).
+/// ℓ = −min(ρ A, clip(ρ, 1 − ε, 1 + ε) A) − β H(π) + κ KL(π_old‖π),  ρ = π(a|s) / π_old(a|s).
 ///
 /// Without `clip` it is the surrogate of TRPO, whose gradient at π = π_old is the policy gradient.
 /// This is no convex loss of the logits: ∂²ℓ/∂z² is indefinite where A < 0. The curvature declared
@@ -31,6 +52,8 @@ pub struct CategoricalPolicyGradient<'a> {
     pub clip: Option<f64>,
     /// β ≥ 0, the entropy coefficient.
     pub entropy: f64,
+    /// κ KL(π_old‖π); `None` does not penalise.
+    pub kl: Option<KlPenalty<'a>>,
 }
 
 /// The clipped surrogate min(ρA, clip(ρ)A) of a probability ratio, and its derivative by log π.
@@ -46,11 +69,18 @@ impl CategoricalPolicyGradient<'_> {
     fn scan(&self, outputs: &Outputs, mut each: impl FnMut(f64, &[f64], &[f64])) -> f64 {
         let c = outputs.n_outputs;
         assert_eq!(self.samples.len(), outputs.batch(), "samples and outputs");
-        let (mut log_p, mut residual) = (vec![0.0; c], vec![0.0; c]);
+        let (mut log_p, mut residual, mut old) = (vec![0.0; c], vec![0.0; c], vec![0.0; c]);
         let mut sum = 0.0;
-        for (z, sample) in outputs.rows().zip(self.samples) {
+        for (i, (z, sample)) in outputs.rows().zip(self.samples).enumerate() {
             log_softmax(z, &mut log_p);
-            let loss = self.sample(&log_p, sample, &mut residual);
+            let mut loss = self.sample(&log_p, sample, &mut residual);
+            if let Some(KlPenalty { coefficient, old_outputs }) = self.kl {
+                log_softmax(&old_outputs[i * c..(i + 1) * c], &mut old);
+                for (r, (old, l)) in residual.iter_mut().zip(old.iter().zip(&log_p)) {
+                    loss += coefficient * old.exp() * (old - l);
+                    *r += coefficient * (l.exp() - old.exp());
+                }
+            }
             sum += loss;
             each(loss, &log_p, &residual);
         }
@@ -85,7 +115,9 @@ impl Loss for CategoricalPolicyGradient<'_> {
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
         let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
-        self.scan(outputs, |_, log_p, r| softmax.push(log_p, r))
+        let value = self.scan(outputs, |_, log_p, r| softmax.push(log_p, r));
+        KlPenalty::scale(self.kl, root);
+        value
     }
 }
 
@@ -99,15 +131,31 @@ mod tests {
         [sample(0, 1.5, 0.2), sample(1, -0.7, 0.5), sample(1, 2.0, 0.05)]
     }
 
+    fn pair_outputs() -> Outputs {
+        Outputs { values: vec![0.5, -1.0, 0.2, 0.25, 0.0, -0.5], n_outputs: 2 }
+    }
+
+    #[test]
+    fn the_divergence_by_hand() {
+        // π = (½, ½), π_old = (¼, ¾): KL = ¼ log ½ + ¾ log 3/2.
+        let samples = [PolicySample { action: 0, advantage: 0.0, old_log_prob: 0.0 }];
+        let kl = Some(KlPenalty { coefficient: 2.0, old_outputs: &[0.0, 3.0_f64.ln()] });
+        let loss = CategoricalPolicyGradient { samples: &samples, clip: None, entropy: 0.0, kl };
+        let value = loss.value(&Outputs { values: vec![0.0, 0.0], n_outputs: 2 });
+        assert!((value - 2.0 * (0.25 * 0.5_f64.ln() + 0.75 * 1.5_f64.ln())).abs() < 1e-15, "{value}");
+    }
+
     #[test]
     fn gradient_equals_differences_for_two_and_three_actions() {
         let (values, samples) = (vec![0.5, -1.0, 0.2, 0.25, 0.0, -0.5], samples());
-        let loss = CategoricalPolicyGradient { samples: &samples, clip: None, entropy: 0.3 };
+        let loss = CategoricalPolicyGradient { samples: &samples, clip: None, entropy: 0.3, kl: None };
         check_loss(&loss, &Outputs { values: values.clone(), n_outputs: 2 }, false);
         let pair = CategoricalPolicyGradient { samples: &samples[..2], ..loss };
         check_loss(&pair, &Outputs { values, n_outputs: 3 }, false);
-        let clipped = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0 };
+        let clipped = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0, kl: None };
         check_loss(&clipped, &Outputs { values: vec![0.5, -1.0, 0.2, 0.25, 0.0, -0.5], n_outputs: 2 }, false);
+        let kl = Some(KlPenalty { coefficient: 0.7, old_outputs: &[0.1, 0.2, -0.3, 1.0, 0.5, 0.0] });
+        check_loss(&CategoricalPolicyGradient { kl, ..pair }, &Outputs { n_outputs: 3, ..pair_outputs() }, false);
     }
 
     #[test]
@@ -115,7 +163,7 @@ mod tests {
         // p = ½ for both actions; the old probability makes the ratio 2 or ½.
         let slope = |advantage: f64, old: f64| {
             let samples = [PolicySample { action: 0, advantage, old_log_prob: old.ln() }];
-            let loss = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0 };
+            let loss = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0, kl: None };
             let mut residual = Vec::new();
             loss.residual(&Outputs { values: vec![0.0, 0.0], n_outputs: 2 }, &mut residual);
             residual[0]

@@ -78,7 +78,7 @@ impl Setting {
             3 => run(&ChosenAction { weights: Some(&self.weights), huber: Some(0.7), ..chosen }),
             4 => run(&CrossEntropy { labels: &self.actions }),
             5 => run(&BinaryCrossEntropy { targets: &self.probabilities }),
-            _ => run(&CategoricalPolicyGradient { samples: &self.samples, clip: None, entropy: 0.1 }),
+            _ => run(&CategoricalPolicyGradient { samples: &self.samples, clip: None, entropy: 0.1, kl: None }),
         }
     }
 

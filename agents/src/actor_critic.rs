@@ -1,0 +1,258 @@
+//! An actor and a critic, two networks with an optimizer each, and what they make of a rollout.
+//!
+//! *Design.* What every on-policy agent of this crate holds. It has no choices of its own: when
+//! and how often either network learns is the algorithm's, which is in the algorithm's file.
+
+use std::sync::Arc;
+
+use candle_core::Tensor;
+use egn_envs::Outcome;
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
+    loss::Loss, require,
+};
+use rand::Rng;
+
+use crate::{
+    Actions, AgentError, Clock, Policy, Purpose, Rollout, Setting, Stream, Update,
+    agent::widths,
+    distribution::{Distribution, PolicyBatch, Terms},
+    policy::batch_of,
+    position, returns, stream,
+    streams::seek_to,
+};
+
+/// Of the hidden layers, as Stable-Baselines3's policies have.
+pub(crate) const ACTIVATION: Activation = Activation::Tanh;
+
+/// The two networks.
+pub struct ActorCritic {
+    /// Puts out a distribution over actions.
+    pub actor: Learner,
+    /// Puts out V(s).
+    pub critic: Learner,
+    /// What the actor's outputs mean.
+    pub distribution: Distribution,
+    width: usize,
+    rng: Stream,
+}
+
+/// A rollout as the two networks learn from it, one row a step.
+pub struct Experience {
+    /// What the policy saw, (b, observation).
+    pub observations: Vec<f32>,
+    /// What the actor learns from.
+    pub policy: PolicyBatch,
+    /// V(s) before learning, (b).
+    pub values: Vec<f64>,
+    /// What V(s) should be, (b).
+    pub returns: Vec<f64>,
+}
+
+impl ActorCritic {
+    /// Two perceptrons with the same hidden layers; log σ starts at `log_std_init` where there is one.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn new(hidden: &[usize], log_std_init: f64, setting: &Setting) -> Result<Self, AgentError> {
+        let width = setting.observation_space.len();
+        let distribution = Distribution::over(&setting.action_space);
+        let learner = |index, network: Network, output_gain, optimizer: &OptimizerConfig| {
+            let mut rng = stream(setting.seed, Purpose::Initialisation, index);
+            let initialisation = Initialisation::Orthogonal { output_gain };
+            Learner::new(network, initialisation, setting.precision, optimizer, &mut rng)
+        };
+        let mut actor = learner(0, distribution.network(width, hidden, ACTIVATION), 0.01, &setting.optimizer)?;
+        actor.set_free_outputs(log_std_init);
+        let critic = Network::mlp(&widths(width, hidden, 1), ACTIVATION);
+        let critic = learner(1, critic, 1.0, &setting.critic_optimizer)?;
+        Ok(Self { actor, critic, distribution, width, rng: stream(setting.seed, Purpose::Learning, 0) })
+    }
+
+    /// What acts now.
+    ///
+    /// # Errors
+    /// When the actor cannot be copied.
+    pub fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        Ok(self.distribution.policy(self.actor.snapshot()?))
+    }
+
+    /// A copy of the actor.
+    ///
+    /// # Errors
+    /// When there cannot be one.
+    pub fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        Ok(self.actor.snapshot()?)
+    }
+
+    /// All that later learning depends on.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("actor", self.actor.state());
+        state.put_part("critic", self.critic.state());
+        state.put("stream", &position(&self.rng));
+        state
+    }
+
+    /// Takes back the state of networks with the same settings.
+    ///
+    /// # Errors
+    /// When it is not such a state.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.actor.restore(&state.part("actor"))?;
+        self.critic.restore(&state.part("critic"))?;
+        seek_to(&mut self.rng, state)
+    }
+
+    /// What the present networks make of a rollout, by generalised advantage estimation: they are
+    /// still those that acted. Rewards count `reward_scale` times.
+    ///
+    /// # Errors
+    /// When a network cannot be evaluated.
+    pub fn experience(
+        &mut self,
+        rollout: &Rollout,
+        gamma: f64,
+        gae_lambda: f64,
+        reward_scale: f64,
+    ) -> Result<Experience, SolverError> {
+        let rewards: Vec<f64> = rollout.rewards.iter().map(|reward| reward_scale * reward).collect();
+        let values = self.values(&rollout.observations)?;
+        let next_values = self.next_values(rollout, &values)?;
+        let mut advantages = vec![0.0; rollout.len()];
+        for start in (0..rollout.len()).step_by(rollout.n_steps) {
+            let steps = start..start + rollout.n_steps;
+            returns::gae(
+                &rewards[steps.clone()],
+                &values[steps.clone()],
+                &next_values[steps.clone()],
+                &rollout.outcomes[steps.clone()],
+                gamma,
+                gae_lambda,
+                &mut advantages[steps],
+            );
+        }
+        let returns = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
+        let policy = self.policy_batch(&rollout.observations, rollout.actions.clone(), advantages)?;
+        Ok(Experience { observations: rollout.observations.clone(), policy, values, returns })
+    }
+
+    /// V(s) of each row.
+    ///
+    /// # Errors
+    /// When the critic cannot be evaluated.
+    pub fn values(&mut self, observations: &[f32]) -> Result<Vec<f64>, SolverError> {
+        Ok(self.critic.forward(&batch_of(observations, self.width)?)?.values.clone())
+    }
+
+    /// The actor's outputs for each row.
+    ///
+    /// # Errors
+    /// When the actor cannot be evaluated.
+    pub fn outputs(&mut self, observations: &[f32]) -> Result<Outputs, SolverError> {
+        Ok(self.actor.forward(&batch_of(observations, self.width)?)?.clone())
+    }
+
+    /// Steps taken by the actor as it is now.
+    ///
+    /// # Errors
+    /// When the actor cannot be evaluated.
+    pub fn policy_batch(
+        &mut self,
+        observations: &[f32],
+        actions: Actions,
+        advantages: Vec<f64>,
+    ) -> Result<PolicyBatch, SolverError> {
+        let old_outputs = self.outputs(observations)?;
+        let old_log_probs = self.distribution.log_probs(&old_outputs, &actions);
+        Ok(PolicyBatch { actions, advantages, old_log_probs, old_outputs })
+    }
+
+    /// V of the observation after each step: the next row's where the episode goes on, and the
+    /// critic's own word at the ends of episodes and of the rollout.
+    fn next_values(&mut self, rollout: &Rollout, values: &[f64]) -> Result<Vec<f64>, SolverError> {
+        let is_last = |row: usize| row % rollout.n_steps == rollout.n_steps - 1;
+        let ends: Vec<usize> =
+            (0..rollout.len()).filter(|&row| is_last(row) || rollout.outcomes[row] != Outcome::Continues).collect();
+        let observations = self.rows(&rollout.next_observations, &ends)?;
+        let mut next_values = [&values[1..], &[0.0]].concat();
+        for (&row, &value) in ends.iter().zip(&self.critic.forward(&observations)?.values) {
+            next_values[row] = value;
+        }
+        Ok(next_values)
+    }
+
+    /// Minibatches of `size` rows covering `n` rows `epochs` times, in random order.
+    pub fn minibatches(&mut self, n: usize, size: usize, epochs: usize) -> Vec<Vec<usize>> {
+        let mut order: Vec<usize> = (0..n).collect();
+        let mut batches = Vec::new();
+        for _ in 0..epochs {
+            for i in (1..n).rev() {
+                order.swap(i, self.rng.random_range(0..=i));
+            }
+            batches.extend(order.chunks(size).map(<[usize]>::to_vec));
+        }
+        batches
+    }
+
+    /// One step of the actor on some rows; `normalise` brings their advantages to mean 0, deviation 1.
+    pub fn update_actor(
+        &mut self,
+        experience: &Experience,
+        rows: &[usize],
+        normalise: bool,
+        terms: Terms,
+        clock: Clock,
+        first: bool,
+    ) -> Update {
+        let mut batch = experience.policy.select(rows);
+        if normalise {
+            returns::normalise(&mut batch.advantages);
+        }
+        let observations = self.rows(&experience.observations, rows);
+        let actor = &mut self.actor;
+        let result = observations.and_then(|observations| {
+            self.distribution.with_loss(&batch, terms, |loss| actor.step(&observations, loss, clock.context(first)))
+        });
+        Update { network: "actor", result }
+    }
+
+    /// One step of the critic on some rows.
+    pub fn update_critic(
+        &mut self,
+        experience: &Experience,
+        rows: &[usize],
+        loss: &dyn Loss,
+        clock: Clock,
+        first: bool,
+    ) -> Update {
+        let observations = self.rows(&experience.observations, rows);
+        let result = observations.and_then(|observations| self.critic.step(&observations, loss, clock.context(first)));
+        Update { network: "critic", result }
+    }
+
+    /// Some rows of a matrix of observations, as a tensor.
+    ///
+    /// # Errors
+    /// When candle cannot make it.
+    pub fn rows(&self, observations: &[f32], chosen: &[usize]) -> Result<Tensor, SolverError> {
+        let width = self.width;
+        let gathered: Vec<f32> =
+            chosen.iter().flat_map(|&row| &observations[row * width..(row + 1) * width]).copied().collect();
+        batch_of(&gathered, width)
+    }
+}
+
+/// Whether the settings that every on-policy agent has are in their ranges.
+///
+/// # Errors
+/// The first setting that is not, with the range.
+pub(crate) fn check_scales(reward_scale: f64, log_std_init: f64) -> Result<(), String> {
+    require(reward_scale > 0.0 && reward_scale.is_finite(), "reward_scale", "above 0", reward_scale)?;
+    require(log_std_init.abs() <= 20.0, "log_std_init", "in [-20, 20]", log_std_init)
+}
+
+/// Entries of `values` at the given rows.
+pub fn select(values: &[f64], rows: &[usize]) -> Vec<f64> {
+    rows.iter().map(|&row| values[row]).collect()
+}

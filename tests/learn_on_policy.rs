@@ -1,0 +1,195 @@
+//! Every on-policy agent with every optimizer learns the smallest tasks that can fail.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use egn_agents::{Actions, Mode, Policy, Purpose, stream};
+use egn_envs::{Action, Env, EnvError, Space, Step, TimeLimit};
+use egn_rl::{
+    config::RunConfig,
+    evaluation::{greedy_returns, summarise},
+    record::Ended,
+    trainer::Trainer,
+};
+use egn_solver::OptimizerName;
+use rand::{Rng, RngCore};
+
+/// A corridor of five cells. Right of the last one is a reward of 1 and the end; left of the first
+/// one a reward of 0.1 and the end. From the middle the near-sighted go left.
+struct Corridor {
+    cell: usize,
+    observations: Space,
+    actions: Space,
+}
+
+const N_CELLS: usize = 5;
+
+impl Corridor {
+    fn new() -> Self {
+        let observations = Space::Box { low: vec![0.0; N_CELLS], high: vec![1.0; N_CELLS] };
+        Self { cell: 0, observations, actions: Space::Discrete { n: 2 } }
+    }
+
+    fn show(&self, observation: &mut [f32]) {
+        observation.fill(0.0);
+        observation[self.cell] = 1.0;
+    }
+}
+
+impl Env for Corridor {
+    fn observation_space(&self) -> &Space {
+        &self.observations
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.actions
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.cell = rng.random_range(0..N_CELLS);
+        self.show(observation);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        let ended = |reward| Step { reward, terminated: true, truncated: false };
+        let step = match (action.as_discrete(2)?, self.cell) {
+            (0, 0) => ended(0.1),
+            (1, cell) if cell == N_CELLS - 1 => ended(1.0),
+            (direction, _) => {
+                self.cell = if direction == 1 { self.cell + 1 } else { self.cell - 1 };
+                Step { reward: 0.0, terminated: false, truncated: false }
+            }
+        };
+        self.show(observation);
+        Ok(step)
+    }
+}
+
+/// The double integrator's little sister: x ← x + u, paid −(x² + u²), cut after 10 steps. The best
+/// gain follows from a scalar Riccati equation.
+struct ScalarLqr {
+    x: f64,
+    observations: Space,
+    actions: Space,
+}
+
+impl ScalarLqr {
+    fn new() -> Self {
+        let (observations, actions) = (Space::symmetric(vec![f32::INFINITY]), Space::symmetric(vec![3.0]));
+        Self { x: 0.0, observations, actions }
+    }
+}
+
+impl Env for ScalarLqr {
+    fn observation_space(&self) -> &Space {
+        &self.observations
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.actions
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.x = rng.random_range(-1.0..1.0);
+        observation[0] = self.x as f32;
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        let u = f64::from(action.as_continuous(1)?[0]);
+        let reward = -(self.x * self.x + u * u);
+        self.x += u;
+        observation[0] = self.x as f32;
+        Ok(Step { reward, terminated: false, truncated: false })
+    }
+}
+
+/// γ of every run here.
+const GAMMA: f64 = 0.9;
+
+/// k of the best u = −k x for discount γ: P = 1 + γP − (γP)²/(1 + γP), k = γP/(1 + γP).
+fn best_gain() -> f64 {
+    let p = (0..200).fold(1.0, |p, _| 1.0 + GAMMA * p / (1.0 + GAMMA * p));
+    GAMMA * p / (1.0 + GAMMA * p)
+}
+
+fn make_corridor(_: usize) -> Result<Box<dyn Env>, EnvError> {
+    Ok(Box::new(TimeLimit::new(Corridor::new(), 50)))
+}
+
+fn make_lqr(_: usize) -> Result<Box<dyn Env>, EnvError> {
+    Ok(Box::new(TimeLimit::new(ScalarLqr::new(), 10)))
+}
+
+/// What an agent has become after some steps in an environment.
+fn trained_policy(
+    make_env: fn(usize) -> Result<Box<dyn Env>, EnvError>,
+    agent: &str,
+    optimizer: OptimizerName,
+    steps: u64,
+) -> Arc<dyn Policy> {
+    let agent_settings = match agent {
+        "ppo" => "n_steps = 64\nbatch_size = 64\nn_epochs = 4",
+        "a2c" => "n_steps = 16\nnormalise_advantage = true\ngae_lambda = 0.9",
+        "trpo" => "n_steps = 64\nbatch_size = 64\ntarget_kl = 0.02\npenalty = 0.1",
+        "reinforce" => "n_steps = 16\nbatch_size = 64",
+        other => panic!("settings for {other}"),
+    };
+    let settings = match (optimizer, agent) {
+        (OptimizerName::Egn, "a2c") => "lambda = 0.1\nkl_limit = 0.005\n[critic_optimizer]\nkl_limit = 'none'",
+        (OptimizerName::Egn, _) => "lambda = 0.1\nkl_limit = 0.02\n[critic_optimizer]\nkl_limit = 'none'",
+        (OptimizerName::Sgn, _) => "lr = 0.2\nlambda = 0.1",
+        (OptimizerName::Adam | OptimizerName::AdamW, _) => "lr = 5e-3",
+        (OptimizerName::RmsProp, _) => "lr = 2e-3",
+        (OptimizerName::Sgd, "ppo" | "trpo") => "lr = 0.2\nmax_grad_norm = 1.0",
+        (OptimizerName::Sgd, "reinforce") => "lr = 0.02\nmax_grad_norm = 0.5",
+        (OptimizerName::Sgd, _) => "lr = 0.1\nmax_grad_norm = 0.5",
+    };
+    let config = RunConfig::from_toml(&format!(
+        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = {steps}\nenvs = 4\n\
+         [agent]\nhidden = [16]\ngamma = {GAMMA}\n{agent_settings}\n[optimizer]\n{settings}\n"
+    ))
+    .unwrap();
+    let stop = AtomicBool::new(false);
+    let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).unwrap();
+    assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
+    config.agent.policy_from(trained.last, &trained.action_space)
+}
+
+#[test]
+fn every_agent_with_every_optimizer_walks_the_corridor() {
+    // Going left everywhere is worth 0.1, the undecided never arrive, the best possible is 1.
+    for agent in ["ppo", "a2c", "trpo", "reinforce"] {
+        for optimizer in OptimizerName::ALL {
+            let policy = trained_policy(make_corridor, agent, optimizer, 8000);
+            let reached = summarise(0, &greedy_returns(&make_corridor, &*policy, 50, 0).unwrap()).mean;
+            assert!(reached == 1.0, "{agent} with {optimizer} reached {reached}");
+        }
+    }
+}
+
+/// What u = −k x costs from x = 1: (1 + k²) / (1 − γ (1 − k)²), infinite where that never ends.
+fn cost(gain: f64) -> f64 {
+    let shrink = GAMMA * (1.0 - gain).powi(2);
+    if shrink < 1.0 { (1.0 + gain * gain) / (1.0 - shrink) } else { f64::INFINITY }
+}
+
+#[test]
+fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
+    let best = cost(best_gain());
+    // Doing nothing costs 10, and the best 1.59.
+    assert!((cost(0.0) - 10.0).abs() < 1e-9 && cost(best_gain() + 0.01) > best && cost(best_gain() - 0.01) > best);
+    for agent in ["ppo", "a2c", "trpo", "reinforce"] {
+        for optimizer in OptimizerName::ALL {
+            let policy = trained_policy(make_lqr, agent, optimizer, 20_000);
+            let mut actions = Actions::Continuous { values: Vec::new(), width: 1 };
+            let mut streams = vec![stream(0, Purpose::Exploration, 0); 2];
+            policy.act(&[0.8, -0.8], Mode::Greedy, &mut streams, &mut actions).unwrap();
+            let gain = f64::from(actions.continuous()[1] - actions.continuous()[0]) / 1.6;
+            let paid = cost(gain);
+            assert!(paid < 1.15 * best, "{agent} with {optimizer}: cost {paid:.3}, best {best:.3}, gain {gain:.3}");
+        }
+    }
+}
