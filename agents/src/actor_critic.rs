@@ -256,3 +256,53 @@ pub(crate) fn check_scales(reward_scale: f64, log_std_init: f64) -> Result<(), S
 pub fn select(values: &[f64], rows: &[usize]) -> Vec<f64> {
     rows.iter().map(|&row| values[row]).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use egn_envs::Space;
+    use egn_solver::{EgnConfig, OptimizerConfig, Precision, loss::SquaredError};
+
+    use super::*;
+
+    /// V of a task without end that pays 1 a step, seen through episodes cut, or ended, after 5 steps.
+    fn learned_value(outcome: Outcome) -> f64 {
+        let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-3.into(), ..EgnConfig::default() });
+        let setting = Setting {
+            observation_space: Space::symmetric(vec![1.0]),
+            action_space: Space::Discrete { n: 2 },
+            total_steps: 1,
+            seed: 1,
+            precision: Precision::F64,
+            optimizer: optimizer.clone(),
+            critic_optimizer: optimizer,
+        };
+        let mut networks = ActorCritic::new(&[4], 0.0, &setting).unwrap();
+        let n = 10;
+        let outcome_of = |t| if t % 5 == 4 { outcome } else { Outcome::Continues };
+        let rollout = Rollout {
+            n_envs: 1,
+            n_steps: n,
+            observations: vec![1.0; n],
+            actions: Actions::Discrete(vec![0; n]),
+            rewards: vec![1.0; n],
+            next_observations: vec![1.0; n],
+            outcomes: (0..n).map(outcome_of).collect(),
+        };
+        let clock = Clock { env_steps: 0, total_steps: 1 };
+        let all: Vec<usize> = (0..n).collect();
+        for _ in 0..200 {
+            let experience = networks.experience(&rollout, 0.9, 0.95, 1.0).unwrap();
+            let loss = SquaredError { targets: &experience.returns };
+            networks.update_critic(&experience, &all, &loss, clock, false).result.unwrap();
+        }
+        networks.values(&[1.0]).unwrap()[0]
+    }
+
+    #[test]
+    fn a_time_limit_changes_no_value() {
+        // 1/(1 − γ) = 10; ended after 5 steps it is less than 1 + γ + … + γ⁴ = 4.1.
+        let [cut, ended] = [Outcome::Truncated, Outcome::Terminated].map(learned_value);
+        assert!((cut - 10.0).abs() < 1e-3, "{cut}");
+        assert!(ended < 4.1, "{ended}");
+    }
+}
