@@ -20,7 +20,7 @@ const NETWORK_COPIES: f64 = 8.0;
 /// [`ConfigError::Setting`] that names the settings which decide it.
 pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -> Result<(), ConfigError> {
     let demand = config.agent.demand(config.run.envs, config.run.steps);
-    let (needed, total) = (bytes(config, &demand, observations.len(), outputs(actions)), total_bytes());
+    let (needed, total) = (bytes(config, &demand, observations.len(), actions), total_bytes());
     if total == 0.0 || needed < total {
         return Ok(());
     }
@@ -32,23 +32,26 @@ pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -
     )))
 }
 
-/// Entries of the acting network's output.
-fn outputs(actions: &Space) -> usize {
+/// Entries of the acting network's output, and most rows of curvature a sample: mean and deviation of a
+/// Gaussian policy have one each, a softmax has one less than actions.
+fn outputs_and_rows(actions: &Space) -> (usize, usize) {
     match *actions {
-        Space::Discrete { n } => n,
-        Space::Box { .. } => actions.len(),
+        Space::Discrete { n } => (n, n.saturating_sub(1).max(1)),
+        Space::Box { .. } => (2 * actions.len(), 2 * actions.len()),
     }
 }
 
-fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize, n_outputs: usize) -> f64 {
+fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize, actions: &Space) -> f64 {
+    let (n_outputs, n_rows) = outputs_and_rows(actions);
     let widths: Vec<f64> =
         [&[n_observations], &demand.hidden[..], &[n_outputs]].concat().into_iter().map(|width| width as f64).collect();
     let params: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
     let transitions = demand.transitions as f64 * (2.0 * 4.0 * n_observations as f64 + TRANSITION);
-    // At most so many rows a sample; one for values.
-    let rows = demand.batch_size as f64 * (n_outputs as f64 - 1.0).max(1.0);
+    let rows = demand.batch_size as f64 * n_rows as f64;
+    // The side of the parameters is taken where rows outnumber them four to one.
+    let side = if 4.0 * params <= rows { params } else { rows };
     let system = match config.run.optimizer {
-        OptimizerName::Egn => 8.0 * rows * rows.min(params),
+        OptimizerName::Egn => 8.0 * side * side,
         OptimizerName::Adam
         | OptimizerName::AdamW
         | OptimizerName::RmsProp

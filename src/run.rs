@@ -161,9 +161,10 @@ pub fn run_in(
     let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
     let (mut log, mut events) = match &saved {
         Some(state) => {
+            // The log first: it refuses before anything is cut.
+            let log = Log::resume(&dir, config, state)?;
             let events = Events::resume(&dir, settings.steps, state);
-            let events = events.map_err(|error| checkpoint::refused(&dir, error))??;
-            (Log::resume(&dir, config, state)?, events)
+            (log, events.map_err(|error| checkpoint::refused(&dir, error))??)
         }
         None => {
             let force = execution.force || checkpoint::nothing_to_lose(&dir, config);

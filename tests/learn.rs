@@ -1,9 +1,13 @@
-//! Every agent with every optimizer learns the smallest task that can fail.
+//! Off-policy agents, and PPO beside them, learn the smallest tasks that can fail with EGN, Adam and SGD;
+//! `learn_on_policy.rs` has the others.
 // Helpers of tests may panic like tests.
 #![allow(clippy::unwrap_used)]
 
+mod corridor;
+
 use std::sync::atomic::AtomicBool;
 
+use corridor::Corridor;
 use egn_envs::{Action, Env, EnvError, Space, Step};
 use egn_rl::{
     config::RunConfig,
@@ -12,58 +16,6 @@ use egn_rl::{
     trainer::Trainer,
 };
 use rand::{Rng, RngCore};
-
-/// A corridor of five cells. Right of the last one is a reward of 1 and the end; left of the first
-/// one a reward of 0.1 and the end. From the middle the near-sighted go left.
-struct Corridor {
-    cell: usize,
-    observations: Space,
-    actions: Space,
-}
-
-const N_CELLS: usize = 5;
-
-impl Corridor {
-    fn new() -> Self {
-        let observations = Space::Box { low: vec![0.0; N_CELLS], high: vec![1.0; N_CELLS] };
-        Self { cell: 0, observations, actions: Space::Discrete { n: 2 } }
-    }
-
-    fn show(&self, observation: &mut [f32]) {
-        observation.fill(0.0);
-        observation[self.cell] = 1.0;
-    }
-}
-
-impl Env for Corridor {
-    fn observation_space(&self) -> &Space {
-        &self.observations
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.actions
-    }
-
-    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
-        self.cell = rng.random_range(0..N_CELLS);
-        self.show(observation);
-        Ok(())
-    }
-
-    fn step(&mut self, action: Action<'_>, _: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
-        let ended = |reward| Step { reward, terminated: true, truncated: false };
-        let step = match (action.as_discrete(2)?, self.cell) {
-            (0, 0) => ended(0.1),
-            (1, cell) if cell == N_CELLS - 1 => ended(1.0),
-            (direction, _) => {
-                self.cell = if direction == 1 { self.cell + 1 } else { self.cell - 1 };
-                Step { reward: 0.0, terminated: false, truncated: false }
-            }
-        };
-        self.show(observation);
-        Ok(step)
-    }
-}
 
 /// A point on a line, pushed by at most 2: x ← x + a, at a cost of x² + a² a step.
 struct Line {
@@ -136,7 +88,7 @@ fn returns_on_the_line(agent: &str, optimizer: &str, settings: &str) -> (f64, f6
 }
 
 #[test]
-fn every_agent_with_every_optimizer_comes_near_the_best_gain() {
+fn continuous_agents_come_near_the_best_gain() {
     let egn = "[optimizer]\nlr = 0.1\nlambda = 0.3\n[critic_optimizer]\nlr = 0.3";
     let adam = "[optimizer]\nlr = 1e-3";
     let sgd = "[optimizer]\nlr = 0.1\nmax_grad_norm = 1.0";
@@ -148,7 +100,6 @@ fn every_agent_with_every_optimizer_comes_near_the_best_gain() {
             };
             let (reached, best) = returns_on_the_line(agent, optimizer, &settings);
             // Doing nothing costs six times the best, pushing one way far more.
-            eprintln!("{agent} {optimizer} {reached}");
             assert!(reached > 2.5 * best, "{agent} with {optimizer} reached {reached}, the best is {best}");
         }
     }
@@ -181,7 +132,7 @@ fn greedy_return(agent: &str, optimizer: &str, settings: &str) -> f64 {
 }
 
 #[test]
-fn every_agent_with_every_optimizer_walks_the_corridor() {
+fn discrete_agents_walk_the_corridor() {
     // Going left everywhere is worth 0.1, the undecided never arrive, the best possible is 1.
     for (agent, optimizer, settings) in [
         ("dqn", "egn", "lr = 0.2\nlambda = 0.1"),
