@@ -174,6 +174,7 @@ impl RunConfig {
             AgentName::A2c => AgentConfig::A2c(typed("agent", agent)?),
             AgentName::Trpo => AgentConfig::Trpo(typed("agent", agent)?),
             AgentName::Reinforce => AgentConfig::Reinforce(typed("agent", agent)?),
+            AgentName::LqrPi => AgentConfig::LqrPi(typed("agent", agent)?),
         };
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
@@ -220,6 +221,7 @@ impl RunConfig {
             AgentConfig::A2c(agent) => table_of(agent),
             AgentConfig::Trpo(agent) => table_of(agent),
             AgentConfig::Reinforce(agent) => table_of(agent),
+            AgentConfig::LqrPi(agent) => table_of(agent),
         };
         let optimizer = optimizer_table(&self.optimizer);
         let mut critic_optimizer = optimizer_table(&self.critic_optimizer);

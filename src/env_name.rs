@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, str::FromStr};
 
-use egn_envs::{EnvError, EnvId, Space};
+use egn_envs::{EnvError, EnvId, LqrProblem, Space};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -61,6 +61,14 @@ impl EnvName {
                 })
             }
             Self::Gymnasium(id) => open_gymnasium(id, settings, python),
+        }
+    }
+
+    /// Plant, costs and optimum, where it is an `LQR/…`.
+    pub fn linear_quadratic(&self) -> Option<&'static LqrProblem> {
+        match self {
+            Self::Registered(EnvId::Lqr(id)) => Some(id.problem()),
+            Self::Registered(_) | Self::Gymnasium(_) => None,
         }
     }
 

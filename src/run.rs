@@ -7,6 +7,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
+    thread,
     time::Duration,
 };
 
@@ -136,11 +137,17 @@ fn lock(dir: &Path) -> Result<fs::File, RunError> {
     let folder = |source| RunError::Folder { path: path.clone(), source };
     fs::create_dir_all(dir).map_err(folder)?;
     let file = fs::File::create(&path).map_err(folder)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => Err(RunError::Busy { dir: dir.to_owned() }),
-        Err(fs::TryLockError::Error(source)) => Err(folder(source)),
+    // A child that another thread has just forked holds what this process holds, until it executes its
+    // own program: a lock of a run that is over may so stay for a moment.
+    for patience in (0..10).rev() {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if patience > 0 => thread::sleep(Duration::from_millis(20)),
+            Err(fs::TryLockError::WouldBlock) => break,
+            Err(fs::TryLockError::Error(source)) => return Err(folder(source)),
+        }
     }
+    Err(RunError::Busy { dir: dir.to_owned() })
 }
 
 /// Trains on any environment and writes the record under the names in `config`.

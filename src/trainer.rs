@@ -232,6 +232,7 @@ pub fn build_agent(
         precision: run.precision,
         optimizer: optimizer.clone(),
         critic_optimizer: critic_optimizer.clone(),
+        linear_quadratic: run.env.linear_quadratic(),
     })
 }
 

@@ -25,11 +25,13 @@ fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {
         "a2c" => "n_steps = 8",
         "trpo" => "n_steps = 32\nbatch_size = 96",
         "reinforce" => "n_steps = 32\nbatch_size = 96",
+        "lqr-pi" => "n_steps = 50\nupdates = 2",
         other => panic!("settings for {other}"),
     };
+    let hidden = if agent == "lqr-pi" { "" } else { "hidden = [16, 16]" };
     let text = format!(
         "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 2000\n\
-         envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\nhidden = [16, 16]\n{settings}\n\
+         envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\n{hidden}\n{settings}\n\
          [optimizer]\nlr = 0.01\n"
     );
     RunConfig::from_toml(&text).unwrap()
@@ -53,7 +55,8 @@ fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<St
 fn a_record_does_not_depend_on_the_number_of_workers() {
     let discrete = ["dqn", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
     let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
-    for (env, agent) in discrete.into_iter().chain(continuous) {
+    let linear = [("LQR/ac1", "lqr-pi")];
+    for (env, agent) in discrete.into_iter().chain(continuous).chain(linear) {
         for optimizer in ["egn", "adam", "sgd"] {
             let config = config(env, agent, optimizer, 7);
             let one = record(&config, 1);

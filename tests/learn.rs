@@ -1,4 +1,4 @@
-//! Off-policy agents, and PPO beside them, learn the smallest tasks that can fail with EGN, Adam and SGD;
+//! Off-policy agents, and PPO beside them, learn the smallest tasks that can fail with every optimizer;
 //! `learn_on_policy.rs` has the others.
 // Helpers of tests may panic like tests.
 #![allow(clippy::unwrap_used)]
@@ -15,6 +15,7 @@ use egn_rl::{
     record::Ended,
     trainer::Trainer,
 };
+use egn_solver::OptimizerName;
 use rand::{Rng, RngCore};
 
 /// A point on a line, pushed by at most 2: x ← x + a, at a cost of x² + a² a step.
@@ -63,7 +64,7 @@ fn returns_on_the_line(agent: &str, optimizer: &str, settings: &str) -> (f64, f6
     let config = RunConfig::from_toml(&format!(
         "[run]\nenv = 'Pendulum-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 16000\nenvs = 4\n\
          [agent]\nhidden = [32]\nlearning_starts = 400\nbatch_size = 64\ngamma = 0.95\ntau = 0.02\n\
-         gradient_steps = 2\n{settings}\n"
+         gradient_steps = 4\n{settings}\n"
     ))
     .unwrap();
     let make_env = |_| Ok(Box::new(egn_envs::TimeLimit::new(Line::new(), LINE_STEPS)) as Box<dyn Env>);
@@ -87,21 +88,67 @@ fn returns_on_the_line(agent: &str, optimizer: &str, settings: &str) -> (f64, f6
     (summarise(0, &returns).mean, (0..50).map(best).sum::<f64>() / 50.0)
 }
 
+/// Settings of every optimizer for actor and critics.
+fn on_the_line(optimizer: OptimizerName) -> String {
+    match optimizer {
+        OptimizerName::Egn => falling("0.2", "lambda = 0.3", "0.3"),
+        OptimizerName::Sgn => falling("0.2", "lambda = 0.3", "0.3"),
+        OptimizerName::Adam | OptimizerName::AdamW => falling("1e-3", "", "1e-2"),
+        OptimizerName::RmsProp => falling("3e-4", "", "3e-3"),
+        OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
+    }
+}
+
+/// Learning rates that fall to zero, of actor and critics.
+fn falling(actor: &str, others: &str, critic: &str) -> String {
+    let schedule = |lr| format!("lr = {{ kind = 'linear', from = {lr}, to = 0.0 }}");
+    format!("[optimizer]\n{}\n{others}\n[critic_optimizer]\n{}", schedule(actor), schedule(critic))
+}
+
 #[test]
 fn continuous_agents_come_near_the_best_gain() {
-    let egn = "[optimizer]\nlr = 0.1\nlambda = 0.3\n[critic_optimizer]\nlr = 0.3";
-    let adam = "[optimizer]\nlr = 1e-3";
-    let sgd = "[optimizer]\nlr = 0.1\nmax_grad_norm = 1.0";
     for agent in ["ddpg", "td3", "sac"] {
-        for (optimizer, settings) in [("egn", egn), ("adam", adam), ("sgd", sgd)] {
-            let settings = match agent {
-                "sac" => format!("temperature = 0.02\n{}", settings.replace("lr = 1e-3", "lr = 3e-3")),
-                _ => format!("noise_std = 0.2\n{settings}"),
-            };
-            let (reached, best) = returns_on_the_line(agent, optimizer, &settings);
+        for optimizer in OptimizerName::ALL {
+            let of_agent = if agent == "sac" { "temperature = 0.02" } else { "noise_std = 0.2" };
+            let settings = format!("{of_agent}\n{}", on_the_line(optimizer));
+            let (reached, best) = returns_on_the_line(agent, &optimizer.to_string(), &settings);
             // Doing nothing costs six times the best, pushing one way far more.
             assert!(reached > 2.5 * best, "{agent} with {optimizer} reached {reached}, the best is {best}");
         }
+    }
+}
+
+/// The gain that policy iteration ends at on the line, and the best one, K = γP/(1 + γP) where
+/// P = 1 + γP/(1 + γP).
+fn gain_on_the_line(optimizer: OptimizerName) -> (f64, f64) {
+    let settings = match optimizer {
+        OptimizerName::Egn => "lr = 1.0\nlambda = 1e-12",
+        OptimizerName::Sgn => "lr = 1.0\nlambda = 0.0\ncg_steps = 6",
+        OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => {
+            "lr = { kind = 'exponential', from = 0.1, to = 1e-3 }"
+        }
+        OptimizerName::Sgd => "lr = 0.1",
+    };
+    let config = RunConfig::from_toml(&format!(
+        "[run]\nenv = 'Pendulum-v1'\nagent = 'lqr-pi'\noptimizer = '{optimizer}'\nsteps = 2000\nenvs = 4\n\
+         [agent]\nn_steps = 50\nupdates = 300\ngamma = 0.95\n[optimizer]\n{settings}\n"
+    ))
+    .unwrap();
+    let make_env = |_| Ok(Box::new(egn_envs::TimeLimit::new(Line::new(), LINE_STEPS)) as Box<dyn Env>);
+    let stop = AtomicBool::new(false);
+    let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).unwrap();
+    assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
+    let form = trained.last.quadratic_form().expect("the agent's network is a quadratic form").matrix;
+    let gamma = 0.95;
+    let best = (0..100).fold(1.0, |value: f64, _| 1.0 + gamma * value / (1.0 + gamma * value));
+    (form[2] / form[3], gamma * best / (1.0 + gamma * best))
+}
+
+#[test]
+fn policy_iteration_finds_the_best_gain() {
+    for optimizer in OptimizerName::ALL {
+        let (gain, best) = gain_on_the_line(optimizer);
+        assert!((gain / best - 1.0).abs() < 1e-2, "{optimizer} ended at {gain}, the best is {best}");
     }
 }
 
@@ -133,19 +180,22 @@ fn greedy_return(agent: &str, optimizer: &str, settings: &str) -> f64 {
 
 #[test]
 fn discrete_agents_walk_the_corridor() {
-    // Going left everywhere is worth 0.1, the undecided never arrive, the best possible is 1.
-    for (agent, optimizer, settings) in [
-        ("dqn", "egn", "lr = 0.2\nlambda = 0.1"),
-        ("dqn", "adam", "lr = 3e-3"),
-        ("dqn", "sgd", "lr = 0.1"),
-        ("qrdqn", "egn", "lr = 0.2\nlambda = 0.1"),
-        ("qrdqn", "adam", "lr = 3e-3"),
-        ("qrdqn", "sgd", "lr = 0.1"),
-        ("ppo", "egn", "lambda = 0.1\nkl_limit = 0.02"),
-        ("ppo", "adam", "lr = 1e-2"),
-        ("ppo", "sgd", "lr = 0.5"),
-    ] {
-        let reached = greedy_return(agent, optimizer, settings);
-        assert!(reached == 1.0, "{agent} with {optimizer} reached {reached}");
+    for agent in ["dqn", "qrdqn", "ppo"] {
+        for optimizer in OptimizerName::ALL {
+            let settings = match (optimizer, agent) {
+                (OptimizerName::Egn, "ppo") => "lambda = 0.1\nkl_limit = 0.02",
+                (OptimizerName::Egn, _) => "lr = 0.2\nlambda = 0.1",
+                (OptimizerName::Sgn, "ppo") => "lr = 1.0\nlambda = 0.1",
+                (OptimizerName::Sgn, _) => "lr = 0.2\nlambda = 0.1",
+                (OptimizerName::Adam | OptimizerName::AdamW, "ppo") => "lr = 1e-2",
+                (OptimizerName::Adam | OptimizerName::AdamW, _) => "lr = 3e-3",
+                (OptimizerName::RmsProp, _) => "lr = 3e-3",
+                (OptimizerName::Sgd, "ppo") => "lr = 0.5",
+                (OptimizerName::Sgd, _) => "lr = 0.1",
+            };
+            let reached = greedy_return(agent, &optimizer.to_string(), settings);
+            // Going left everywhere is worth 0.1, the undecided never arrive, the best possible is 1.
+            assert!(reached == 1.0, "{agent} with {optimizer} reached {reached}");
+        }
     }
 }

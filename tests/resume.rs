@@ -31,6 +31,7 @@ fn config(agent: AgentName, optimizer: &str) -> RunConfig {
         AgentName::Ppo => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\nn_epochs = 2\nhidden = [12]"),
         AgentName::A2c => ("CartPole-v1", "n_steps = 8\nhidden = [12]"),
         AgentName::Trpo => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\ncritic_epochs = 2\nhidden = [12]"),
+        AgentName::LqrPi => ("LQR/bdt1", "n_steps = 20\nupdates = 2"),
         AgentName::Reinforce => ("CartPole-v1", "n_steps = 16\nbatch_size = 24\nhidden = [12]"),
     };
     let memory = match optimizer {

@@ -32,6 +32,16 @@ impl ActionRange {
         self.low.len()
     }
 
+    /// Entry j of an action, in the environment's units, brought within its bounds.
+    pub fn clamp(&self, j: usize, action: f64) -> f64 {
+        action.clamp(self.low[j].into(), self.high[j].into())
+    }
+
+    /// Half the distance between the bounds of entry j.
+    pub fn half_width(&self, j: usize) -> f64 {
+        0.5 * (f64::from(self.high[j]) - f64::from(self.low[j]))
+    }
+
     /// Entry j of an action from [−1, 1] to the environment's bounds.
     pub fn to_env(&self, j: usize, action: f64) -> f32 {
         let (low, high) = (f64::from(self.low[j]), f64::from(self.high[j]));

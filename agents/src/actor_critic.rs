@@ -275,6 +275,7 @@ mod tests {
             precision: Precision::F64,
             optimizer: optimizer.clone(),
             critic_optimizer: optimizer,
+            linear_quadratic: None,
         };
         let mut networks = ActorCritic::new(&[4], 0.0, &setting).unwrap();
         let n = 10;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egn_envs::Space;
+use egn_envs::{LqrProblem, Space};
 use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, State, StateError, StepContext};
 
 use crate::{Policy, Rollout};
@@ -123,6 +123,9 @@ pub struct Setting {
     pub optimizer: OptimizerConfig,
     /// Optimizer of the critic, where there is one.
     pub critic_optimizer: OptimizerConfig,
+    /// What the environment is known to be, for agents that report how far they are from its optimum;
+    /// nothing is learned from it.
+    pub linear_quadratic: Option<&'static LqrProblem>,
 }
 
 impl Setting {

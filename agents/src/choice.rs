@@ -13,6 +13,7 @@ use crate::{
     ddpg::DdpgConfig,
     distribution::Distribution,
     dqn::{Dqn, DqnConfig},
+    lqr_pi::{self, LqrPi, LqrPiConfig},
     ppo::{Ppo, PpoConfig},
     qrdqn::{QrDqn, QrDqnConfig},
     reinforce::{Reinforce, ReinforceConfig},
@@ -43,17 +44,30 @@ pub enum AgentName {
     Trpo,
     /// Monte-Carlo policy gradient.
     Reinforce,
+    /// Policy iteration for linear-quadratic problems.
+    #[serde(rename = "lqr-pi")]
+    LqrPi,
 }
 
 impl AgentName {
     /// All of them.
-    pub const ALL: [Self; 9] =
-        [Self::Dqn, Self::QrDqn, Self::Ddpg, Self::Td3, Self::Sac, Self::Ppo, Self::A2c, Self::Trpo, Self::Reinforce];
+    pub const ALL: [Self; 10] = [
+        Self::Dqn,
+        Self::QrDqn,
+        Self::Ddpg,
+        Self::Td3,
+        Self::Sac,
+        Self::Ppo,
+        Self::A2c,
+        Self::Trpo,
+        Self::Reinforce,
+        Self::LqrPi,
+    ];
 
     /// Whether it trains a critic besides the network that acts.
     pub fn has_critic(self) -> bool {
         match self {
-            Self::Dqn | Self::QrDqn => false,
+            Self::Dqn | Self::QrDqn | Self::LqrPi => false,
             Self::Ddpg | Self::Td3 | Self::Sac => true,
             Self::Ppo | Self::A2c | Self::Trpo | Self::Reinforce => true,
         }
@@ -71,6 +85,7 @@ impl AgentName {
             Self::A2c => "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve",
             Self::Trpo => "trust-region policy optimization; with egn, the constraint, else a penalty",
             Self::Reinforce => "Monte-Carlo policy gradient with a learned baseline",
+            Self::LqrPi => "policy iteration with a quadratic Q-function (linear-quadratic problems)",
         }
     }
 }
@@ -87,6 +102,7 @@ impl fmt::Display for AgentName {
             Self::A2c => "a2c",
             Self::Trpo => "trpo",
             Self::Reinforce => "reinforce",
+            Self::LqrPi => "lqr-pi",
         })
     }
 }
@@ -120,6 +136,8 @@ pub enum AgentConfig {
     Trpo(TrpoConfig),
     /// Monte-Carlo policy gradient.
     Reinforce(ReinforceConfig),
+    /// Policy iteration for linear-quadratic problems.
+    LqrPi(LqrPiConfig),
 }
 
 impl AgentConfig {
@@ -135,6 +153,7 @@ impl AgentConfig {
             Self::A2c(_) => AgentName::A2c,
             Self::Trpo(_) => AgentName::Trpo,
             Self::Reinforce(_) => AgentName::Reinforce,
+            Self::LqrPi(_) => AgentName::LqrPi,
         }
     }
 
@@ -153,6 +172,7 @@ impl AgentConfig {
             Self::A2c(config) => Box::new(A2c::new(config.clone(), setting)?),
             Self::Trpo(config) => Box::new(Trpo::new(config.clone(), setting)?),
             Self::Reinforce(config) => Box::new(Reinforce::new(config.clone(), setting)?),
+            Self::LqrPi(config) => Box::new(LqrPi::new(config.clone(), setting)?),
         })
     }
 
@@ -173,6 +193,7 @@ impl AgentConfig {
             Self::A2c(config) => on_policy(&config.hidden),
             Self::Trpo(config) => on_policy(&config.hidden),
             Self::Reinforce(config) => on_policy(&config.hidden),
+            Self::LqrPi(_) => lqr_pi::architecture(n_observations, actions),
         }
     }
 
@@ -186,6 +207,7 @@ impl AgentConfig {
             Self::QrDqn(config) => epsilon_greedy(network, config.n_quantiles, config.exploration),
             Self::Ddpg(_) | Self::Td3(_) => Arc::new(td3::policy_from(network, actions)),
             Self::Sac(_) => Arc::new(sac::policy_from(network, actions)),
+            Self::LqrPi(_) => Arc::new(lqr_pi::policy_from(&network, actions)),
             Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) => {
                 Distribution::over(actions).policy(network)
             }
@@ -220,6 +242,7 @@ impl AgentConfig {
             // The step under the constraint takes the whole rollout.
             Self::Trpo(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
             Self::Reinforce(config) => on_policy(&config.hidden, config.n_steps, config.batch_size),
+            Self::LqrPi(config) => on_policy(&[], config.n_steps, usize::MAX),
         }
     }
 
@@ -238,6 +261,7 @@ impl AgentConfig {
             Self::A2c(config) => config.validate(),
             Self::Trpo(config) => config.validate(),
             Self::Reinforce(config) => config.validate(),
+            Self::LqrPi(config) => config.validate(),
         }
     }
 }

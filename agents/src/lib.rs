@@ -10,6 +10,7 @@
 //! | [`a2c`] | advantage actor-critic |
 //! | [`trpo`] | trust-region policy optimization: EGN keeps the constraint, others pay a penalty |
 //! | [`reinforce`] | Monte-Carlo policy gradient with a learned baseline |
+//! | [`lqr_pi`] | policy iteration for linear-quadratic problems, with a quadratic Q-function |
 //!
 //! An [`Agent`] learns from a [`Rollout`] and hands out an immutable [`Policy`] that acts on any
 //! thread. It does not know who steps the environments. [`returns`], [`distribution`],
@@ -27,6 +28,7 @@ pub mod ddpg;
 mod deterministic_policy;
 pub mod distribution;
 pub mod dqn;
+pub mod lqr_pi;
 mod policy;
 pub mod ppo;
 pub mod qrdqn;

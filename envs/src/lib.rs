@@ -66,7 +66,7 @@ pub use env::{Action, Env, Outcome, Step};
 pub use episode_statistics::EpisodeStatistics;
 pub use error::EnvError;
 pub use frame::Frame;
-pub use lqr::Lqr;
+pub use lqr::{Lqr, LqrId, LqrProblem};
 pub use minatar::MinAtar;
 pub use mountain_car::MountainCar;
 pub use mountain_car_continuous::MountainCarContinuous;

@@ -225,11 +225,15 @@ impl fmt::Display for EnvId {
     }
 }
 
+/// The two plants of the paper's control experiments, as the paper names them.
+const SHORT_NAMES: [(&str, &str); 2] = [("LQR/ac1", "LQR/controlgym-ac1-QI"), ("LQR/bdt1", "LQR/controlgym-bdt1-QI")];
+
 impl FromStr for EnvId {
     type Err = EnvError;
 
     fn from_str(name: &str) -> Result<Self, EnvError> {
-        let found = EnvId::ALL.iter().find(|id| id.name() == name);
+        let full = SHORT_NAMES.iter().find(|(short, _)| *short == name).map_or(name, |(_, full)| full);
+        let found = EnvId::ALL.iter().find(|id| id.name() == full);
         found.copied().ok_or_else(|| unknown(name))
     }
 }

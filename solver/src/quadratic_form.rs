@@ -1,6 +1,8 @@
 //! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learnt.
 
-use crate::{Layer, Snapshot, SolverError};
+use candle_core::DType;
+
+use crate::{Layer, Snapshot, read_flat};
 
 /// xᵀHx + constant.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,14 +15,9 @@ pub struct QuadraticForm {
 
 impl Snapshot {
     /// H and the constant of a quadratic network; `None` for any other.
-    ///
-    /// # Errors
-    /// When candle cannot read the parameters.
-    pub fn quadratic_form(&self) -> Result<Option<QuadraticForm>, SolverError> {
-        let &[Layer::Products(products), Layer::Dense(dense)] = self.network().layers() else {
-            return Ok(None);
-        };
-        let params = self.params().to_dtype(candle_core::DType::F64)?.to_vec1::<f64>()?;
+    pub fn quadratic_form(&self) -> Option<QuadraticForm> {
+        let &[Layer::Products(products), Layer::Dense(dense)] = self.network().layers() else { return None };
+        let params = self.parameters();
         let n = products.n_inputs;
         let mut matrix = vec![0.0; n * n];
         for ((i, j), &entry) in products.pairs().zip(&params[dense.weight()]) {
@@ -28,6 +25,14 @@ impl Snapshot {
             matrix[j * n + i] = entry;
         }
         let constant = params[dense.bias()].first().copied().unwrap_or(0.0);
-        Ok(Some(QuadraticForm { matrix, constant }))
+        Some(QuadraticForm { matrix, constant })
+    }
+
+    /// The parameters as f64.
+    fn parameters(&self) -> Vec<f64> {
+        match self.params().dtype() {
+            DType::F64 => read_flat::<f64, _>(self.params(), <[f64]>::to_vec),
+            _ => read_flat::<f32, _>(self.params(), |theta| theta.iter().map(|&x| f64::from(x)).collect()),
+        }
     }
 }

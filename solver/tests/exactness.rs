@@ -163,7 +163,7 @@ fn a_quadratic_network_is_the_form_that_is_read_back() -> Result<(), SolverError
         let setting = Setting::draw(Network::parse(text, Activation::Identity).unwrap(), 5, 8);
         let params = Tensor::new(&*setting.params, &Device::Cpu)?;
         let learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Egn.into())?;
-        let form = learner.snapshot()?.quadratic_form()?.expect("a quadratic network");
+        let form = learner.snapshot()?.quadratic_form().expect("a quadratic network");
         assert_eq!(form.constant != 0.0, text.ends_with("constant"));
         for (x, value) in setting.x.chunks_exact(3).zip(&setting.model().forward().values) {
             let products = (0..9).map(|e| form.matrix[e] * x[e / 3] * x[e % 3]);
@@ -186,7 +186,7 @@ fn a_quadratic_network_is_fitted_in_one_step() -> Result<(), SolverError> {
     let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-12.into(), ..Default::default() });
     let mut learner = Learner::from_params(network, Tensor::new(&*setting.params, &Device::Cpu)?, &optimizer)?;
     learner.step(&setting.inputs(), &SquaredError { targets: &targets }, StepContext::default())?;
-    let form = learner.snapshot()?.quadratic_form()?.expect("a quadratic network");
+    let form = learner.snapshot()?.quadratic_form().expect("a quadratic network");
     let expected = [2.0, 0.5, -1.0, 0.5, 3.0, 0.25, -1.0, 0.25, 1.0];
     assert!(distance(&form.matrix, &expected) < 1e-9 && (form.constant + 4.0).abs() < 1e-9, "{form:?}");
     Ok(())

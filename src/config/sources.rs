@@ -9,7 +9,7 @@ use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 
 use super::{ConfigError, RunConfig, check_names, section};
-use crate::env_name::file_stem;
+use crate::env_name::EnvName;
 
 /// The presets committed in `runs/presets`, so that the program alone has them.
 static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
@@ -88,10 +88,13 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
 fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
     let run = section(overrides, "run")?;
     check_names(&run)?;
-    let name = |key: &str| file_stem(run.get(key).and_then(Value::as_str).unwrap_or_default());
+    let name = |key: &str| run.get(key).and_then(Value::as_str).unwrap_or_default();
     let pair = format!("{}-{}", name("agent"), name("optimizer"));
     let mut preset = preset_file(&format!("{pair}.toml"))?;
-    merge(&mut preset, &preset_file(&format!("{}-{pair}.toml", name("env")))?);
+    // By its full name, however it was called.
+    if let Ok(env) = name("env").parse::<EnvName>() {
+        merge(&mut preset, &preset_file(&format!("{}-{pair}.toml", env.file_stem()))?);
+    }
     Ok(preset)
 }
 
@@ -121,6 +124,8 @@ pub(super) fn merge(table: &mut Table, over: &Table) {
 
 #[cfg(test)]
 mod tests {
+    use egn_agents::AgentName;
+
     use super::*;
 
     #[test]
@@ -130,7 +135,8 @@ mod tests {
             let name = file.path().to_str().unwrap();
             let mut table: Table = file.contents_utf8().unwrap().parse().unwrap();
             let stem = name.strip_suffix(".toml").unwrap();
-            if let [agent, optimizer] = stem.split('-').collect::<Vec<_>>()[..] {
+            let (rest, optimizer) = stem.rsplit_once('-').unwrap();
+            if let Ok(agent) = rest.parse::<AgentName>() {
                 // For every environment: the names are in the file's own.
                 assert!(!table.contains_key("run"), "{name}");
                 let run = format!("env = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'");
