@@ -50,6 +50,9 @@ pub struct SettingArgs {
     /// Number type of the networks: f32 or f64.
     #[arg(long)]
     pub precision: Option<String>,
+    /// Step environments while the agent learns, its policy exactly one rollout behind (off-policy agents).
+    #[arg(long)]
+    pub overlap: bool,
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -71,6 +74,9 @@ impl SettingArgs {
         let numbers = [("steps", self.steps), ("envs", self.envs), ("eval_every", self.eval_every)];
         for (key, value) in numbers {
             value.map(|value| run.insert(key.into(), Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))));
+        }
+        if self.overlap {
+            run.insert("overlap".into(), Value::Boolean(true));
         }
         self.precision.as_ref().map(|name| run.insert("precision".into(), Value::String(name.clone())));
         run

@@ -81,6 +81,10 @@ pub struct RunSettings {
     /// Number type of the networks.
     #[serde(default)]
     pub precision: Precision,
+    /// Whether environments step while the agent learns, with the policy from before: for agents that
+    /// learn from a replay memory.
+    #[serde(default)]
+    pub overlap: bool,
     /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
     pub eval_every: Option<u64>,
     /// Greedy episodes of an evaluation in training, 1 or more.
@@ -127,6 +131,14 @@ impl RunSettings {
         let episodes = 1..=100_000;
         require(episodes.contains(&self.eval_episodes), "eval_episodes", "from 1 to 100000", self.eval_episodes)?;
         require(episodes.contains(&self.final_episodes), "final_episodes", "from 1 to 100000", self.final_episodes)?;
+        let with_replay = AgentName::ALL.into_iter().filter(|agent| agent.has_replay());
+        let names = with_replay.map(|agent| agent.to_string()).collect::<Vec<_>>().join(", ");
+        if self.overlap && !self.agent.has_replay() {
+            return Err(format!(
+                "overlap is for agents with a replay memory ({names}); {} learns from what its present policy did",
+                self.agent
+            ));
+        }
         require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)
     }
 }
@@ -468,6 +480,7 @@ mod tests {
             ("optimiser.lr=1", &["unknown section 'optimiser'", "did you mean 'optimizer'"]),
             ("lr=1", &["--set takes section.key=value"]),
             ("run.env=gymnasium:", &["unknown env 'gymnasium:'", "gymnasium:<id>"]),
+            ("run.overlap=true", &["run.overlap is for agents with a replay memory (dqn,", "ppo learns from"]),
             ("env.kwarg.g=1", &["env", "unknown field `kwarg`", "did you mean 'kwargs'"]),
             ("env.kwargs.g=1", &["env.kwargs", "no setting \"g\"", "sutton_barto_reward"]),
             ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "true or false"]),

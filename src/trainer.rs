@@ -4,6 +4,9 @@
 //! policy n ──► workers ──► rollout n ──► agent.learn ──► policy n+1 ──► …
 //! ```
 //!
+//! With `run.overlap` the workers collect rollout n + 1 with policy n while the agent learns from rollout
+//! n: the policy that acts is exactly one rollout behind, whatever is the faster.
+//!
 //! A [`Callback`] sees every rollout and evaluation and may stop the run: the record is one, the
 //! progress line another. Nothing here touches the disk.
 
@@ -25,7 +28,7 @@ use crate::{
     evaluation::{EvaluationError, TRAINING_SEED, greedy_returns, summarise},
     record::{CurvePoint, Ended, Evaluation, RecordError, Threshold},
     resources::Stopwatch,
-    workers::{Episode, Task, WorkerError, Workers},
+    workers::{Collected, Episode, Task, WorkerError, Workers},
 };
 
 /// Why a run broke off.
@@ -167,6 +170,8 @@ struct Run<'a> {
     failures_in_a_row: BTreeMap<String, u64>,
     threshold: Option<Threshold>,
     best: Option<(Evaluation, Snapshot)>,
+    /// Collected while the agent learned from the rollout before.
+    ahead: Option<Collected>,
     /// None before the first: that is due at once.
     last_checkpoint: Option<Instant>,
 }
@@ -202,10 +207,11 @@ impl<'a> Trainer<'a> {
                 failures_in_a_row: BTreeMap::new(),
                 threshold: None,
                 best: None,
+                ahead: None,
                 last_checkpoint: self.resume.map(|_| Instant::now()),
             };
             if let Some(state) = self.resume {
-                run.restore(state)?;
+                run.restore(state, observations.len(), actions)?;
             }
             let restarted = workers.restarted().to_vec();
             let result = run.train(&workers, callbacks);
@@ -289,10 +295,13 @@ impl Run<'_> {
             state.put("best/evaluation", &[env_steps as f64, episodes as f64, mean, std, min, max]);
             state.put_part("best", network.state());
         }
+        if let Some(ahead) = &self.ahead {
+            state.put_part("ahead", ahead.state());
+        }
         state
     }
 
-    fn restore(&mut self, state: &State) -> Result<(), TrainError> {
+    fn restore(&mut self, state: &State, width: usize, actions: &Space) -> Result<(), TrainError> {
         self.agent.restore(&state.part("agent"))?;
         let counters = state.get_all::<u64>("counters", 3)?;
         (self.clock.env_steps, self.updates, self.updates_failed) = (counters[0], counters[1], counters[2]);
@@ -318,6 +327,10 @@ impl Run<'_> {
             max: best[5],
         };
         self.best = Some((evaluation, self.agent.policy_network()?.restored(&state.part("best"))?));
+        let ahead = state.part("ahead");
+        if ahead.names().next().is_some() {
+            self.ahead = Some(Collected::from_state(&ahead, width, actions)?);
+        }
         Ok(())
     }
 
@@ -325,15 +338,22 @@ impl Run<'_> {
     fn advance(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
         let settings = &self.trainer.config.run;
         let before = self.clock;
-        let task = Task {
-            policy: self.agent.policy()?,
-            n_steps: self.agent.steps_per_rollout(),
-            env_steps: before.env_steps,
-            total_steps: before.total_steps,
+        let Collected { rollout, episodes } = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => {
+                workers.begin(&self.task()?);
+                workers.finish()?
+            }
         };
-        let (rollout, episodes) = workers.collect(&task)?;
         self.clock.env_steps += rollout.len() as u64;
+        let overlaps = settings.overlap && self.clock.env_steps < self.clock.total_steps;
+        if overlaps {
+            workers.begin(&self.task()?);
+        }
         let learned = self.agent.learn(&rollout, self.clock)?;
+        if overlaps {
+            self.ahead = Some(workers.finish()?);
+        }
         let stuck = self.count(&learned);
         let event =
             RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
@@ -349,6 +369,16 @@ impl Run<'_> {
             flow = either(flow, self.evaluate(callbacks)?);
         }
         Ok(flow)
+    }
+
+    /// A rollout with the policy as it is now.
+    fn task(&self) -> Result<Task, AgentError> {
+        Ok(Task {
+            policy: self.agent.policy()?,
+            n_steps: self.agent.steps_per_rollout(),
+            env_steps: self.clock.env_steps,
+            total_steps: self.clock.total_steps,
+        })
     }
 
     /// Counts steps that were taken and steps that failed.

@@ -22,7 +22,7 @@ use std::{
 use crossbeam::channel::{Receiver, Sender, bounded};
 use egn_agents::{Policy, Rollout};
 use egn_envs::{Outcome, Space};
-use egn_solver::State;
+use egn_solver::{State, StateError};
 
 use crate::env_group::Environments;
 use group::{Group, Segment};
@@ -62,6 +62,47 @@ pub struct Episode {
     pub episode_return: f64,
     /// Why it ended.
     pub outcome: Outcome,
+}
+
+/// What came of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collected {
+    /// The steps.
+    pub rollout: Rollout,
+    /// Episodes that ended in them.
+    pub episodes: Vec<Episode>,
+}
+
+impl Collected {
+    /// All of it.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("rollout", self.rollout.state());
+        let numbers = self.episodes.iter().map(|episode| [episode.env as u64, episode.step as u64, episode.length]);
+        state.put("episodes", numbers.collect::<Vec<_>>().as_flattened());
+        state.put("returns", &self.episodes.iter().map(|episode| episode.episode_return).collect::<Vec<_>>());
+        state
+    }
+
+    /// What [`Collected::state`] told of, with observations of `width` entries and actions in
+    /// `action_space`.
+    ///
+    /// # Errors
+    /// When it is not such a state.
+    pub fn from_state(state: &State, width: usize, action_space: &Space) -> Result<Self, StateError> {
+        let rollout = Rollout::from_state(&state.part("rollout"), width, action_space)?;
+        let returns: Vec<f64> = state.get("returns")?;
+        let numbers = state.get_all::<u64>("episodes", 3 * returns.len())?;
+        let episode = |(numbers, &episode_return): (&[u64], &f64)| {
+            let (env, step) = (numbers[0] as usize, numbers[1] as usize);
+            let outcome = rollout.outcomes.get(env * rollout.n_steps + step).copied().ok_or_else(|| {
+                StateError::Bytes { message: format!("no step {step} of environment {env} in the rollout") }
+            })?;
+            Ok(Episode { env, step, length: numbers[2], episode_return, outcome })
+        };
+        let episodes = numbers.chunks_exact(3).zip(&returns).map(episode).collect::<Result<_, StateError>>()?;
+        Ok(Self { episodes, rollout })
+    }
 }
 
 /// What workers are asked for.
@@ -172,16 +213,20 @@ impl Workers {
         &self.action_space
     }
 
-    /// Steps every environment; the rollout and the episodes that ended are in environment order,
-    /// whichever worker was first.
-    ///
-    /// # Errors
-    /// The failure of the environment with the lowest index, if any fails.
-    pub fn collect(&self, task: &Task) -> Result<(Rollout, Vec<Episode>), WorkerError> {
+    /// Tells the workers to step every environment; [`Workers::finish`] has what came of it.
+    pub fn begin(&self, task: &Task) {
         for sender in &self.orders {
             // A worker that is gone has reported why; the segments below say it.
             let _ = sender.send(Order::Collect(task.clone()));
         }
+    }
+
+    /// Waits for what was begun; the rollout and the episodes that ended are in environment order,
+    /// whichever worker was first.
+    ///
+    /// # Errors
+    /// The failure of the environment with the lowest index, if any fails.
+    pub fn finish(&self) -> Result<Collected, WorkerError> {
         let mut segments = Vec::with_capacity(self.n_groups);
         let mut failures = Vec::new();
         for _ in 0..self.n_groups {
@@ -195,7 +240,8 @@ impl Workers {
             return Err(failure);
         }
         segments.sort_by_key(|segment| segment.group);
-        let mut rollout = Rollout::empty(task.n_steps, &self.action_space);
+        let n_steps = segments.first().map_or(0, |segment: &Segment| segment.rollout.n_steps);
+        let mut rollout = Rollout::empty(n_steps, &self.action_space);
         let mut episodes = Vec::new();
         for segment in &segments {
             rollout.append(&segment.rollout);
@@ -203,7 +249,7 @@ impl Workers {
         }
         assert_eq!(rollout.n_envs, self.n_envs, "environments heard from");
         episodes.sort_by_key(|episode| (episode.step, episode.env));
-        Ok((rollout, episodes))
+        Ok(Collected { rollout, episodes })
     }
 }
 

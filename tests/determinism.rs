@@ -71,6 +71,19 @@ fn a_record_does_not_depend_on_the_number_of_workers() {
 }
 
 #[test]
+fn an_overlapping_record_does_not_depend_on_the_number_of_workers_and_is_another_one() {
+    for (env, agent) in [("Pendulum-v1", "sac"), ("Pendulum-v1", "td3")] {
+        let plain = config(env, agent, "egn", 7);
+        let mut overlapping = plain.clone();
+        overlapping.run.overlap = true;
+        let one = record(&overlapping, 1);
+        assert_eq!(one, record(&overlapping, 4), "{env} {agent}");
+        // The policy is one rollout behind, so what it lives through differs.
+        assert_ne!(one["episodes.csv"], record(&plain, 1)["episodes.csv"], "{env} {agent}");
+    }
+}
+
+#[test]
 fn another_seed_gives_another_record() {
     let [one, other] = [7, 8].map(|seed| record(&config("CartPole-v1", "ppo", "egn", seed), 1));
     assert_ne!(one["episodes.csv"], other["episodes.csv"]);

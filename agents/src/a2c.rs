@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Agent, AgentError, Clock, Learned, Policy, Rollout, Setting,
-    actor_critic::{ActorCritic, check_scales},
+    actor_critic::{ActorCritic, check_scales, perceptron},
     distribution::Terms,
     returns::explained_variance,
 };
@@ -93,7 +93,7 @@ impl A2c {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: A2cConfig, setting: &Setting) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(&config.hidden, config.log_std_init, setting)?, config })
+        Ok(Self { networks: ActorCritic::new(perceptron(&config.hidden), config.log_std_init, setting)?, config })
     }
 }
 

@@ -14,16 +14,17 @@ use egn_solver::{
 use rand::Rng;
 
 use crate::{
-    Actions, AgentError, Clock, Policy, Purpose, Rollout, Setting, Stream, Update,
-    agent::widths,
+    Actions, AgentError, Body, Clock, Policy, Purpose, Rollout, Setting, Stream, Update,
     distribution::{Distribution, PolicyBatch, Terms},
     policy::batch_of,
     position, returns, stream,
     streams::seek_to,
 };
 
-/// Of the hidden layers, as Stable-Baselines3's policies have.
-pub(crate) const ACTIVATION: Activation = Activation::Tanh;
+/// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.
+pub(crate) fn perceptron(hidden: &[usize]) -> Body<'_> {
+    Body { convolutions: None, hidden, activation: Activation::Tanh }
+}
 
 /// The two networks.
 pub struct ActorCritic {
@@ -50,22 +51,22 @@ pub struct Experience {
 }
 
 impl ActorCritic {
-    /// Two perceptrons with the same hidden layers; log σ starts at `log_std_init` where there is one.
+    /// Two networks with the same inside; log σ starts at `log_std_init` where there is one.
     ///
     /// # Errors
-    /// When a network cannot be made.
-    pub fn new(hidden: &[usize], log_std_init: f64, setting: &Setting) -> Result<Self, AgentError> {
+    /// When a network cannot be made, or not for such observations.
+    pub fn new(body: Body<'_>, log_std_init: f64, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
+        body.check(width)?;
         let distribution = Distribution::over(&setting.action_space);
         let learner = |index, network: Network, output_gain, optimizer: &OptimizerConfig| {
             let mut rng = stream(setting.seed, Purpose::Initialisation, index);
             let initialisation = Initialisation::Orthogonal { output_gain };
             Learner::new(network, initialisation, setting.precision, optimizer, &mut rng)
         };
-        let mut actor = learner(0, distribution.network(width, hidden, ACTIVATION), 0.01, &setting.optimizer)?;
+        let mut actor = learner(0, distribution.network(width, body), 0.01, &setting.optimizer)?;
         actor.set_free_outputs(log_std_init);
-        let critic = Network::mlp(&widths(width, hidden, 1), ACTIVATION);
-        let critic = learner(1, critic, 1.0, &setting.critic_optimizer)?;
+        let critic = learner(1, body.network(width, 1), 1.0, &setting.critic_optimizer)?;
         Ok(Self { actor, critic, distribution, width, rng: stream(setting.seed, Purpose::Learning, 0) })
     }
 
@@ -277,7 +278,7 @@ mod tests {
             critic_optimizer: optimizer,
             linear_quadratic: None,
         };
-        let mut networks = ActorCritic::new(&[4], 0.0, &setting).unwrap();
+        let mut networks = ActorCritic::new(perceptron(&[4]), 0.0, &setting).unwrap();
         let n = 10;
         let outcome_of = |t| if t % 5 == 4 { outcome } else { Outcome::Continues };
         let rollout = Rollout {

@@ -18,6 +18,17 @@ pub enum AgentError {
         /// What it needs.
         needs: &'static str,
     },
+    /// Observations are no images of the shape that the convolutions are made for.
+    #[error(
+        "agent.convolutions.image is {image:?}, {} numbers, and an observation has {n_observations}",
+        .image.iter().product::<usize>()
+    )]
+    Image {
+        /// Rows, columns, channels.
+        image: [usize; 3],
+        /// Entries of an observation.
+        n_observations: usize,
+    },
     /// A network could not be evaluated or made.
     #[error(transparent)]
     Network(#[from] SolverError),

@@ -7,9 +7,9 @@ use egn_solver::{Network, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Demand, EpsilonGreedyPolicy, Policy, Setting,
+    Agent, AgentError, Body, Convolutions, Demand, EpsilonGreedyPolicy, Policy, Setting,
     a2c::{A2c, A2cConfig},
-    actor_critic::ACTIVATION,
+    actor_critic::perceptron,
     ddpg::DdpgConfig,
     distribution::Distribution,
     dqn::{Dqn, DqnConfig},
@@ -70,6 +70,14 @@ impl AgentName {
             Self::Dqn | Self::QrDqn | Self::LqrPi => false,
             Self::Ddpg | Self::Td3 | Self::Sac => true,
             Self::Ppo | Self::A2c | Self::Trpo | Self::Reinforce => true,
+        }
+    }
+
+    /// Whether it learns from a replay memory, whoever acted.
+    pub fn has_replay(self) -> bool {
+        match self {
+            Self::Dqn | Self::QrDqn | Self::Ddpg | Self::Td3 | Self::Sac => true,
+            Self::Ppo | Self::A2c | Self::Trpo | Self::Reinforce | Self::LqrPi => false,
         }
     }
 
@@ -182,17 +190,17 @@ impl AgentConfig {
             Space::Discrete { n } => n,
             Space::Box { .. } => actions.len(),
         };
-        let on_policy = |hidden: &[usize]| Distribution::over(actions).network(n_observations, hidden, ACTIVATION);
+        let on_policy = |body: Body<'_>| Distribution::over(actions).network(n_observations, body);
         match self {
             Self::Dqn(config) => config.architecture(n_observations, n_actions),
             Self::QrDqn(config) => config.architecture(n_observations, n_actions),
             Self::Ddpg(config) => td3::architecture(n_observations, &config.hidden, actions),
             Self::Td3(config) => td3::architecture(n_observations, &config.hidden, actions),
             Self::Sac(config) => sac::architecture(n_observations, &config.hidden, actions),
-            Self::Ppo(config) => on_policy(&config.hidden),
-            Self::A2c(config) => on_policy(&config.hidden),
-            Self::Trpo(config) => on_policy(&config.hidden),
-            Self::Reinforce(config) => on_policy(&config.hidden),
+            Self::Ppo(config) => on_policy(config.body()),
+            Self::A2c(config) => on_policy(perceptron(&config.hidden)),
+            Self::Trpo(config) => on_policy(perceptron(&config.hidden)),
+            Self::Reinforce(config) => on_policy(perceptron(&config.hidden)),
             Self::LqrPi(_) => lqr_pi::architecture(n_observations, actions),
         }
     }
@@ -216,6 +224,10 @@ impl AgentConfig {
 
     /// What a run with so many environments and steps has to hold in memory.
     pub fn demand(&self, n_envs: usize, total_steps: u64) -> Demand {
+        let seen = |see: &Option<Convolutions>, hidden: &[usize]| {
+            let image = see.as_ref().map(Convolutions::n_outputs);
+            image.into_iter().chain(hidden.iter().copied()).collect::<Vec<_>>()
+        };
         let off_policy = |hidden: &[usize], buffer_size: usize, batch_size: usize| Demand {
             hidden: hidden.to_vec(),
             transitions: total_steps.min(buffer_size as u64),
@@ -226,17 +238,19 @@ impl AgentConfig {
             Demand { hidden: hidden.to_vec(), transitions, batch_size: (batch_size as u64).min(transitions) }
         };
         match self {
-            Self::Dqn(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
+            Self::Dqn(config) => {
+                off_policy(&seen(&config.convolutions, &config.hidden), config.buffer_size, config.batch_size)
+            }
             Self::QrDqn(config) => {
                 let rows = config.batch_size.saturating_mul(config.n_quantiles);
-                off_policy(&config.hidden, config.buffer_size, rows)
+                off_policy(&seen(&config.convolutions, &config.hidden), config.buffer_size, rows)
             }
             Self::Ddpg(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
             Self::Td3(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
             Self::Sac(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size.saturating_mul(2)),
             Self::Ppo(config) => {
                 let batch_size = config.batch_size.max(config.critic_batch_size);
-                on_policy(&config.hidden, config.n_steps, batch_size)
+                on_policy(&seen(&config.convolutions, &config.hidden), config.n_steps, batch_size)
             }
             Self::A2c(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
             // The step under the constraint takes the whole rollout.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use egn_envs::Space;
 use egn_solver::{
-    Activation, Network, Outputs, Snapshot,
+    Network, Outputs, Snapshot,
     loss::{
         CategoricalPolicyGradient, GaussianPolicyGradient, KlPenalty, Loss, PolicySample, gaussian_entropy,
         gaussian_kl, gaussian_log_prob, log_softmax,
     },
 };
 
-use crate::{Actions, CategoricalPolicy, GaussianPolicy, Policy, agent::widths};
+use crate::{Actions, Body, CategoricalPolicy, GaussianPolicy, Policy};
 
 /// A family of distributions over actions, whose parameters an actor puts out.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,12 +83,10 @@ impl Distribution {
     }
 
     /// An actor's architecture.
-    pub fn network(&self, n_observations: usize, hidden: &[usize], activation: Activation) -> Network {
+    pub fn network(&self, n_observations: usize, body: Body<'_>) -> Network {
         match self {
-            Self::Categorical { n } => Network::mlp(&widths(n_observations, hidden, *n), activation),
-            Self::Gaussian { low, .. } => {
-                Network::mlp(&widths(n_observations, hidden, low.len()), activation).with_free_outputs(low.len())
-            }
+            Self::Categorical { n } => body.network(n_observations, *n),
+            Self::Gaussian { low, .. } => body.network(n_observations, low.len()).with_free_outputs(low.len()),
         }
     }
 

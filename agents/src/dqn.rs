@@ -29,8 +29,8 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
-    agent::widths,
+    Agent, AgentError, Body, Clock, Convolutions, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting,
+    Stream, Update,
     policy::{argmax, batch_of},
     position,
     replay::{Memory, ReplayBuffer, Transitions},
@@ -45,6 +45,8 @@ use crate::{
 pub struct DqnConfig {
     /// Widths of the hidden ReLU layers.
     pub hidden: Vec<usize>,
+    /// Convolutions before them, for observations that are images.
+    pub convolutions: Option<Convolutions>,
     /// γ, in [0, 1].
     pub gamma: f64,
     /// n, steps of reward before the value that a target bootstraps from, 1 or more.
@@ -82,6 +84,7 @@ impl Default for DqnConfig {
         // Stable-Baselines3's DQN, but double.
         Self {
             hidden: vec![64, 64],
+            convolutions: None,
             gamma: 0.99,
             n_steps: 1,
             buffer_size: 1_000_000,
@@ -109,6 +112,7 @@ impl DqnConfig {
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
@@ -129,8 +133,12 @@ impl DqnConfig {
 impl DqnConfig {
     /// Architecture of the network for so many actions.
     pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
-        let mlp = |n_outputs| Network::mlp(&widths(n_observations, &self.hidden, n_outputs), Activation::Relu);
-        if self.dueling { mlp(n_actions + 1).dueling() } else { mlp(n_actions) }
+        let network = |n_outputs| self.body().network(n_observations, n_outputs);
+        if self.dueling { network(n_actions + 1).dueling() } else { network(n_actions) }
+    }
+
+    fn body(&self) -> Body<'_> {
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
     }
 }
 
@@ -152,6 +160,7 @@ impl Dqn {
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
+        config.body().check(width)?;
         let network = config.architecture(width, setting.n_actions("dqn")?);
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;

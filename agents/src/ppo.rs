@@ -16,12 +16,12 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Schedule, Snapshot, SolverError, State, StateError, require};
+use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, select},
+    Agent, AgentError, Body, Clock, Convolutions, Learned, Policy, Rollout, Setting, Update,
+    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
     clipped_value::ClippedValue,
     distribution::Terms,
     returns::explained_variance,
@@ -33,6 +33,8 @@ use crate::{
 pub struct PpoConfig {
     /// Widths of the hidden tanh layers, of actor and critic alike.
     pub hidden: Vec<usize>,
+    /// Convolutions before them, for observations that are images, with ReLU in place of tanh throughout.
+    pub convolutions: Option<Convolutions>,
     /// Steps of each environment in a rollout, 1 or more.
     pub n_steps: usize,
     /// γ, in [0, 1].
@@ -69,6 +71,7 @@ impl Default for PpoConfig {
         // Stable-Baselines3's PPO.
         Self {
             hidden: vec![64, 64],
+            convolutions: None,
             n_steps: 2048,
             gamma: 0.99,
             gae_lambda: 0.95,
@@ -94,6 +97,7 @@ impl PpoConfig {
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
@@ -105,6 +109,16 @@ impl PpoConfig {
         require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
         check_scales(self.reward_scale, self.log_std_init)
+    }
+}
+
+impl PpoConfig {
+    /// The inside of actor and critic.
+    pub(crate) fn body(&self) -> Body<'_> {
+        match &self.convolutions {
+            None => perceptron(&self.hidden),
+            Some(see) => Body { convolutions: Some(see), hidden: &self.hidden, activation: Activation::Relu },
+        }
     }
 }
 
@@ -123,7 +137,7 @@ impl Ppo {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: PpoConfig, setting: &Setting) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(&config.hidden, config.log_std_init, setting)?, config })
+        Ok(Self { networks: ActorCritic::new(config.body(), config.log_std_init, setting)?, config })
     }
 
     /// ε now; `None` where it is infinite.

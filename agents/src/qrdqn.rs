@@ -22,8 +22,8 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting, Stream, Update,
-    agent::widths,
+    Agent, AgentError, Body, Clock, Convolutions, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting,
+    Stream, Update,
     policy::{argmax, batch_of, means},
     position,
     replay::{Memory, ReplayBuffer, Transitions},
@@ -40,6 +40,8 @@ pub struct QrDqnConfig {
     pub hidden: Vec<usize>,
     /// N, quantiles of an action's return, 1 or more.
     pub n_quantiles: usize,
+    /// Convolutions before them, for observations that are images.
+    pub convolutions: Option<Convolutions>,
     /// γ, in [0, 1].
     pub gamma: f64,
     /// n, steps of reward before the values that targets bootstrap from, 1 or more.
@@ -69,6 +71,7 @@ impl Default for QrDqnConfig {
         // sb3-contrib's QR-DQN.
         Self {
             hidden: vec![64, 64],
+            convolutions: None,
             n_quantiles: 50,
             gamma: 0.99,
             n_steps: 1,
@@ -92,6 +95,7 @@ impl QrDqnConfig {
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_quantiles > 0, "n_quantiles", "1 or more", self.n_quantiles)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
@@ -108,7 +112,11 @@ impl QrDqnConfig {
 
     /// Architecture of the network for so many actions.
     pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
-        Network::mlp(&widths(n_observations, &self.hidden, n_actions * self.n_quantiles), Activation::Relu)
+        self.body().network(n_observations, n_actions * self.n_quantiles)
+    }
+
+    fn body(&self) -> Body<'_> {
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
     }
 }
 
@@ -130,6 +138,7 @@ impl QrDqn {
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: QrDqnConfig, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
+        config.body().check(width)?;
         let network = config.architecture(width, setting.n_actions("qrdqn")?);
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let quantiles =

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Actions, Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, select},
+    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
     distribution::{PolicyBatch, Terms},
     returns::{discounted, explained_variance},
 };
@@ -154,7 +154,7 @@ impl Reinforce {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: ReinforceConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let networks = ActorCritic::new(&config.hidden, config.log_std_init, setting)?;
+        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, setting)?;
         let no_actions = Actions::none(&setting.action_space);
         Ok(Self { config, networks, no_actions, under_way: Vec::new(), finished: Vec::new() })
     }

@@ -190,6 +190,39 @@ impl Rollout {
         self.rewards.is_empty()
     }
 
+    /// All of it.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("sizes", &[self.n_envs as u64, self.n_steps as u64]);
+        state.put("observations", &self.observations);
+        self.actions.put_into(&mut state, "actions");
+        state.put("rewards", &self.rewards);
+        state.put("next_observations", &self.next_observations);
+        let outcomes = self.outcomes.iter().map(|outcome| match outcome {
+            Outcome::Continues => 0_u32,
+            Outcome::Terminated => 1,
+            Outcome::Truncated => 2,
+        });
+        state.put("outcomes", &outcomes.collect::<Vec<_>>());
+        state
+    }
+
+    /// A rollout from its state, of observations with `width` entries and actions in `action_space`.
+    ///
+    /// # Errors
+    /// When it is not such a state.
+    pub fn from_state(state: &State, width: usize, action_space: &Space) -> Result<Self, StateError> {
+        let sizes = state.get_all::<u64>("sizes", 2)?;
+        let rewards: Vec<f64> = state.get("rewards")?;
+        let n = rewards.len();
+        let mut rollout = Self { n_envs: sizes[0] as usize, rewards, ..Self::empty(sizes[1] as usize, action_space) };
+        rollout.observations = state.get_all("observations", n * width)?;
+        rollout.actions.take_from(state, "actions", n)?;
+        rollout.next_observations = state.get_all("next_observations", n * width)?;
+        rollout.outcomes = state.get_all::<u32>("outcomes", n)?.into_iter().map(outcome).collect::<Result<_, _>>()?;
+        Ok(rollout)
+    }
+
     /// Appends the environments of `segment` after those here.
     pub fn append(&mut self, segment: &Rollout) {
         assert_eq!(self.n_steps, segment.n_steps, "steps of two segments of one rollout");
@@ -202,9 +235,37 @@ impl Rollout {
     }
 }
 
+/// How an episode stood, from the code in [`Rollout::state`].
+fn outcome(code: u32) -> Result<Outcome, StateError> {
+    match code {
+        0 => Ok(Outcome::Continues),
+        1 => Ok(Outcome::Terminated),
+        2 => Ok(Outcome::Truncated),
+        _ => Err(StateError::Bytes { message: format!("{code} is no outcome of a step") }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rollout_comes_back_from_its_state() {
+        let rollout = Rollout {
+            n_envs: 3,
+            n_steps: 1,
+            observations: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            actions: Actions::Discrete(vec![0, 1, 1]),
+            rewards: vec![0.5, -1.0, 0.1],
+            next_observations: vec![7.0; 6],
+            outcomes: vec![Outcome::Continues, Outcome::Terminated, Outcome::Truncated],
+        };
+        let (mut state, space) = (rollout.state(), Space::Discrete { n: 2 });
+        assert_eq!(Rollout::from_state(&state, 2, &space).unwrap(), rollout);
+        assert!(Rollout::from_state(&state, 3, &space).is_err());
+        state.put("outcomes", &[0_u32, 1, 3]);
+        assert!(Rollout::from_state(&state, 2, &space).unwrap_err().to_string().contains("3 is no outcome"));
+    }
 
     #[test]
     fn actions_are_clipped_entry_by_entry() {

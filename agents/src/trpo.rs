@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, select},
+    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
     distribution::Terms,
     returns::{explained_variance, normalise},
 };
@@ -140,7 +140,7 @@ impl Trpo {
             | OptimizerConfig::Sgd(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
-        let networks = ActorCritic::new(&config.hidden, config.log_std_init, &setting)?;
+        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &setting)?;
         Ok(Self { config, networks, rule })
     }
 

@@ -57,8 +57,8 @@ impl Kernel {
             && size <= image.height.min(image.width) + 2 * padding
     }
 
-    /// The image that comes out.
-    pub(crate) fn over(&self, image: Image) -> Image {
+    /// The image that comes out of one that it fits.
+    pub fn over(&self, image: Image) -> Image {
         let positions = |side: usize| (side + 2 * self.padding - self.size) / self.stride + 1;
         Image { height: positions(image.height), width: positions(image.width), channels: self.filters }
     }
