@@ -27,6 +27,8 @@ pub enum Command {
     Plot(PlotArgs),
     /// Play greedy episodes with a record's policy.
     Evaluate(EvaluateArgs),
+    /// Write a record's greedy policy for other programs to run.
+    Export(ExportArgs),
     /// Run a record's configuration again and say whether it is reproduced bit for bit.
     Verify(VerifyArgs),
     /// Show what can be trained.
@@ -294,6 +296,34 @@ pub enum Which {
     Last,
     /// The one with the best evaluation in training.
     Best,
+}
+
+/// `egn export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Folder of a record.
+    pub record: PathBuf,
+    /// As what.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Which policy: the last one or the one that was best in training.
+    #[arg(long, value_enum, default_value_t = Which::Last)]
+    pub which: Which,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    #[arg(long, value_name = "FILE")]
+    pub python: Option<PathBuf>,
+}
+
+/// What a policy is exported as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Its network's parameters, as PyTorch names and lays them out, and how to act with them in the metadata.
+    Safetensors,
+    /// A model from observations to greedy actions.
+    Onnx,
 }
 
 /// `egn verify`.

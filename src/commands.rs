@@ -1,5 +1,7 @@
 //! What each subcommand does, on top of the library.
 
+mod export;
+
 use std::{
     io::{ErrorKind, Write, stdout},
     path::Path,
@@ -13,12 +15,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use egn_agents::{AgentError, Policy};
-use egn_solver::{Network, OptimizerConfig, OptimizerName, Snapshot, bench_step::median_step_seconds};
+use egn_solver::{Network, OptimizerConfig, OptimizerName, bench_step::median_step_seconds};
 
 use crate::{
-    cli::{
-        BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, VerifyArgs, Which,
-    },
+    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, VerifyArgs},
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
@@ -27,7 +27,8 @@ use crate::{
     present::present,
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, admit, checkpoint, run},
+    run::{Execution, RunError, admit, checkpoint, run},
+    saved_policy::{SavedPolicy, read_config},
     suggest::did_you_mean,
     trainer::TrainError,
     verify::{Verdict, verify},
@@ -70,6 +71,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),
+        Command::Export(args) => export::export(args),
         Command::Verify(args) => verify_record(args),
         Command::List(args) => {
             list(args.what, &mut stdout().lock())?;
@@ -316,23 +318,7 @@ fn bench_step(args: &BenchStepArgs) -> Result<u8> {
 }
 
 fn evaluate(args: &EvaluateArgs) -> Result<u8> {
-    let config = read_config(&args.record)?;
-    let file = match args.which {
-        Which::Last => LAST_POLICY,
-        Which::Best => BEST_POLICY,
-    };
-    let path = args.record.join(file);
-    if !path.exists() {
-        return Err(anyhow!(Usage(format!(
-            "{} has no policy {file}: its run is under way, or ended before it had one to keep",
-            args.record.display()
-        ))));
-    }
-    let env = config.run.env.open(&config.env, args.python.as_deref()).map_err(RunError::Env)?;
-    let network = config.agent.policy_architecture(env.observation_space.len(), &env.action_space);
-    let snapshot =
-        Snapshot::load(&path, network).with_context(|| format!("cannot read the policy {}", path.display()))?;
-    let policy = config.agent.policy_from(snapshot, &env.action_space);
+    let SavedPolicy { config, env, policy, .. } = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
     for path in [&args.gif, &args.png_strip].into_iter().flatten() {
         check_file_writable(path)?;
     }
@@ -393,14 +379,6 @@ fn write_pictures(args: &EvaluateArgs, config: &RunConfig, policy: &dyn Policy) 
         write(path, png_strip(&films[0])?, format!("episode with seed {}", args.seed))?;
     }
     Ok(())
-}
-
-fn read_config(record: &Path) -> Result<RunConfig> {
-    let path = record.join("config.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display())))
-    })?;
-    RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
 }
 
 /// A ReLU network, described as it describes itself.

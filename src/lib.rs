@@ -11,10 +11,11 @@
 //! | [`env_group`], `child_group` | environments stepped together, here or in a child process |
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
-//! | [`tensorboard`] | the run as TensorBoard reads it |
+//! | [`tensorboard`], `protobuf` | the run as TensorBoard reads it |
 //! | [`film`] | greedy episodes as pictures |
 //! | [`memory`] | whether a run fits into the machine |
 //! | [`run`] | one run from configuration to record |
+//! | [`saved_policy`], [`onnx`] | the policy of a record, and for other programs |
 //! | [`verify`] | whether a record can be reproduced |
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
@@ -38,11 +39,14 @@ pub mod film;
 pub mod learning_curve;
 pub mod listing;
 pub mod memory;
+pub mod onnx;
 pub mod present;
 pub mod progress;
+mod protobuf;
 pub mod record;
 pub mod resources;
 pub mod run;
+pub mod saved_policy;
 pub mod statistics;
 mod suggest;
 pub mod table;

@@ -9,9 +9,8 @@
 //! | `solver/<network>/…` | λ, α, step norm, gain ratio and whatever else that update reported |
 //! | `time/cpu_seconds` | of training |
 //!
-//! *Design.* A record of the file is a length, its checksum, an `Event` message and its checksum. Three
-//! messages of two fields are written by hand here: the crates that would do it are dead or need
-//! `protoc`. The steps are environment steps, thinned as `updates.jsonl` is.
+//! *Design.* A record of the file is a length, its checksum, an `Event` message and its checksum, which
+//! are written by hand here: the crates that would do it are dead or need `protoc`. The steps are environment steps, thinned as `updates.jsonl` is.
 //!
 //! Source: `tensorflow/core/util/event.proto`, `summary.proto`, `lib/io/record_writer.cc`.
 
@@ -26,6 +25,7 @@ use std::{
 use egn_solver::{State, StateError};
 
 use crate::{
+    protobuf::Message,
     record::{CurvePoint, RecordError},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
@@ -60,10 +60,7 @@ impl Events {
         let file = File::create(&path).map_err(|source| RecordError::io("create", &path, source))?;
         let mut events = Self { path, file: BufWriter::new(file), total_steps, slot: None, recent: VecDeque::new() };
         // Field 3 of an event: the version of the file.
-        let mut event = Vec::new();
-        put_double(&mut event, 1, seconds_now());
-        put_bytes(&mut event, 3, b"brain.Event:2");
-        events.record(&event)?;
+        events.record(event_now().text(3, "brain.Event:2"))?;
         Ok(events)
     }
 
@@ -87,23 +84,15 @@ impl Events {
     }
 
     fn scalars(&mut self, step: u64, scalars: &BTreeMap<String, f64>) -> Result<(), RecordError> {
-        let mut summary = Vec::new();
+        let mut summary = Message::default();
         for (tag, value) in scalars {
-            let mut entry = Vec::new();
-            put_bytes(&mut entry, 1, tag.as_bytes());
-            put_key(&mut entry, 2, Wire::Fixed32);
-            entry.extend_from_slice(&(*value as f32).to_le_bytes());
-            put_bytes(&mut summary, 1, &entry);
+            summary.message(1, Message::default().text(1, tag).float(2, *value as f32));
         }
-        let mut event = Vec::new();
-        put_double(&mut event, 1, seconds_now());
-        put_key(&mut event, 2, Wire::Varint);
-        put_varint(&mut event, step);
-        put_bytes(&mut event, 5, &summary);
-        self.record(&event)
+        self.record(event_now().integer(2, step).message(5, &summary))
     }
 
-    fn record(&mut self, event: &[u8]) -> Result<(), RecordError> {
+    fn record(&mut self, event: &Message) -> Result<(), RecordError> {
+        let event = event.as_bytes();
         let length = (event.len() as u64).to_le_bytes();
         let parts = [&length[..], &masked_crc(&length).to_le_bytes(), event, &masked_crc(event).to_le_bytes()];
         let written = self.file.write_all(&parts.concat());
@@ -178,40 +167,12 @@ impl Callback for Events {
     }
 }
 
-fn seconds_now() -> f64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
-}
-
-/// How a field of a protocol buffer is laid out.
-#[derive(Clone, Copy)]
-enum Wire {
-    Varint = 0,
-    Fixed64 = 1,
-    Bytes = 2,
-    Fixed32 = 5,
-}
-
-fn put_key(message: &mut Vec<u8>, field: u64, wire: Wire) {
-    put_varint(message, field << 3 | wire as u64);
-}
-
-fn put_varint(message: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        message.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    message.push(value as u8);
-}
-
-fn put_double(message: &mut Vec<u8>, field: u64, value: f64) {
-    put_key(message, field, Wire::Fixed64);
-    message.extend_from_slice(&value.to_le_bytes());
-}
-
-fn put_bytes(message: &mut Vec<u8>, field: u64, bytes: &[u8]) {
-    put_key(message, field, Wire::Bytes);
-    put_varint(message, bytes.len() as u64);
-    message.extend_from_slice(bytes);
+/// An event that happens now, of which only the time is told yet.
+fn event_now() -> Message {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let mut event = Message::default();
+    event.double(1, now.map_or(0.0, |since| since.as_secs_f64()));
+    event
 }
 
 /// CRC-32C (Castagnoli), rotated and shifted as TensorFlow's records have it.
@@ -239,13 +200,6 @@ mod tests {
         // RFC 3720, B.4: 32 bytes of zeros; and the usual check value.
         assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
-    }
-
-    #[test]
-    fn numbers_of_several_bytes() {
-        let mut message = Vec::new();
-        put_varint(&mut message, 300);
-        assert_eq!(message, [0xac, 0x02]);
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl ActionRange {
         0.5 * (f64::from(self.high[j]) - f64::from(self.low[j]))
     }
 
+    /// Least and greatest value of each entry.
+    pub fn bounds(&self) -> (&[f32], &[f32]) {
+        (&self.low, &self.high)
+    }
+
     /// Entry j of an action from [−1, 1] to the environment's bounds.
     pub fn to_env(&self, j: usize, action: f64) -> f32 {
         let (low, high) = (f64::from(self.low[j]), f64::from(self.high[j]));

@@ -3,14 +3,15 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use egn_envs::Space;
-use egn_solver::{Network, Snapshot};
+use egn_solver::{Network, Snapshot, SolverError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Body, Convolutions, Demand, EpsilonGreedyPolicy, Policy, Setting,
+    Agent, AgentError, Body, Convolutions, Demand, EpsilonGreedyPolicy, GreedyRule, Policy, Setting,
     a2c::{A2c, A2cConfig},
     actor_critic::perceptron,
     ddpg::DdpgConfig,
+    deterministic_policy::range_of,
     distribution::Distribution,
     dqn::{Dqn, DqnConfig},
     lqr_pi::{self, LqrPi, LqrPiConfig},
@@ -220,6 +221,31 @@ impl AgentConfig {
                 Distribution::over(actions).policy(network)
             }
         }
+    }
+
+    /// That policy when greedy, in other words: a network that sees the observation, and what is done with
+    /// its outputs.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn greedy(&self, network: &Snapshot, actions: &Space) -> Result<(Snapshot, GreedyRule), SolverError> {
+        let argmax = |outputs_per_action| GreedyRule::Argmax { outputs_per_action };
+        let rule = match self {
+            Self::Dqn(_) => argmax(1),
+            Self::QrDqn(config) => argmax(config.n_quantiles),
+            Self::Ddpg(_) | Self::Td3(_) | Self::Sac(_) => {
+                let range = range_of(actions, "this policy");
+                let (low, high) = range.bounds();
+                GreedyRule::Tanh { low: low.to_vec(), high: high.to_vec() }
+            }
+            Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) => match actions {
+                Space::Discrete { .. } => argmax(1),
+                Space::Box { low, high } => GreedyRule::Clip { low: low.clone(), high: high.clone() },
+            },
+            // Its network is a Q-function, of actions too; what acts is linear.
+            Self::LqrPi(_) => return lqr_pi::policy_from(network, actions).greedy(),
+        };
+        Ok((network.clone(), rule))
     }
 
     /// What a run with so many environments and steps has to hold in memory.

@@ -32,8 +32,8 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionRange, Actions, Agent, AgentError, Clock, Learned, Mode, Policy, Rollout, Setting, Stream, Update,
-    deterministic_policy::range_of,
+    ActionRange, Actions, Agent, AgentError, Clock, GreedyRule, Learned, Mode, Policy, Rollout, Setting, Stream,
+    Update, deterministic_policy::range_of,
 };
 
 /// Settings of [`LqrPi`].
@@ -279,6 +279,18 @@ impl LinearController {
         let mixed = (0..m * n).map(|at| entry(at / n, at % n)).collect();
         let gain = solve_positive_definite(curvature, mixed, m).unwrap_or_else(|| self.gain.clone());
         Self { gain, ..self.clone() }
+    }
+
+    /// −K x as a network, and the limits.
+    pub(crate) fn greedy(&self) -> Result<(Snapshot, GreedyRule), SolverError> {
+        let (n, m) = (self.n_states(), self.limits.width());
+        let mut params: Vec<f64> = (0..n * m).map(|at| -self.gain[at % m * n + at / m]).collect();
+        // The bias.
+        params.resize(n * m + m, 0.0);
+        let network = Network::mlp(&[n, m], Activation::Identity);
+        let (low, high) = self.limits.bounds();
+        let rule = GreedyRule::Clip { low: low.to_vec(), high: high.to_vec() };
+        Ok((Snapshot::new(network, Tensor::new(params, &Device::Cpu)?), rule))
     }
 
     /// −K x, within the limits.

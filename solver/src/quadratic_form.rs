@@ -29,7 +29,7 @@ impl Snapshot {
     }
 
     /// The parameters as f64.
-    fn parameters(&self) -> Vec<f64> {
+    pub fn parameters(&self) -> Vec<f64> {
         match self.params().dtype() {
             DType::F64 => read_flat::<f64, _>(self.params(), <[f64]>::to_vec),
             _ => read_flat::<f32, _>(self.params(), |theta| theta.iter().map(|&x| f64::from(x)).collect()),

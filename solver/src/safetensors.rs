@@ -17,18 +17,30 @@ impl Snapshot {
     /// # Errors
     /// When the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), SolverError> {
-        let mut tensors = HashMap::new();
-        for part in parts(self.network()) {
-            let ours = self.params().narrow(0, part.range.start, part.range.len())?.reshape(part.shape)?;
-            tensors.insert(part.name, ours.permute(part.order)?.contiguous()?.reshape(part.torch_shape)?.copy()?);
-        }
-        let partial = path.with_extension("partial");
-        safetensors::save(&tensors, &partial)?;
-        let sync = || {
-            fs::File::options().append(true).open(&partial).and_then(|mut file| file.flush().and(file.sync_all()))?;
+        let (partial, bytes) = (path.with_extension("partial"), self.to_safetensors(None)?);
+        let write = || {
+            let mut file = fs::File::create(&partial)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
             fs::rename(&partial, path)
         };
-        sync().map_err(|error: std::io::Error| SolverError::Tensor { message: error.to_string() })
+        write().map_err(|error: std::io::Error| SolverError::Tensor { message: error.to_string() })
+    }
+
+    /// The network as a safetensors file, with an entry of its metadata, name and text, for those who read
+    /// it elsewhere. (Several would be written in the order of a hash map.)
+    ///
+    /// # Errors
+    /// When candle or safetensors refuses.
+    pub fn to_safetensors(&self, metadata: Option<(&str, String)>) -> Result<Vec<u8>, SolverError> {
+        let mut tensors = Vec::new();
+        for part in parts(self.network()) {
+            let ours = self.params().narrow(0, part.range.start, part.range.len())?.reshape(part.shape)?;
+            tensors.push((part.name, ours.permute(part.order)?.contiguous()?.reshape(part.torch_shape)?.copy()?));
+        }
+        let metadata = metadata.map(|(name, text)| HashMap::from([(name.to_owned(), text)]));
+        let bytes = ::safetensors::serialize(tensors.iter().map(|(name, tensor)| (name, tensor)), metadata);
+        bytes.map_err(|error| SolverError::Tensor { message: error.to_string() })
     }
 
     /// Reads a network of a known architecture.

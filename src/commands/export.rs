@@ -1,0 +1,48 @@
+//! `egn export`: a policy for other programs to run.
+
+use std::io::{Write, stderr};
+
+use anyhow::{Context, Result};
+use egn_solver::Layer;
+
+use super::{SUCCESS, check_file_writable};
+use crate::{
+    cli::{ExportArgs, ExportFormat},
+    onnx,
+    record::write_whole,
+    saved_policy::SavedPolicy,
+};
+
+pub(super) fn export(args: &ExportArgs) -> Result<u8> {
+    let saved = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
+    check_file_writable(&args.out)?;
+    let (network, rule) = saved
+        .config
+        .agent
+        .greedy(&saved.network, &saved.env.action_space)
+        .with_context(|| format!("cannot export the policy of {}", args.record.display()))?;
+    let run = &saved.config.run;
+    let about = [
+        ("env", run.env.to_string()),
+        ("agent", run.agent.to_string()),
+        ("optimizer", run.optimizer.to_string()),
+        ("seed", run.seed.to_string()),
+        ("network", network.network().to_string()),
+    ];
+    let bytes = match args.format {
+        ExportFormat::Onnx => onnx::model(&network, &rule, &about),
+        ExportFormat::Safetensors => {
+            let mut policy: serde_json::Map<String, serde_json::Value> =
+                about.iter().map(|(key, text)| ((*key).to_owned(), text.as_str().into())).collect();
+            // One for each `<l>.weight`.
+            let layers = network.network().layers().iter().filter_map(Layer::dense);
+            let activations: Vec<_> = layers.map(|dense| dense.activation).collect();
+            policy.insert("activations".into(), serde_json::to_value(activations)?);
+            policy.insert("greedy".into(), serde_json::to_value(&rule)?);
+            network.to_safetensors(Some(("policy", serde_json::Value::Object(policy).to_string())))?
+        }
+    };
+    write_whole(&args.out, &bytes)?;
+    let _ = writeln!(stderr(), "wrote {}: {} of {}", args.out.display(), about[4].1, args.record.display());
+    Ok(SUCCESS)
+}

@@ -1,0 +1,67 @@
+//! The policy of a record, ready to act again in the environment it was trained in.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::{Context, Result, anyhow};
+use egn_agents::Policy;
+use egn_solver::Snapshot;
+
+use crate::{
+    cli::Which,
+    commands::Usage,
+    config::RunConfig,
+    env_name::Opened,
+    run::{BEST_POLICY, LAST_POLICY, RunError},
+};
+
+/// A policy read back from a record.
+pub struct SavedPolicy {
+    /// Settings of its run.
+    pub config: RunConfig,
+    /// The environment it acts in.
+    pub env: Opened,
+    /// Its network.
+    pub network: Snapshot,
+    /// What acts.
+    pub policy: Arc<dyn Policy>,
+}
+
+impl SavedPolicy {
+    /// Reads it; `python` is as in [`crate::env_name::EnvName::open`].
+    ///
+    /// # Errors
+    /// When the folder is no record or has no such policy ([`Usage`]), the environment cannot be made, or the
+    /// file is damaged.
+    pub fn open(record: &Path, which: Which, python: Option<&Path>) -> Result<Self> {
+        let config = read_config(record)?;
+        let file = match which {
+            Which::Last => LAST_POLICY,
+            Which::Best => BEST_POLICY,
+        };
+        let path = record.join(file);
+        if !path.exists() {
+            return Err(anyhow!(Usage(format!(
+                "{} has no policy {file}: its run is under way, or ended before it had one to keep",
+                record.display()
+            ))));
+        }
+        let env = config.run.env.open(&config.env, python).map_err(RunError::Env)?;
+        let architecture = config.agent.policy_architecture(env.observation_space.len(), &env.action_space);
+        let network = Snapshot::load(&path, architecture)
+            .with_context(|| format!("cannot read the policy {}", path.display()))?;
+        let policy = config.agent.policy_from(network.clone(), &env.action_space);
+        Ok(Self { config, env, network, policy })
+    }
+}
+
+/// The settings of a record's run.
+///
+/// # Errors
+/// When the folder is no record ([`Usage`]), or its settings are refused.
+pub fn read_config(record: &Path) -> Result<RunConfig> {
+    let path = record.join("config.toml");
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display())))
+    })?;
+    RunConfig::from_toml(&text).with_context(|| format!("in {}", path.display()))
+}
