@@ -104,6 +104,9 @@ pub struct TrainArgs {
     /// standard input.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Start with the networks of this record, policy and critics, rather than with random ones.
+    #[arg(long, value_name = "RECORD")]
+    pub init_from: Option<PathBuf>,
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,
@@ -130,6 +133,9 @@ impl TrainArgs {
             value.as_ref().map(|name| run.insert(key.into(), Value::String(name.clone())));
         }
         self.seed.map(|seed| run.insert("seed".into(), Value::Integer(seed as i64)));
+        // A path that is not Unicode cannot stand in a configuration; what is left of it is not found.
+        let record = self.init_from.as_ref().map(|record| record.to_string_lossy().into_owned());
+        record.map(|record| run.insert("init_from".into(), Value::String(record)));
         sources(run, self.config.clone(), &self.settings.set)
     }
 }

@@ -27,7 +27,7 @@ use crate::{
     present::present,
     progress::{Line, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
-    run::{Execution, RunError, admit, checkpoint, run},
+    run::{Execution, RunError, admit, checkpoint, dir_of, initial::pinned, run},
     saved_policy::{SavedPolicy, read_config},
     suggest::did_you_mean,
     trainer::TrainError,
@@ -93,7 +93,12 @@ fn exit_code(error: &anyhow::Error) -> u8 {
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
             || matches!(
                 cause.downcast_ref(),
-                Some(RunError::Config(_) | RunError::Checkpoint { .. } | RunError::Busy { .. })
+                Some(
+                    RunError::Config(_)
+                        | RunError::Checkpoint { .. }
+                        | RunError::Initial { .. }
+                        | RunError::Busy { .. }
+                )
             )
             || cause.is::<ConfigError>()
             || cause.is::<Usage>()
@@ -121,7 +126,7 @@ pub(crate) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
 }
 
 fn train(args: &TrainArgs) -> Result<u8> {
-    let config = args.sources().resolve()?;
+    let config = pinned(args.sources().resolve()?)?;
     let stop = stop_on_ctrl_c()?;
     let execution = Execution {
         records: &args.settings.records,
@@ -189,7 +194,7 @@ fn verify_record(args: &VerifyArgs) -> Result<u8> {
 
 /// Says on the screen that a run goes on where it stopped.
 fn say_resumed(config: &RunConfig, execution: &Execution<'_>) {
-    let dir = Planned::new(config.clone(), execution.records).dir;
+    let dir = dir_of(config, execution.records);
     if execution.force {
         return;
     }
@@ -233,7 +238,7 @@ fn compare(args: &CompareArgs) -> Result<u8> {
     let mut runs: Vec<Planned> = Vec::new();
     for optimizer in &args.optimizers {
         for &seed in &args.seeds.0 {
-            runs.push(Planned::new(args.sources(optimizer, seed).resolve()?, &args.settings.records));
+            runs.push(Planned::new(pinned(args.sources(optimizer, seed).resolve()?)?, &args.settings.records));
         }
     }
     if let Some(twice) = (1..runs.len()).find(|&i| runs[..i].contains(&runs[i])) {

@@ -23,8 +23,8 @@ use indicatif::MultiProgress;
 use crate::{
     config::RunConfig,
     progress::{Line, Standing},
-    record::{Ended, Record, record_dir},
-    run::checkpoint,
+    record::{Ended, Record},
+    run::{checkpoint, dir_of},
 };
 
 /// A run to be made.
@@ -94,10 +94,7 @@ pub struct Jobs<'a> {
 impl Planned {
     /// The run that these settings describe.
     pub fn new(config: RunConfig, records: &Path) -> Self {
-        let run = &config.run;
-        let names = [run.env.to_string(), run.agent.to_string(), run.optimizer.to_string()];
-        let dir = record_dir(records, &names[0], &names[1], &names[2], run.seed);
-        Self { config, dir }
+        Self { dir: dir_of(&config, records), config }
     }
 
     /// Whether its record is there, finished, with these very settings.

@@ -96,6 +96,10 @@ pub struct RunSettings {
     /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
     #[serde(default = "RunSettings::default_max_failed_updates")]
     pub max_failed_updates: u64,
+    /// Record with whose networks training starts, as they were at its end; with random ones unless given.
+    pub init_from: Option<PathBuf>,
+    /// Digest by which these networks are known again; of those in the record unless given.
+    pub init_digest: Option<String>,
 }
 
 impl RunSettings {

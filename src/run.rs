@@ -1,6 +1,7 @@
 //! One run from configuration to record, begun or resumed.
 
 pub mod checkpoint;
+pub mod initial;
 mod log;
 
 use std::{
@@ -25,6 +26,7 @@ use crate::{
     tensorboard::Events,
     trainer::{Callback, TrainError, Trained, Trainer, build_agent},
 };
+use initial::Initial;
 use log::Log;
 
 /// The acting network at the end of a run, in its record.
@@ -51,10 +53,18 @@ pub enum RunError {
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The checkpoint cannot be used; nothing was changed.
-    #[error("cannot resume from {}: {problem}", path.display())]
+    #[error("cannot use {}: {problem}", path.display())]
     Checkpoint {
         /// The checkpoint.
         path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A run cannot start from the networks of another; nothing was recorded.
+    #[error("cannot start from {}: {problem}", record.display())]
+    Initial {
+        /// The other run's record.
+        record: PathBuf,
         /// What is wrong.
         problem: String,
     },
@@ -116,7 +126,18 @@ impl<'a> Execution<'a> {
 pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callback) -> Result<Summary, RunError> {
     let opened = config.run.env.open(&config.env, execution.python)?;
     admit(config, &opened)?;
+    let dir = dir_of(config, execution.records);
+    if execution.force || checkpoint::resumable(&dir, config, execution.resume).is_none() {
+        // Otherwise its networks are those of its own checkpoint.
+        Initial::of(config)?.map_or(Ok(()), |initial| initial.check(config, &opened, &dir, execution.python))?;
+    }
     run_in(config, &*opened.environments, opened.reward_threshold, execution, watch)
+}
+
+/// Where the record of a run lies below `records`.
+pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
+    let run = &config.run;
+    record_dir(records, &run.env.to_string(), &run.agent.to_string(), &run.optimizer.to_string(), run.seed)
 }
 
 /// Whether a run fits into memory and its agent can act in the environment, told before anything is
@@ -162,10 +183,11 @@ pub fn run_in(
     watch: &mut dyn Callback,
 ) -> Result<Summary, RunError> {
     let settings = &config.run;
-    let names = [settings.env.to_string(), settings.agent.to_string(), settings.optimizer.to_string()];
-    let dir = record_dir(execution.records, &names[0], &names[1], &names[2], settings.seed);
+    let dir = dir_of(config, execution.records);
     let _lock = lock(&dir)?;
     let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
+    // Before the log, which may replace what it is read from.
+    let initial = if saved.is_some() { None } else { Initial::of(config)? };
     let (mut log, mut events) = match &saved {
         Some(state) => {
             // The log first: it refuses before anything is cut.
@@ -185,17 +207,17 @@ pub fn run_in(
         n_workers: execution.n_workers,
         stop: execution.stop,
         resume: saved.as_ref(),
+        initial: initial.as_ref(),
         checkpoint_every: Some(execution.checkpoint_every),
     };
     // The log comes last: it writes the checkpoint, to which the others add.
     let trained = trainer.train(&mut [watch, &mut events, &mut log]);
-    let [env, agent, optimizer] = names;
     let mut summary = Summary {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        env,
-        agent,
-        optimizer,
+        env: settings.env.to_string(),
+        agent: settings.agent.to_string(),
+        optimizer: settings.optimizer.to_string(),
         seed: settings.seed,
         env_steps: 0,
         updates: 0,

@@ -28,6 +28,7 @@ use crate::{
     evaluation::{EvaluationError, TRAINING_SEED, greedy_returns, summarise},
     record::{CurvePoint, Ended, Evaluation, RecordError, Threshold},
     resources::Stopwatch,
+    run::initial::Initial,
     workers::{Collected, Episode, Task, WorkerError, Workers},
 };
 
@@ -123,6 +124,8 @@ pub struct Trainer<'a> {
     pub n_workers: usize,
     /// Where an earlier run of the same configuration stood, to go on from there.
     pub resume: Option<&'a State>,
+    /// Networks of an earlier run that the agent starts from, where nothing is resumed.
+    pub initial: Option<&'a Initial>,
     /// Wall time between two checkpoints, none without it; there is also one at the end.
     pub checkpoint_every: Option<Duration>,
     /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
@@ -179,8 +182,8 @@ struct Run<'a> {
 impl<'a> Trainer<'a> {
     /// On one thread, without checkpoints.
     pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
-        let (reward_threshold, resume, checkpoint_every) = (None, None, None);
-        Self { config, environments, reward_threshold, n_workers: 1, resume, checkpoint_every, stop }
+        let (reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None);
+        Self { config, environments, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }
     }
 
     /// Trains to the end, or until a callback, `stop` or a failure ends it.
@@ -210,8 +213,10 @@ impl<'a> Trainer<'a> {
                 ahead: None,
                 last_checkpoint: self.resume.map(|_| Instant::now()),
             };
-            if let Some(state) = self.resume {
-                run.restore(state, observations.len(), actions)?;
+            match (self.resume, self.initial) {
+                (Some(state), _) => run.restore(state, observations.len(), actions)?,
+                (None, Some(initial)) => initial.start(&mut *run.agent)?,
+                (None, None) => {}
             }
             let restarted = workers.restarted().to_vec();
             let result = run.train(&workers, callbacks);

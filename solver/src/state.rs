@@ -167,10 +167,30 @@ impl State {
         hash
     }
 
-    /// All but one array.
-    pub fn without(mut self, name: &str) -> Self {
-        self.entries.remove(name);
+    /// The arrays whose names are wanted.
+    pub fn filtered(mut self, is_wanted: impl Fn(&str) -> bool) -> Self {
+        self.entries.retain(|name, _| is_wanted(name));
         self
+    }
+
+    /// The same with those of its arrays that are wanted taken from `other`.
+    ///
+    /// # Errors
+    /// When `other` lacks one, or has it in another type or length.
+    pub fn overlaid(mut self, other: &State, is_wanted: impl Fn(&str) -> bool) -> Result<Self, StateError> {
+        for (name, ours) in self.entries.iter_mut().filter(|(name, _)| is_wanted(name)) {
+            let theirs = other.entries.get(name).ok_or_else(|| StateError::Missing { name: name.clone() })?;
+            if theirs.dtype != ours.dtype {
+                let (found, expected) = (theirs.dtype, ours.dtype);
+                return Err(StateError::Kind { name: name.clone(), found, expected });
+            }
+            let [found, expected] = [theirs, &*ours].map(|array| array.bytes.len() * 8 / array.dtype.bitsize());
+            if found != expected {
+                return Err(StateError::Length { name: name.clone(), found, expected });
+            }
+            ours.bytes.clone_from(&theirs.bytes);
+        }
+        Ok(self)
     }
 
     /// Names of all arrays, in alphabetical order.

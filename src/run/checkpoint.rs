@@ -57,21 +57,9 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
     if is_over && !even_if_ended {
         return Ok(None);
     }
-    let state = State::from_bytes(&bytes).map_err(|error| refused(dir, error))?;
-    let digest = state.number::<u64>("digest").map_err(|error| refused(dir, error))?;
-    if state.clone().without("digest").digest() != digest {
-        return Err(refused(dir, "it is damaged: its digest is not that of its contents"));
-    }
-    let text = |name: &str| -> Result<String, RunError> {
-        let bytes = state.get::<u8>(name).map_err(|error| refused(dir, error))?;
-        String::from_utf8(bytes).map_err(|error| refused(dir, error))
-    };
-    let schema = state.number::<u32>("schema").map_err(|error| refused(dir, error))?;
-    let (version, ours) = (text("version")?, env!("CARGO_PKG_VERSION"));
-    if schema != SCHEMA || version != ours {
-        return Err(refused(dir, format!("it was written by version {version}, this is {ours}; --force begins anew")));
-    }
-    let (saved, wanted) = (text("config")?, config.to_toml());
+    let state = sound(dir, &bytes)?;
+    let saved = text(dir, &state, "config")?;
+    let wanted = config.to_toml();
     if seed_of(&saved) != Some(config.run.seed) {
         return Err(refused(dir, "it is of another seed"));
     }
@@ -80,6 +68,37 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
         Some(_) if !even_if_ended => Ok(None),
         Some(key) => Err(refused(dir, format!("its run has another {key}"))),
     }
+}
+
+/// The checkpoint of the record in `dir`, and the settings of its run.
+///
+/// # Errors
+/// When there is none that is whole and of this program's layout.
+pub(super) fn read(dir: &Path) -> Result<(State, RunConfig), RunError> {
+    let bytes = fs::read(dir.join(CHECKPOINT)).map_err(|error| refused(dir, error))?;
+    let state = sound(dir, &bytes)?;
+    let config = RunConfig::from_toml(&text(dir, &state, "config")?).map_err(|error| refused(dir, error))?;
+    Ok((state, config))
+}
+
+/// A state that is whole and of this program's layout.
+fn sound(dir: &Path, bytes: &[u8]) -> Result<State, RunError> {
+    let state = State::from_bytes(bytes).map_err(|error| refused(dir, error))?;
+    let digest = state.number::<u64>("digest").map_err(|error| refused(dir, error))?;
+    if state.clone().filtered(|name| name != "digest").digest() != digest {
+        return Err(refused(dir, "it is damaged: its digest is not that of its contents"));
+    }
+    let schema = state.number::<u32>("schema").map_err(|error| refused(dir, error))?;
+    let (version, ours) = (text(dir, &state, "version")?, env!("CARGO_PKG_VERSION"));
+    if schema != SCHEMA || version != ours {
+        return Err(refused(dir, format!("it was written by version {version}, this is {ours}; --force begins anew")));
+    }
+    Ok(state)
+}
+
+fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
+    let bytes = state.get::<u8>(name).map_err(|error| refused(dir, error))?;
+    String::from_utf8(bytes).map_err(|error| refused(dir, error))
 }
 
 /// Whether the record in `dir` is that of a run with these very settings which was killed before its first

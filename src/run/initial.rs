@@ -1,0 +1,123 @@
+//! Networks of an earlier run, from which a new one starts: policy, critics and targets as they were at its
+//! end, while optimizers, memories and counters begin anew.
+//!
+//! *Design.* The networks are those in the earlier record's checkpoint, which has the critics too. A
+//! configuration names the record and a digest of its networks, so that a repetition of the run starts from
+//! the same ones or says that they are no longer there.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use egn_agents::Agent;
+use egn_solver::{Layer, Network, State, StateError};
+
+use super::{RunError, checkpoint};
+use crate::{config::RunConfig, env_name::Opened, trainer::build_agent};
+
+/// Networks to start from.
+pub struct Initial {
+    record: PathBuf,
+    /// Settings of the earlier run.
+    config: RunConfig,
+    networks: State,
+}
+
+/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name.
+fn is_network(name: &str) -> bool {
+    name.ends_with("/params")
+}
+
+impl Initial {
+    /// What a run with these settings starts from, if not from random networks.
+    ///
+    /// # Errors
+    /// When the record's checkpoint cannot be used, or its networks are not those meant.
+    pub fn of(config: &RunConfig) -> Result<Option<Self>, RunError> {
+        let Some(record) = &config.run.init_from else { return Ok(None) };
+        let initial = Self::read(record)?;
+        match &config.run.init_digest {
+            Some(digest) if *digest != initial.digest() => {
+                Err(initial.refused("its networks are no longer those of run.init_digest"))
+            }
+            Some(_) | None => Ok(Some(initial)),
+        }
+    }
+
+    fn read(record: &Path) -> Result<Self, RunError> {
+        let refuse = |error: RunError| RunError::Initial { record: record.to_owned(), problem: error.to_string() };
+        let (state, config) = checkpoint::read(record).map_err(refuse)?;
+        Ok(Self { record: record.to_owned(), config, networks: state.part("agent").filtered(is_network) })
+    }
+
+    fn digest(&self) -> String {
+        format!("{:016x}", self.networks.digest())
+    }
+
+    /// Puts the networks into an agent that has learned nothing yet.
+    ///
+    /// # Errors
+    /// When they do not fit; the agent is then as it was.
+    pub fn start(&self, agent: &mut dyn Agent) -> Result<(), StateError> {
+        let begun = agent.state().overlaid(&self.networks, is_network)?;
+        agent.restore(&begun)
+    }
+
+    /// Whether the networks fit the run whose record will be in `dir`, told before anything is recorded;
+    /// `python` is as in [`crate::env_name::EnvName::open`].
+    ///
+    /// # Errors
+    /// [`RunError::Initial`] with both architectures when they do not.
+    pub fn check(
+        &self,
+        config: &RunConfig,
+        opened: &Opened,
+        dir: &Path,
+        python: Option<&Path>,
+    ) -> Result<(), RunError> {
+        if fs::canonicalize(dir).is_ok_and(|dir| fs::canonicalize(&self.record).is_ok_and(|record| record == dir)) {
+            return Err(self.refused("it is the record that this run is to write"));
+        }
+        let earlier = self.config.run.env.open(&self.config.env, python)?;
+        let (theirs, ours) = (policy(&self.config, &earlier), policy(config, opened));
+        let differ = |detail: &str| {
+            let [theirs, ours] = [(&self.config, &theirs), (config, &ours)].map(described);
+            self.refused(format!("its {theirs} does not fit this run's {ours}{detail}"))
+        };
+        if theirs != ours {
+            return Err(differ(""));
+        }
+        let agent = build_agent(config, &opened.observation_space, &opened.action_space);
+        let mut agent = agent.map_err(crate::trainer::TrainError::from)?;
+        self.start(&mut *agent).map_err(|error| differ(&format!(": {error}")))
+    }
+
+    fn refused(&self, problem: impl ToString) -> RunError {
+        RunError::Initial { record: self.record.clone(), problem: problem.to_string() }
+    }
+}
+
+fn policy(config: &RunConfig, env: &Opened) -> Network {
+    config.agent.policy_architecture(env.observation_space.len(), &env.action_space)
+}
+
+fn described((config, network): (&RunConfig, &Network)) -> String {
+    let activation = network.layers().iter().find_map(Layer::dense).map(|dense| dense.activation);
+    let activation = activation.map_or_else(String::new, |activation| format!(" with {activation:?}").to_lowercase());
+    format!("{} policy {network}{activation}", config.agent.name())
+}
+
+/// The settings with the record to start from, if there is one, named for good: by its full path and the
+/// digest of its networks.
+///
+/// # Errors
+/// When the record's checkpoint cannot be used.
+pub fn pinned(mut config: RunConfig) -> Result<RunConfig, RunError> {
+    if let Some(initial) = Initial::of(&config)? {
+        let path = fs::canonicalize(&initial.record).map_err(|error| initial.refused(error))?;
+        config.run.init_digest = Some(initial.digest());
+        config.run.init_from = Some(path);
+    }
+    Ok(config)
+}
