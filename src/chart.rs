@@ -76,6 +76,17 @@ struct Line {
     dash: usize,
 }
 
+/// A cohort in a legend that is written elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LegendEntry<'a> {
+    /// What the cohort is called.
+    pub label: &'a str,
+    /// Colour of its lines, `#rrggbb`.
+    pub color: String,
+    /// 0 for whole lines, more for ever shorter dashes.
+    pub dash: usize,
+}
+
 /// One pair of axes.
 #[derive(Clone, Debug, PartialEq)]
 struct Panel {
@@ -136,6 +147,30 @@ impl Chart {
         write_whole(&svg, text.as_bytes())?;
         self.write_png(&png).map_err(|problem| failed(&png, problem))?;
         Ok([svg, png])
+    }
+
+    /// The panels as SVGs of their own, for a page that has title and legend in its text.
+    ///
+    /// # Errors
+    /// What the drawing library says.
+    pub fn panel_svgs(&self) -> Result<Vec<String>, String> {
+        let svg = |panel| {
+            let mut text = String::new();
+            let root = SVGBackend::with_string(&mut text, drawing::PANEL_SIZE).into_drawing_area();
+            drawing::draw_alone(self, panel, &root).map_err(|error| error.to_string())?;
+            drop(root);
+            Ok(text)
+        };
+        self.panels.iter().map(svg).collect()
+    }
+
+    /// What belongs into a legend, in the order of the cohorts.
+    pub fn legend(&self) -> impl Iterator<Item = LegendEntry<'_>> {
+        self.lines.iter().map(|line| LegendEntry {
+            label: &line.label,
+            color: drawing::color_name(&line.optimizer),
+            dash: line.dash,
+        })
     }
 
     /// The chart as the text of an SVG.

@@ -25,6 +25,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Redraw charts and table from records alone.
     Plot(PlotArgs),
+    /// Show records as one page for a browser.
+    Report(ReportArgs),
     /// Play greedy episodes with a record's policy.
     Evaluate(EvaluateArgs),
     /// Write a record's greedy policy for other programs to run.
@@ -154,7 +156,7 @@ fn sources(run: Table, config: Option<PathBuf>, set: &[String]) -> Sources {
 /// How `egn train` shows progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ProgressStyle {
-    /// A bar on a terminal, a line now and then elsewhere.
+    /// A bar, returns and solver on a terminal, a line at every tenth of the run elsewhere.
     Bar,
     /// One JSON object a line on standard output.
     Json,
@@ -265,6 +267,16 @@ pub struct PlotArgs {
     /// Print the table as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// `egn report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folder with records, at any depth.
+    pub records: PathBuf,
+    /// The page to write.
+    #[arg(long, value_name = "FILE")]
+    pub html: PathBuf,
 }
 
 /// `egn evaluate`.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use egn_envs::EnvId;
+
 use crate::record::Record;
 
 /// The optimizer that every other is measured against.
@@ -89,10 +91,12 @@ fn variants(all: &[&Settings]) -> Vec<Option<String>> {
     all.iter().map(named).collect()
 }
 
-/// The reward threshold that the records themselves tell of: that of the first run to reach it.
-///
-/// A record names the threshold only once it is reached; where the environment is at hand, ask it.
-pub fn reward_threshold(cohorts: &[Cohort]) -> Option<f64> {
+/// The reward threshold of the environment of some cohorts: its own, or where it is not one of ours, the one
+/// that the first run to reach it tells of.
+pub fn reward_threshold_of(cohorts: &[Cohort]) -> Option<f64> {
+    if let Ok(id) = cohorts.first()?.env.parse::<EnvId>() {
+        return id.spec().reward_threshold;
+    }
     let mut records = cohorts.iter().flat_map(|cohort| &cohort.records);
     records.find_map(|record| Some(record.summary.as_ref()?.threshold?.threshold_return))
 }

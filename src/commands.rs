@@ -1,6 +1,7 @@
 //! What each subcommand does, on top of the library.
 
 mod export;
+mod report;
 
 use std::{
     io::{ErrorKind, Write, stdout},
@@ -25,7 +26,7 @@ use crate::{
     film::{FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second, gif, png_strip},
     listing::list,
     present::present,
-    progress::{Line, Watch},
+    progress::{Line, View, Watch},
     record::{Ended, Record, RecordError, Summary, find_records, write_whole},
     run::{Execution, RunError, admit, checkpoint, dir_of, initial::pinned, run},
     saved_policy::{SavedPolicy, read_config},
@@ -72,6 +73,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),
         Command::Export(args) => export::export(args),
+        Command::Report(args) => report::report(args),
         Command::Verify(args) => verify_record(args),
         Command::List(args) => {
             list(args.what, &mut stdout().lock())?;
@@ -153,11 +155,10 @@ fn train(args: &TrainArgs) -> Result<u8> {
         }
         ProgressStyle::Bar => {
             let settings = &config.run;
-            let mut line =
-                Line::new(format!("{} {} {} seed {}", settings.env, settings.agent, settings.optimizer, settings.seed));
-            line.begin(steps);
-            let summary = run(&config, &execution, &mut Watch::new(steps, |standing| line.show(standing)))?;
-            line.finish(&outcome(&summary));
+            let name = format!("{} {} {} seed {}", settings.env, settings.agent, settings.optimizer, settings.seed);
+            let mut view = View::begin(name, steps);
+            let summary = run(&config, &execution, &mut view)?;
+            view.finish(&outcome(&summary));
             summary
         }
     };
@@ -186,6 +187,10 @@ fn verify_record(args: &VerifyArgs) -> Result<u8> {
         }
         Verdict::Differs(files) => {
             writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
+            // A record that was edited or extended says so.
+            for warning in Record::read(&args.record)?.warnings {
+                writeln!(stdout(), "{warning}")?;
+            }
             Ok(FAILED)
         }
         Verdict::Stopped => Ok(INTERRUPTED),

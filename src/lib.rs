@@ -20,6 +20,7 @@
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
 //! | [`chart`], [`table`], [`present`] | records as pictures and as text |
+//! | [`report`] | records as one page for a browser |
 //! | [`cli`], [`commands`] | what a person types |
 //! | [`listing`] | what can be trained |
 //! | [`compare`] | many runs side by side |
@@ -44,6 +45,7 @@ pub mod present;
 pub mod progress;
 mod protobuf;
 pub mod record;
+pub mod report;
 pub mod resources;
 pub mod run;
 pub mod saved_policy;

@@ -7,11 +7,10 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use egn_envs::EnvId;
 
 use crate::{
     chart::{Chart, ChartError},
-    cohort::{Cohort, reward_threshold},
+    cohort::{Cohort, reward_threshold_of},
     env_name::file_stem,
     record::Record,
     table,
@@ -29,7 +28,7 @@ pub fn present(records: Vec<Record>, plots: &Path, as_json: bool) -> Result<()> 
     let cohorts = Cohort::of(records);
     let mut json = Vec::new();
     for of_env in cohorts.chunk_by(|a, b| a.env == b.env) {
-        let threshold = threshold_of(of_env);
+        let threshold = reward_threshold_of(of_env);
         for of_agent in of_env.chunk_by(|a, b| a.agent == b.agent) {
             draw(of_agent, threshold, plots)?;
         }
@@ -44,14 +43,6 @@ pub fn present(records: Vec<Record>, plots: &Path, as_json: bool) -> Result<()> 
         writeln!(stdout(), "{}", serde_json::to_string_pretty(&json)?)?;
     }
     Ok(())
-}
-
-/// The environment's own threshold, or what the records tell of that of an unknown one.
-fn threshold_of(cohorts: &[Cohort]) -> Option<f64> {
-    match cohorts[0].env.parse::<EnvId>() {
-        Ok(id) => id.spec().reward_threshold,
-        Err(_) => reward_threshold(cohorts),
-    }
 }
 
 fn draw(cohorts: &[Cohort], threshold: Option<f64>, plots: &Path) -> Result<()> {

@@ -1,5 +1,9 @@
 //! How a run shows where it stands.
 
+mod view;
+
+pub use view::View;
+
 use std::{
     io::{IsTerminal, Write, stderr},
     ops::ControlFlow,
@@ -104,6 +108,18 @@ impl Line {
         let last = standing.last_return.map_or_else(|| "–".to_owned(), |last| format!("{last:.1}"));
         self.bar.set_message(format!("{:>7} steps/s  return {last:>7}", thousands(rate)));
         self.bar.set_position(standing.env_steps);
+    }
+
+    /// Draws a message of several lines, the first of them beside the bar.
+    fn draw(&self, env_steps: u64, message: String) {
+        self.bar.set_position(env_steps);
+        self.bar.set_message(message);
+    }
+
+    /// Leaves room for messages of several lines: the time left stands before them.
+    fn lengthen(&self) {
+        let style = "{prefix:26} {bar:24.cyan/black} {percent:>3}%  {eta:>4} left  {msg}";
+        self.bar.set_style(ProgressStyle::with_template(style).expect("the template is constant"));
     }
 
     /// Ends the line with what became of the run.

@@ -160,26 +160,32 @@ pub fn table(rows: &[Row]) -> String {
     let several_envs = rows.windows(2).any(|pair| pair[0].env != pair[1].env);
     let mut lines = vec![header(rows, several_envs)];
     lines.extend(rows.iter().map(|row| cells(row, several_envs)));
-    let mut text = aligned(&lines);
+    let notes = notes(rows).into_iter().map(|note| note + "\n");
+    aligned(&lines) + &notes.collect::<String>()
+}
+
+/// What the rows cannot say in numbers: failed and unfinished seeds, and steps that changed nothing.
+pub fn notes(rows: &[Row]) -> Vec<String> {
+    let mut notes = Vec::new();
     for row in rows {
         for failed in &row.failed {
-            text += &format!("failed: {}, seed {}: {}\n", name(row), failed.seed, failed.error);
+            notes.push(format!("failed: {}, seed {}: {}", name(row), failed.seed, failed.error));
         }
         for stumbled in &row.stumbled {
-            text += &format!(
-                "{} of {} optimizer steps changed nothing: {}, seed {}\n",
+            notes.push(format!(
+                "{} of {} optimizer steps changed nothing: {}, seed {}",
                 stumbled.failed,
                 stumbled.tried,
                 name(row),
                 stumbled.seed
-            );
+            ));
         }
         if !row.unfinished.is_empty() {
             let seeds: Vec<String> = row.unfinished.iter().map(u64::to_string).collect();
-            text += &format!("unfinished, counted as far as they got: {}, seed {}\n", name(row), seeds.join(", "));
+            notes.push(format!("unfinished, counted as far as they got: {}, seed {}", name(row), seeds.join(", ")));
         }
     }
-    text
+    notes
 }
 
 /// Columns that hold words; the others hold numbers and are set flush right.
@@ -189,7 +195,8 @@ fn name(row: &Row) -> String {
     format!("{} {} {}", row.env, row.agent, row.optimizer_title)
 }
 
-fn header(rows: &[Row], several_envs: bool) -> Vec<String> {
+/// Titles of the columns.
+pub fn header(rows: &[Row], several_envs: bool) -> Vec<String> {
     let threshold = match rows.first().and_then(|row| row.threshold) {
         Some(threshold) if !several_envs => threshold.to_string(),
         _ => "threshold".to_owned(),
@@ -210,7 +217,8 @@ fn header(rows: &[Row], several_envs: bool) -> Vec<String> {
     .into()
 }
 
-fn cells(row: &Row, several_envs: bool) -> Vec<String> {
+/// A row in words, a cell a column.
+pub fn cells(row: &Row, several_envs: bool) -> Vec<String> {
     let n_seeds = row.seeds.len();
     let or_dash = |value: Option<f64>, decimals: usize| value.map_or("–".to_owned(), |v| format!("{v:.decimals$}"));
     let steps = &row.env_steps_to_threshold;

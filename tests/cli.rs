@@ -262,3 +262,15 @@ fn ctrl_c_closes_the_records_of_a_comparison() {
     assert!(summary.contains("\"ended\": \"stopped\""), "{summary}");
     assert!(folder.path().join("plots/CartPole-v1-ppo.svg").exists(), "charts can still be drawn");
 }
+
+#[test]
+fn a_report_is_one_page_with_a_film() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(egn(folder.path(), &small(&TRAIN)).status.success());
+    let report = egn(folder.path(), &["report", "runs/records", "--html", "report.html"]);
+    assert!(report.status.success(), "{}", stderr(&report));
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("data:image/gif;base64,R0lGOD") && page.contains("best policy of ppo EGN, seed 0"));
+    let empty = egn(folder.path(), &["report", "plots", "--html", "x.html"]);
+    assert_eq!(empty.status.code(), Some(2), "{}", stderr(&empty));
+}

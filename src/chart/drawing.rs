@@ -18,6 +18,9 @@ use crate::learning_curve::LearningCurve;
 /// Width and height of the drawing at scale 1.
 pub(super) const SIZE: (u32, u32) = (1200, 480);
 
+/// Width and height of a panel on its own.
+pub(super) const PANEL_SIZE: (u32, u32) = (450, 300);
+
 /// Inter, SIL Open Font Licence (`src/fonts/OFL.txt`), cut down to Latin, Greek and signs.
 pub(super) const FONT: &[u8] = include_bytes!("../fonts/Inter-Regular.ttf");
 
@@ -51,6 +54,12 @@ fn color(optimizer: &str) -> RGBColor {
     }
 }
 
+/// The colour of an optimizer as `#rrggbb`.
+pub(super) fn color_name(optimizer: &str) -> String {
+    let RGBColor(red, green, blue) = color(optimizer);
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 type Axes<'a, 'b, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
@@ -73,6 +82,13 @@ pub(super) fn draw<DB: DrawingBackend>(chart: &Chart, root: &DrawingArea<DB, Shi
     for (number, (panel, area)) in chart.panels.iter().zip(&panels).enumerate() {
         draw_panel(chart, panel, number == 0, y_range.clone(), area, scale)?;
     }
+    root.present()
+}
+
+/// Draws one panel of `chart` on an area of [`PANEL_SIZE`].
+pub(super) fn draw_alone<DB: DrawingBackend>(chart: &Chart, panel: &Panel, root: &DrawingArea<DB, Shift>) -> Drawn<DB> {
+    root.fill(&WHITE)?;
+    draw_panel(chart, panel, true, y_range(chart), root, 1)?;
     root.present()
 }
 

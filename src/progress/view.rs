@@ -1,0 +1,173 @@
+//! A run as its trainer watches it: a few lines that are drawn over on a terminal, a line now and then
+//! elsewhere.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, Write, stderr},
+    ops::ControlFlow,
+    time::Instant,
+};
+
+use egn_solver::Report;
+
+use super::{INTERVAL, Line, thousands};
+use crate::{
+    record::CurvePoint,
+    trainer::{Callback, Flow, RolloutEvent, TrainError},
+};
+
+/// Parts of a run that have a place in the sparkline.
+const PARTS: u64 = 40;
+
+/// Parts of a run after which a line is printed where nothing can be drawn over.
+const LINES: u64 = 10;
+
+/// Progress, returns and solver of a run.
+pub struct View {
+    line: Line,
+    name: String,
+    total_steps: u64,
+    is_terminal: bool,
+    started: Instant,
+    /// Environment steps when this process began: a resumed run has some.
+    first_steps: Option<u64>,
+    env_steps: u64,
+    /// Sum and number of the returns of training episodes in each part of the run.
+    returns: Vec<(f64, u64)>,
+    last_return: Option<f64>,
+    evaluation: Option<f64>,
+    best: Option<f64>,
+    /// Last step of each network.
+    reports: BTreeMap<&'static str, Report>,
+    last_shown: Option<Instant>,
+    lines_printed: u64,
+}
+
+impl View {
+    /// Of a run called `name` that begins now.
+    pub fn begin(name: String, total_steps: u64) -> Self {
+        let mut line = Line::new(name.clone());
+        line.begin(total_steps);
+        line.lengthen();
+        Self {
+            line,
+            name,
+            total_steps,
+            is_terminal: stderr().is_terminal(),
+            started: Instant::now(),
+            first_steps: None,
+            env_steps: 0,
+            returns: vec![(0.0, 0); PARTS as usize],
+            last_return: None,
+            evaluation: None,
+            best: None,
+            reports: BTreeMap::new(),
+            last_shown: None,
+            lines_printed: 0,
+        }
+    }
+
+    /// Ends the view with what became of the run.
+    pub fn finish(&self, outcome: &str) {
+        self.line.finish(outcome);
+    }
+
+    fn part(&self, parts: u64) -> u64 {
+        (self.env_steps * parts / self.total_steps).min(parts)
+    }
+
+    fn moved(&mut self) {
+        if self.is_terminal {
+            let done = self.env_steps >= self.total_steps;
+            if done || self.last_shown.is_none_or(|last| last.elapsed() >= INTERVAL) {
+                self.last_shown = Some(Instant::now());
+                self.line.draw(self.env_steps, self.text());
+            }
+        } else if self.part(LINES) > self.lines_printed {
+            self.lines_printed = self.part(LINES);
+            let text = self.text().replace('\n', "  ");
+            // Somebody who closed stderr does not want to know.
+            let _ = writeln!(stderr(), "{}: {} of {} steps  {text}", self.name, self.env_steps, self.total_steps);
+        }
+    }
+
+    fn text(&self) -> String {
+        let steps = self.env_steps - self.first_steps.unwrap_or(0);
+        let rate = steps as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
+        let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
+        let means: Vec<Option<f64>> = self.returns.iter().map(|&(sum, n)| (n > 0).then(|| sum / n as f64)).collect();
+        let mut text = format!(
+            "{} steps/s\nreturn {}  last {}, evaluated {}, best {}",
+            thousands(rate),
+            sparkline(&means),
+            number(self.last_return),
+            number(self.evaluation),
+            number(self.best)
+        );
+        for (network, report) in &self.reports {
+            text += &format!("\n{network}: {}", solver(report));
+        }
+        text
+    }
+}
+
+/// What an optimizer did last: whatever it has of λ, gain ratio and α, and its loss.
+fn solver(report: &Report) -> String {
+    let mut parts = vec![format!("loss {:.3e}", report.loss)];
+    parts.extend(report.damping.map(|damping| format!("λ {damping:.1e}")));
+    parts.extend(report.gain_ratio.map(|ratio| format!("gain ratio {ratio:.2}")));
+    parts.push(format!("α {:.2e}", report.alpha));
+    parts.extend(report.rejection.map(|_| "taken back".to_owned()));
+    parts.join("  ")
+}
+
+/// One block a value, as high as the value is between the least and the greatest; a gap where there is none.
+fn sparkline(values: &[Option<f64>]) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let known = || values.iter().flatten().copied();
+    let (low, high) = (known().fold(f64::INFINITY, f64::min), known().fold(f64::NEG_INFINITY, f64::max));
+    let block = |value: f64| {
+        let height = if high > low { (value - low) / (high - low) } else { 0.0 };
+        BLOCKS[(height * (BLOCKS.len() - 1) as f64).round() as usize]
+    };
+    values.iter().map(|value| value.map_or(' ', block)).collect()
+}
+
+impl Callback for View {
+    fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        self.first_steps.get_or_insert(event.before.env_steps);
+        self.env_steps = event.after.env_steps;
+        let part = self.part(PARTS).min(PARTS - 1) as usize;
+        for episode in event.episodes {
+            self.returns[part].0 += episode.episode_return;
+            self.returns[part].1 += 1;
+            self.last_return = Some(episode.episode_return);
+        }
+        for update in &event.learned.updates {
+            if let Ok(report) = update.result {
+                self.reports.insert(update.network, report);
+            }
+        }
+        self.moved();
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
+        self.evaluation = Some(point.mean);
+        self.best = Some(self.best.map_or(point.mean, |best| best.max(point.mean)));
+        self.moved();
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sparkline_is_as_high_as_its_values() {
+        assert_eq!(sparkline(&[Some(0.0), None, Some(3.5), Some(7.0)]), "▁ ▅█");
+        assert_eq!(sparkline(&[Some(-2.0), Some(-2.0)]), "▁▁");
+        assert_eq!(sparkline(&[None, None]), "  ");
+    }
+}
