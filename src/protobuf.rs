@@ -1,4 +1,4 @@
-//! Protocol buffers, as far as this program writes any: TensorBoard's events and ONNX models.
+//! Protocol buffers, as far as this program has to do with any: TensorBoard's events and ONNX models.
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
@@ -75,6 +75,47 @@ impl Message {
     }
 }
 
+/// A field that was read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Field<'a> {
+    Integer(u64),
+    Double(f64),
+    Bytes(&'a [u8]),
+    Float(f32),
+}
+
+/// The fields of a message with their numbers, in order; `None` where it is damaged.
+pub(crate) fn fields(mut bytes: &[u8]) -> Option<Vec<(u64, Field<'_>)>> {
+    let mut fields = Vec::new();
+    while !bytes.is_empty() {
+        let key = take_varint(&mut bytes)?;
+        let field = match key & 7 {
+            0 => Field::Integer(take_varint(&mut bytes)?),
+            1 => Field::Double(f64::from_le_bytes(*bytes.split_off(..8)?.first_chunk()?)),
+            2 => {
+                let length = usize::try_from(take_varint(&mut bytes)?).ok()?;
+                Field::Bytes(bytes.split_off(..length)?)
+            }
+            5 => Field::Float(f32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?)),
+            _ => return None,
+        };
+        fields.push((key >> 3, field));
+    }
+    Some(fields)
+}
+
+fn take_varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.split_off_first()?;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +128,21 @@ mod tests {
         let mut outer = Message::default();
         outer.text(2, "testing").message(3, &inner);
         assert_eq!(outer.as_bytes(), b"\x12\x07testing\x1a\x03\x08\x96\x01");
+    }
+
+    #[test]
+    fn a_message_reads_back_and_a_cut_one_does_not() {
+        let mut message = Message::default();
+        message.integer(1, u64::MAX).double(2, -0.5).text(3, "tag").float(4, 1.5);
+        let expected = [
+            (1, Field::Integer(u64::MAX)),
+            (2, Field::Double(-0.5)),
+            (3, Field::Bytes(b"tag")),
+            (4, Field::Float(1.5)),
+        ];
+        assert_eq!(fields(message.as_bytes()).unwrap(), expected);
+        let cuts = (1..message.as_bytes().len()).filter(|&cut| fields(&message.as_bytes()[..cut]).is_some());
+        // Between two fields a message may end.
+        assert_eq!(cuts.collect::<Vec<_>>(), [11, 20, 25]);
     }
 }

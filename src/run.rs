@@ -231,6 +231,7 @@ pub fn run_in(
         best: None,
         threshold: None,
         restarted: Vec::new(),
+        extended_from: log.extended_from().to_vec(),
     };
     match trained {
         Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),

@@ -25,13 +25,16 @@ use std::{
 use egn_solver::{State, StateError};
 
 use crate::{
-    protobuf::Message,
+    protobuf::{Field, Message, fields},
     record::{CurvePoint, RecordError},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
 /// The file in a record.
 pub const EVENTS: &str = "events.out.tfevents.egn";
+
+/// Tag of the only curve that tells of a clock.
+pub const CPU_SECONDS: &str = "time/cpu_seconds";
 
 /// Episodes in a mean, as in Stable-Baselines3.
 const EPISODES_IN_MEAN: usize = 100;
@@ -148,7 +151,7 @@ impl Callback for Events {
 
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
         let figures =
-            [("eval/mean_reward", point.mean), ("eval/std_reward", point.std), ("time/cpu_seconds", point.cpu_seconds)];
+            [("eval/mean_reward", point.mean), ("eval/std_reward", point.std), (CPU_SECONDS, point.cpu_seconds)];
         self.scalars(point.env_steps, &figures.map(|(tag, value)| (tag.to_owned(), value)).into())?;
         self.flush()?;
         Ok(Flow::Continue(()))
@@ -165,6 +168,41 @@ impl Callback for Events {
         state.put_part("events", events);
         Ok(())
     }
+}
+
+/// A point of a curve in an event file: environment steps, tag, value.
+pub type Scalar = (u64, String, f32);
+
+/// Every point in an event file, in order; `None` where the file is damaged.
+pub fn scalars(mut file: &[u8]) -> Option<Vec<Scalar>> {
+    let mut scalars = Vec::new();
+    while !file.is_empty() {
+        let length = file.split_off(..8)?;
+        let n = usize::try_from(u64::from_le_bytes(*length.first_chunk()?)).ok()?;
+        let of_length = take_checksum(&mut file)?;
+        let event = file.split_off(..n)?;
+        if (of_length, take_checksum(&mut file)?) != (masked_crc(length), masked_crc(event)) {
+            return None;
+        }
+        let event = fields(event)?;
+        let step = event.iter().find_map(|field| match field {
+            (2, Field::Integer(step)) => Some(*step),
+            _ => None,
+        });
+        for (_, field) in event.iter().filter(|(number, _)| *number == 5) {
+            let Field::Bytes(summary) = field else { return None };
+            for (_, value) in fields(summary)? {
+                let Field::Bytes(value) = value else { return None };
+                let [(1, Field::Bytes(tag)), (2, Field::Float(value))] = fields(value)?[..] else { return None };
+                scalars.push((step?, String::from_utf8(tag.to_vec()).ok()?, value));
+            }
+        }
+    }
+    Some(scalars)
+}
+
+fn take_checksum(file: &mut &[u8]) -> Option<u32> {
+    Some(u32::from_le_bytes(*file.split_off(..4)?.first_chunk()?))
 }
 
 /// An event that happens now, of which only the time is told yet.
@@ -222,5 +260,12 @@ mod tests {
         let expected = [&[0x10, 7, 0x2a, summary.len() as u8], &summary[..]].concat();
         assert_eq!(messages[1][9..], expected);
         assert!(messages[0].ends_with(b"brain.Event:2") && messages.len() == 2);
+
+        assert_eq!(scalars(&bytes), Some(vec![(7, "a".to_owned(), 0.5)]));
+        for damaged in 0..bytes.len() {
+            let mut bytes = bytes.clone();
+            bytes[damaged] ^= 1;
+            assert_eq!(scalars(&bytes), None, "byte {damaged}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     config::RunConfig,
     record::{RecordError, Summary, record_dir, without_clock_fields},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
+    tensorboard::{CPU_SECONDS, EVENTS, Scalar, scalars},
     trainer::Callback,
 };
 
@@ -34,7 +35,7 @@ pub enum VerifyError {
 /// What became of a repetition.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// Configuration, logs, summary and policies are the same, clock fields aside.
+    /// Configuration, logs, summary, events and policies are the same, clock fields aside.
     Reproduced,
     /// Files that differ, or that only one of the two has.
     Differs(Vec<String>),
@@ -79,5 +80,15 @@ fn differing(one: &Path, other: &Path) -> Result<Vec<String>, RecordError> {
     let policy = |dir: &Path, name: &str| fs::read(dir.join(name)).ok();
     let policies = [LAST_POLICY, BEST_POLICY].into_iter().filter(|name| policy(one, name) != policy(other, name));
     differing.extend(policies.map(str::to_owned));
+    let events = |dir: &Path| fs::read(dir.join(EVENTS)).ok().map(|bytes| scalars(&bytes).map(without_clock));
+    if events(one) != events(other) {
+        differing.push(EVENTS.to_owned());
+    }
     Ok(differing)
+}
+
+/// Bits, so that NaN is equal to itself.
+fn without_clock(scalars: Vec<Scalar>) -> Vec<(u64, String, u32)> {
+    let kept = scalars.into_iter().filter(|(_, tag, _)| tag != CPU_SECONDS);
+    kept.map(|(step, tag, value)| (step, tag, value.to_bits())).collect()
 }

@@ -118,9 +118,13 @@ fn a_finished_run_can_be_taken_further() {
     let execution = Execution { resume: true, ..Execution::new(folder.path(), &stop) };
     let summary = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, stop: &stop }).unwrap();
     assert_eq!((summary.ended, summary.env_steps), (Ended::Finished, 1440));
+    assert_eq!(summary.extended_from, [900], "the record says that it was meant to be shorter");
     let curve = fs::read_to_string(dir_of(&config, folder.path()).join("curve.csv")).unwrap();
     let steps: Vec<u64> = curve.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
     assert!(steps.is_sorted() && steps.first() == Some(&0) && steps.last() == Some(&1440), "{steps:?}");
+    config.run.steps = 2000;
+    let again = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, stop: &stop }).unwrap();
+    assert_eq!(again.extended_from, [900, 1400]);
     // With other settings it is another run.
     let OtherSeed(other) = OtherSeed::of(&config);
     assert!(matches!(

@@ -23,7 +23,7 @@ use crate::{
 pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
 
 /// Version of the layout; another one is refused.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
@@ -91,7 +91,10 @@ fn sound(dir: &Path, bytes: &[u8]) -> Result<State, RunError> {
     let schema = state.number::<u32>("schema").map_err(|error| refused(dir, error))?;
     let (version, ours) = (text(dir, &state, "version")?, env!("CARGO_PKG_VERSION"));
     if schema != SCHEMA || version != ours {
-        return Err(refused(dir, format!("it was written by version {version}, this is {ours}; --force begins anew")));
+        let problem = format!(
+            "its layout is {schema} of version {version}, this program's is {SCHEMA} of {ours}; --force begins anew"
+        );
+        return Err(refused(dir, problem));
     }
     Ok(state)
 }

@@ -31,6 +31,8 @@ pub(super) struct Log {
     config: String,
     writer: RecordWriter,
     total_steps: u64,
+    /// Lengths that the run was meant to have before it was taken further.
+    extended_from: Vec<u64>,
     /// Slot of the run's thousandths in which each network last reported.
     last_report: BTreeMap<String, u64>,
     n_updates: u64,
@@ -70,7 +72,8 @@ impl Log {
         let total_steps = config.run.steps;
         let (last_report, n_updates, n_failures) = (BTreeMap::new(), 0, 0);
         let (dir, clock) = (dir.to_owned(), Stopwatch::start());
-        Ok(Self { dir, config: text, writer, total_steps, last_report, n_updates, n_failures, clock })
+        let extended_from = Vec::new();
+        Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
     }
 
     /// The record of a run that goes on: its logs as they were at the checkpoint.
@@ -83,18 +86,26 @@ impl Log {
         let slots = log.part("last_report");
         let slot = |network: &str| Ok((network.to_owned(), slots.number(network)?));
         let last_report = slots.names().map(slot).collect::<Result<_, _>>().map_err(unfit)?;
+        let total_steps = config.run.steps;
+        let mut extended_from = log.get::<u64>("extended_from").map_err(unfit)?;
+        let planned = log.number::<u64>("total_steps").map_err(unfit)?;
+        extended_from.extend(Some(planned).filter(|&planned| planned != total_steps));
         let mut writer = RecordWriter::resume(dir, [lengths[0], lengths[1], lengths[2]])?;
         let text = config.to_toml();
         writer.config(&text)?;
         let (n_updates, n_failures) = (counters[0], counters[1]);
-        let total_steps = config.run.steps;
         let (dir, clock) = (dir.to_owned(), Stopwatch::resume((seconds[0], seconds[1])));
-        Ok(Self { dir, config: text, writer, total_steps, last_report, n_updates, n_failures, clock })
+        Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
     }
 
     /// (CPU, wall) seconds of the whole run so far.
     pub fn seconds(&self) -> (f64, f64) {
         self.clock.read()
+    }
+
+    /// Lengths that the run was meant to have before it was taken further, in environment steps.
+    pub fn extended_from(&self) -> &[u64] {
+        &self.extended_from
     }
 
     /// Closes the record.
@@ -162,6 +173,8 @@ impl Callback for Log {
         let mut log = State::default();
         log.put("lengths", &self.writer.lengths()?);
         log.put("counters", &[self.n_updates, self.n_failures]);
+        log.put("total_steps", &[self.total_steps]);
+        log.put("extended_from", &self.extended_from);
         let (cpu_seconds, wall_seconds) = self.seconds();
         log.put("seconds", &[cpu_seconds, wall_seconds]);
         for (network, slot) in &self.last_report {

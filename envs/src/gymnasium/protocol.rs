@@ -130,8 +130,15 @@ fn read_f32s(from: &mut impl Read, n: usize) -> io::Result<Vec<f32>> {
     (0..n).map(|_| bytes(from).map(f32::from_le_bytes)).collect()
 }
 
+/// Bytes of a text at most: a longer one is no text, and is not worth the memory.
+const MAX_TEXT: u32 = 1 << 20;
+
 fn read_text(from: &mut impl Read) -> io::Result<String> {
-    let mut text = vec![0; read_u32(from)? as usize];
+    let length = read_u32(from)?;
+    if length > MAX_TEXT {
+        return Err(invalid(format!("a text of {length} bytes")));
+    }
+    let mut text = vec![0; length as usize];
     from.read_exact(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
@@ -162,5 +169,44 @@ mod tests {
         let refusal = read_tag(&mut frame, b'R').expect("readable").expect("a refusal");
         assert_eq!(refusal, Refusal { kind: RefusalKind::NotMade, index: 2, text: "why".to_owned() });
         assert!(read_tag(&mut &b"x"[..], b'R').is_err());
+    }
+
+    /// Bytes of a frame as the child sends them, some of them changed, cut or other bytes altogether;
+    /// `EGN_FUZZ_SECONDS` makes it last.
+    #[test]
+    fn any_bytes_are_a_frame_or_an_error() {
+        use proptest::{prelude::*, test_runner::TestRunner};
+
+        let hello = b"H\x02\0\0\0\x01\x01\0\0\0\x64\0\0\0\0\0\0\0\0\0\0\0\0\0\xf8\x7f\x05\0\0\x001.3.0".to_vec();
+        let bounds: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+        let refusal = b"E\x03\x01\0\0\0\x04\0\0\0boom".to_vec();
+        let valid = prop_oneof![Just([hello, bounds].concat()), Just(refusal), Just(b"R\x01\0\0\0\0\0\0\0\0".to_vec())];
+        let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6);
+        let changed = (valid, changes, any::<prop::sample::Index>()).prop_map(|(mut bytes, changes, end)| {
+            changes.iter().for_each(|(at, byte)| *at.get_mut(&mut bytes) = *byte);
+            bytes.truncate(end.index(bytes.len() + 1));
+            bytes
+        });
+        let frames = prop_oneof![2 => changed, 1 => prop::collection::vec(any::<u8>(), 0..200)];
+        let seconds: u64 = std::env::var("EGN_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+        let (started, mut n) = (std::time::Instant::now(), 0);
+        while n == 0 || started.elapsed().as_secs() < seconds {
+            let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..Default::default() });
+            let read = |bytes: Vec<u8>| {
+                for tag in [b'H', b'R'] {
+                    let mut from = &bytes[..];
+                    if let Ok(None) = read_tag(&mut from, tag) {
+                        let _ = read_hello(&mut from);
+                    }
+                }
+                if let Some(n_entries) = bytes.len().checked_sub(reply_len(0)).map(|rest| rest / 4) {
+                    parse_reply(&bytes[..reply_len(n_entries)], &mut vec![0.0; n_entries]);
+                }
+                Ok(())
+            };
+            runner.run(&frames, read).unwrap();
+            n += 256;
+        }
+        eprintln!("child-process frames: {n} inputs in {} s", started.elapsed().as_secs());
     }
 }
