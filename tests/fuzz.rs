@@ -13,10 +13,12 @@ use std::{
     time::Instant,
 };
 
+use egn_envs::Space;
 use egn_rl::{
     chart::Chart,
     cohort::Cohort,
     config::{RunConfig, Sources, flat_settings},
+    memory::check_memory,
     progress::Watch,
     record::{Record, record_dir, without_clock_fields},
     run::{Execution, LAST_POLICY, checkpoint, checkpoint::CHECKPOINT, run},
@@ -175,6 +177,17 @@ fn configurations() {
         flat_settings(&text);
         if let Ok(config) = RunConfig::from_toml(&text) {
             assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap().to_toml(), config.to_toml());
+            let _ = check_memory(&config, &Space::symmetric(vec![1.0; 4]), &Space::Discrete { n: 2 });
+        }
+    });
+}
+
+#[test]
+fn networks() {
+    let texts = ["4-64-64-2+2", "4-64-3-dueling", "10x10x4-16k3s1p1-8k2s2-128-3", "6-quadratic-constant"];
+    fuzz("networks", &changed(texts.map(|text| text.as_bytes().to_vec()).to_vec()), |(_, bytes)| {
+        if let Ok(network) = Network::parse(&String::from_utf8_lossy(&bytes), egn_solver::Activation::Relu) {
+            assert!(network.n_params() > 0, "{network}");
         }
     });
 }

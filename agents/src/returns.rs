@@ -122,11 +122,16 @@ impl Windows {
     /// When the state is of no such windows.
     pub fn restore(&mut self, state: &State, like: &Actions, width: usize) -> Result<(), StateError> {
         let counts = state.get::<u64>("open")?;
-        let n = counts.iter().sum::<u64>() as usize;
+        let rewards = state.get::<f64>("rewards")?;
+        let n = rewards.len();
+        let found = counts.iter().fold(0, |sum: usize, &count| sum.saturating_add(count as usize));
+        if found != n {
+            return Err(StateError::Length { name: "open".to_owned(), found, expected: n });
+        }
         let observations = state.get_all::<f32>("observations", n * width)?;
         let mut actions = like.empty();
         actions.take_from(state, "actions", n)?;
-        let (rewards, discounts) = (state.get_all::<f64>("rewards", n)?, state.get_all::<f64>("discounts", n)?);
+        let discounts = state.get_all::<f64>("discounts", n)?;
         let mut rows = 0..n;
         let mut window = || {
             let row = rows.next()?;

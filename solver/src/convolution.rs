@@ -12,6 +12,9 @@ use std::fmt;
 
 use crate::{Activation, Dense, Real};
 
+/// Largest size of an image or a kernel: the product of four of them is a number still.
+const MAX_SIZE: usize = 1 << 14;
+
 /// The shape of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
@@ -49,10 +52,12 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Whether it can be moved over an image: no size is zero, and no patch is padding alone.
+    /// Whether it can be moved over an image: no size is zero or above 16,384, so that their products can
+    /// be counted, and no patch is padding alone.
     pub fn fits(&self, image: Image) -> bool {
         let Self { filters, size, stride, padding } = *self;
-        filters * size * stride * image.len() > 0
+        let sizes = [filters, size, stride, image.height, image.width, image.channels];
+        sizes.iter().all(|n| (1..=MAX_SIZE).contains(n))
             && padding < size
             && size <= image.height.min(image.width) + 2 * padding
     }

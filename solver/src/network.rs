@@ -147,8 +147,11 @@ impl Network {
     }
 }
 
+/// Largest width that is read: the product of two of them is a number still.
+const MAX_WIDTH: usize = 1 << 24;
+
 fn parse(text: &str, hidden: Activation) -> Option<Network> {
-    let positive = |text: &str| text.parse().ok().filter(|&n: &usize| n > 0);
+    let positive = |text: &str| text.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n));
     let (text, free) = match text.split_once('+') {
         Some((rest, free)) => (rest, positive(free)?),
         None => (text, 0),
@@ -269,6 +272,8 @@ mod tests {
             "10x10x4-16k11s1-3",
             "10x10x4-0k3s1-3",
             "10x10x4-16k3s0-3",
+            "10x10x4-4294967296k3s4294967296-3",
+            "4-18446744073709551615-2",
         ] {
             assert!(Network::parse(text, Activation::Relu).is_err(), "{text}");
         }
