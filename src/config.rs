@@ -14,7 +14,10 @@ mod sources;
 use std::{collections::BTreeMap, io, path::PathBuf};
 
 use egn_agents::{AgentConfig, AgentName};
-use egn_envs::EnvId;
+use egn_envs::{
+    EnvId,
+    normalize::{Normalizer, ObservationNormalizer, RewardNormalizer},
+};
 use egn_solver::{OptimizerConfig, OptimizerName, Precision, require};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
@@ -250,7 +253,7 @@ impl RunConfig {
         if !self.run.agent.has_critic() {
             table.remove("critic_optimizer");
         }
-        if self.env.kwargs.is_empty() {
+        if self.env == EnvSettings::default() {
             // Most environments are run as they are.
             table.remove("env");
         }
@@ -268,8 +271,20 @@ impl RunConfig {
         within("critic_optimizer", self.critic_optimizer.validate())
     }
 
+    /// A normaliser as section `env` asks for, which has seen nothing yet; γ is the agent's.
+    pub fn normalizer(&self, n_observations: usize) -> Normalizer {
+        let EnvSettings { normalize_observation, normalize_reward, clip_observation, clip_reward, .. } = self.env;
+        Normalizer {
+            observations: normalize_observation.then(|| ObservationNormalizer::new(n_observations, clip_observation)),
+            rewards: normalize_reward.then(|| RewardNormalizer::new(self.run.envs, self.agent.gamma(), clip_reward)),
+        }
+    }
+
     /// Whether one of our environments takes its settings; of others only Gymnasium knows.
     fn validate_env(&self) -> Result<(), String> {
+        let EnvSettings { clip_observation, clip_reward, .. } = self.env;
+        require(clip_observation > 0.0, "clip_observation", "above 0", clip_observation)?;
+        require(clip_reward > 0.0, "clip_reward", "above 0", clip_reward)?;
         match &self.run.env {
             EnvName::Registered(id) => {
                 let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
@@ -486,6 +501,8 @@ mod tests {
             ("run.env=gymnasium:", &["unknown env 'gymnasium:'", "gymnasium:<id>"]),
             ("run.overlap=true", &["run.overlap is for agents with a replay memory (dqn,", "ppo learns from"]),
             ("env.kwarg.g=1", &["env", "unknown field `kwarg`", "did you mean 'kwargs'"]),
+            ("env.clip_reward=0", &["env.clip_reward must be above 0, not 0"]),
+            ("env.normalise_reward=true", &["env", "unknown field", "did you mean 'normalize_reward'"]),
             ("env.kwargs.g=1", &["env.kwargs", "no setting \"g\"", "sutton_barto_reward"]),
             ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "true or false"]),
         ] {

@@ -20,12 +20,33 @@ pub enum EnvName {
     Gymnasium(String),
 }
 
-/// How the environment is made: section `env`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// How the environment is made, and what the agent makes of what it says: section `env`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvSettings {
     /// Settings by name: those of [`EnvId::make_with`], or keyword arguments of `gymnasium.make`.
     pub kwargs: Table,
+    /// Whether observations are brought to mean 0 and variance 1 by what was seen in training so far.
+    pub normalize_observation: bool,
+    /// Whether rewards are divided by the standard deviation of discounted returns, in training alone.
+    pub normalize_reward: bool,
+    /// Greatest magnitude of an entry of a normalised observation, above 0.
+    pub clip_observation: f64,
+    /// Greatest magnitude of a normalised reward, above 0.
+    pub clip_reward: f64,
+}
+
+impl Default for EnvSettings {
+    fn default() -> Self {
+        Self {
+            kwargs: Table::new(),
+            normalize_observation: false,
+            normalize_reward: false,
+            // Stable-Baselines3, VecNormalize.
+            clip_observation: 10.0,
+            clip_reward: 10.0,
+        }
+    }
 }
 
 /// An environment that has been made once to see what it is like.
@@ -164,7 +185,7 @@ mod tests {
     #[test]
     fn settings_reach_our_environments() {
         let freeway: EnvName = "MinAtar/Freeway-v1".parse().unwrap();
-        let kwargs = |text: &str| EnvSettings { kwargs: text.parse().unwrap() };
+        let kwargs = |text: &str| EnvSettings { kwargs: text.parse().unwrap(), ..EnvSettings::default() };
         let opened = freeway.open(&kwargs("use_minimal_action_set = false"), None).unwrap();
         assert_eq!(opened.action_space, Space::Discrete { n: 6 });
         let refused = |text| freeway.open(&kwargs(text), None).err().unwrap().to_string();

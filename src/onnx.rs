@@ -3,6 +3,7 @@
 //!
 //! | part | nodes |
 //! |---|---|
+//! | normalised observations | Add, Mul, Min, Max |
 //! | dense | Gemm |
 //! | convolution | Reshape and Transpose to channels first, Conv, and back |
 //! | dueling | Gemm with V + A − mean A as its matrix |
@@ -17,6 +18,7 @@
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
 use egn_agents::GreedyRule;
+use egn_envs::normalize::ObservationNormalizer;
 use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
 
 use crate::protobuf::Message;
@@ -34,12 +36,18 @@ const ACTION: &str = "action";
 const FLOAT: u64 = 1;
 const INT64: u64 = 7;
 
-/// The bytes of a model that acts greedily with `network`; `about` is told in its metadata.
-pub fn model(network: &Snapshot, rule: &GreedyRule, about: &[(&str, String)]) -> Vec<u8> {
+/// The bytes of a model that acts greedily with `network` on observations that go through `normalizer` first;
+/// `about` is told in its metadata.
+pub fn model(
+    network: &Snapshot,
+    normalizer: Option<&ObservationNormalizer>,
+    rule: &GreedyRule,
+    about: &[(&str, String)],
+) -> Vec<u8> {
     let params: Vec<f32> = network.parameters().into_iter().map(|x| x as f32).collect();
     let architecture = network.network();
     let mut graph = Graph::default();
-    let mut value = OBSERVATION.to_owned();
+    let mut value = normalizer.map_or_else(|| OBSERVATION.to_owned(), |normalizer| graph.normalized(normalizer));
     for layer in architecture.layers() {
         value = match layer {
             Layer::Dense(dense) => graph.dense(dense, &params, &value),
@@ -155,6 +163,19 @@ impl Graph {
         tensor.integer(2, element).text(8, &name).bytes(9, bytes);
         self.message.message(5, &tensor);
         name
+    }
+
+    /// The observation, with mean 0 and deviation 1, within ±clip.
+    fn normalized(&mut self, normalizer: &ObservationNormalizer) -> String {
+        let shift: Vec<f32> = normalizer.moments.mean.iter().map(|mean| -mean as f32).collect();
+        let scale: Vec<f32> = normalizer.deviations().iter().map(|deviation| (1.0 / deviation) as f32).collect();
+        let clip = vec![normalizer.clip as f32; shift.len()];
+        let unclip: Vec<f32> = clip.iter().map(|clip| -clip).collect();
+        let [shift, scale, high, low] = [shift, scale, clip, unclip].map(|row| self.floats(&[row.len()], &row));
+        let centred = self.node("Add", &[OBSERVATION, &shift], &[]);
+        let scaled = self.node("Mul", &[&centred, &scale], &[]);
+        let below = self.node("Min", &[&scaled, &high], &[]);
+        self.node("Max", &[&below, &low], &[])
     }
 
     fn dense(&mut self, dense: &Dense, params: &[f32], input: &str) -> String {

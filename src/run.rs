@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod initial;
 mod log;
+pub mod policy_file;
 
 use std::{
     fs, io,
@@ -12,8 +13,9 @@ use std::{
     time::Duration,
 };
 
+use egn_agents::TrainedPolicy;
 use egn_envs::EnvError;
-use egn_solver::{Snapshot, SolverError};
+use egn_solver::SolverError;
 
 use crate::{
     config::{ConfigError, RunConfig},
@@ -269,8 +271,8 @@ fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Enviro
 }
 
 fn save_policies(dir: &Path, trained: &Trained) -> Result<(), RunError> {
-    save(&trained.last, &dir.join(LAST_POLICY))?;
-    trained.best.as_ref().map_or(Ok(()), |(_, best)| save(best, &dir.join(BEST_POLICY)))
+    policy_file::save(&trained.last, &dir.join(LAST_POLICY))?;
+    trained.best.as_ref().map_or(Ok(()), |(_, best)| policy_file::save(best, &dir.join(BEST_POLICY)))
 }
 
 /// The last policy on fresh episodes, and on the same ones the policy that was best in training:
@@ -280,19 +282,12 @@ fn verdicts(
     environments: &dyn Environments,
     trained: &Trained,
 ) -> Result<[Option<Evaluation>; 2], EvaluationError> {
-    let judge = |env_steps, network: &Snapshot| {
-        let policy = config.agent.policy_from(network.clone(), &trained.action_space);
+    let judge = |env_steps, trained_policy: &TrainedPolicy| {
+        let policy = trained_policy.policy(&config.agent, &trained.action_space);
         let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
         Ok::<_, EvaluationError>(summarise(env_steps, &returns))
     };
     let last = judge(trained.env_steps, &trained.last)?;
-    let best = trained.best.as_ref().map(|(chosen, network)| judge(chosen.env_steps, network)).transpose()?;
+    let best = trained.best.as_ref().map(|(chosen, policy)| judge(chosen.env_steps, policy)).transpose()?;
     Ok([Some(last), best])
-}
-
-fn save(network: &Snapshot, path: &Path) -> Result<(), RunError> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|source| RunError::Folder { path: folder.to_owned(), source })?;
-    }
-    network.save(path).map_err(|source| RunError::Policy { path: path.to_owned(), source })
 }

@@ -3,15 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use anyhow::{Context, Result, anyhow};
-use egn_agents::Policy;
-use egn_solver::Snapshot;
+use egn_agents::{Policy, TrainedPolicy};
 
 use crate::{
     cli::Which,
     commands::Usage,
     config::RunConfig,
     env_name::Opened,
-    run::{BEST_POLICY, LAST_POLICY, RunError},
+    run::{BEST_POLICY, LAST_POLICY, RunError, policy_file},
 };
 
 /// A policy read back from a record.
@@ -20,8 +19,8 @@ pub struct SavedPolicy {
     pub config: RunConfig,
     /// The environment it acts in.
     pub env: Opened,
-    /// Its network.
-    pub network: Snapshot,
+    /// Its network, and what observations go through before.
+    pub trained: TrainedPolicy,
     /// What acts.
     pub policy: Arc<dyn Policy>,
 }
@@ -46,11 +45,10 @@ impl SavedPolicy {
             ))));
         }
         let env = config.run.env.open(&config.env, python).map_err(RunError::Env)?;
-        let architecture = config.agent.policy_architecture(env.observation_space.len(), &env.action_space);
-        let network = Snapshot::load(&path, architecture)
+        let trained = policy_file::load(&path, &config, &env.observation_space, &env.action_space)
             .with_context(|| format!("cannot read the policy {}", path.display()))?;
-        let policy = config.agent.policy_from(network.clone(), &env.action_space);
-        Ok(Self { config, env, network, policy })
+        let policy = trained.policy(&config.agent, &env.action_space);
+        Ok(Self { config, env, trained, policy })
     }
 }
 

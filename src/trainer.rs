@@ -18,9 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egn_agents::{Agent, AgentError, Clock, Learned, Setting};
+use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
 use egn_envs::Space;
-use egn_solver::{Snapshot, SolverError, State, StateError};
+use egn_solver::{SolverError, State, StateError};
 
 use crate::{
     config::RunConfig,
@@ -151,12 +151,12 @@ pub struct Trained {
     pub wall_seconds: f64,
     /// When the threshold was first reached.
     pub threshold: Option<Threshold>,
-    /// The network that acts, as it is at the end.
-    pub last: Snapshot,
-    /// Where the actions of that network lie.
+    /// The policy as it is at the end.
+    pub last: TrainedPolicy,
+    /// Where its actions lie.
     pub action_space: Space,
-    /// The network with the best evaluation, and that evaluation.
-    pub best: Option<(Evaluation, Snapshot)>,
+    /// The policy with the best evaluation, and that evaluation.
+    pub best: Option<(Evaluation, TrainedPolicy)>,
     /// Environments whose episode could not be resumed and was begun anew.
     pub restarted: Vec<usize>,
 }
@@ -164,7 +164,7 @@ pub struct Trained {
 /// A run under way.
 struct Run<'a> {
     trainer: &'a Trainer<'a>,
-    agent: Box<dyn Agent>,
+    agent: NormalizedAgent,
     watch: Stopwatch,
     clock: Clock,
     updates: u64,
@@ -172,7 +172,7 @@ struct Run<'a> {
     /// Failed steps of each network since its last good one.
     failures_in_a_row: BTreeMap<String, u64>,
     threshold: Option<Threshold>,
-    best: Option<(Evaluation, Snapshot)>,
+    best: Option<(Evaluation, TrainedPolicy)>,
     /// Collected while the agent learned from the rollout before.
     ahead: Option<Collected>,
     /// None before the first: that is due at once.
@@ -215,17 +215,18 @@ impl<'a> Trainer<'a> {
             };
             match (self.resume, self.initial) {
                 (Some(state), _) => run.restore(state, observations.len(), actions)?,
-                (None, Some(initial)) => initial.start(&mut *run.agent)?,
+                (None, Some(initial)) => initial.start(&mut run.agent)?,
                 (None, None) => {}
             }
             let restarted = workers.restarted().to_vec();
+            run.agent.forget_episodes(&restarted);
             let result = run.train(&workers, callbacks);
             run.into_trained(result, restarted, actions.clone())
         })
     }
 }
 
-/// The agent of a run, untrained.
+/// The agent of a run, untrained, behind a normaliser that has seen nothing.
 ///
 /// # Errors
 /// When it cannot act in these spaces.
@@ -233,9 +234,9 @@ pub fn build_agent(
     config: &RunConfig,
     observation_space: &Space,
     action_space: &Space,
-) -> Result<Box<dyn Agent>, AgentError> {
+) -> Result<NormalizedAgent, AgentError> {
     let RunConfig { run, optimizer, critic_optimizer, .. } = config;
-    config.agent.build(&Setting {
+    let agent = config.agent.build(&Setting {
         observation_space: observation_space.clone(),
         action_space: action_space.clone(),
         total_steps: run.steps,
@@ -244,7 +245,8 @@ pub fn build_agent(
         optimizer: optimizer.clone(),
         critic_optimizer: critic_optimizer.clone(),
         linear_quadratic: run.env.linear_quadratic(),
-    })
+    })?;
+    Ok(NormalizedAgent::new(agent, config.normalizer(observation_space.len())))
 }
 
 impl Run<'_> {
@@ -295,10 +297,10 @@ impl Run<'_> {
         }
         let threshold = self.threshold.map(|t| [t.threshold_return, t.env_steps as f64, t.cpu_seconds]);
         state.put("threshold", threshold.as_slice().as_flattened());
-        if let Some((evaluation, network)) = &self.best {
+        if let Some((evaluation, policy)) = &self.best {
             let Evaluation { env_steps, episodes, mean, std, min, max } = *evaluation;
             state.put("best/evaluation", &[env_steps as f64, episodes as f64, mean, std, min, max]);
-            state.put_part("best", network.state());
+            state.put_part("best", policy.state());
         }
         if let Some(ahead) = &self.ahead {
             state.put_part("ahead", ahead.state());
@@ -331,7 +333,7 @@ impl Run<'_> {
             min: best[4],
             max: best[5],
         };
-        self.best = Some((evaluation, self.agent.policy_network()?.restored(&state.part("best"))?));
+        self.best = Some((evaluation, self.agent.trained_policy()?.restored(&state.part("best"))?));
         let ahead = state.part("ahead");
         if ahead.names().next().is_some() {
             self.ahead = Some(Collected::from_state(&ahead, width, actions)?);
@@ -355,7 +357,7 @@ impl Run<'_> {
         if overlaps {
             workers.begin(&self.task()?);
         }
-        let learned = self.agent.learn(&rollout, self.clock)?;
+        let learned = self.agent.learn(rollout, self.clock)?;
         if overlaps {
             self.ahead = Some(workers.finish()?);
         }
@@ -424,7 +426,7 @@ impl Run<'_> {
         let evaluation = summarise(self.clock.env_steps, &returns);
         // Of equals the later one, which has learned from more.
         if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
-            self.best = Some((evaluation, self.agent.policy_network()?));
+            self.best = Some((evaluation, self.agent.trained_policy()?));
         }
         if let Some(threshold_return) = self.trainer.reward_threshold
             && self.threshold.is_none()
@@ -463,7 +465,7 @@ impl Run<'_> {
             cpu_seconds,
             wall_seconds,
             threshold: self.threshold,
-            last: self.agent.policy_network()?,
+            last: self.agent.trained_policy()?,
             action_space,
             best: self.best,
             restarted,

@@ -8,7 +8,7 @@ use std::{
 use crate::{
     config::RunConfig,
     record::{RecordError, Summary, record_dir, without_clock_fields},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, run},
+    run::{Execution, RunError, policy_file::POLICY_FILES, run},
     tensorboard::{CPU_SECONDS, EVENTS, Scalar, scalars},
     trainer::Callback,
 };
@@ -78,7 +78,7 @@ fn differing(one: &Path, other: &Path) -> Result<Vec<String>, RecordError> {
     let mut differing: Vec<String> =
         names.into_iter().filter(|name| texts.get(*name) != others.get(*name)).cloned().collect();
     let policy = |dir: &Path, name: &str| fs::read(dir.join(name)).ok();
-    let policies = [LAST_POLICY, BEST_POLICY].into_iter().filter(|name| policy(one, name) != policy(other, name));
+    let policies = POLICY_FILES.into_iter().filter(|name| policy(one, name) != policy(other, name));
     differing.extend(policies.map(str::to_owned));
     let events = |dir: &Path| fs::read(dir.join(EVENTS)).ok().map(|bytes| scalars(&bytes).map(without_clock));
     if events(one) != events(other) {

@@ -80,6 +80,24 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
 }
 
 #[test]
+fn a_policy_is_evaluated_with_the_statistics_it_was_trained_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = egn(folder.path(), &small(&[&TRAIN[..], &["--set", "env.normalize_observation=true"]].concat()));
+    let summary: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    let record = "runs/records/CartPole-v1/ppo/egn/seed-0";
+    for (which, folder_of_policy, judged) in [("last", "", "final"), ("best", "best", "best")] {
+        let args = ["evaluate", record, "--which", which, "--episodes", "2", "--json"];
+        let verdict: serde_json::Value = serde_json::from_str(&stdout(&egn(folder.path(), &args))).unwrap();
+        assert_eq!(verdict["mean"], summary[judged]["mean"]);
+        let file = Path::new(record).join(folder_of_policy).join("normalizer.safetensors");
+        std::fs::remove_file(folder.path().join(&file)).unwrap();
+        let without = egn(folder.path(), &args);
+        assert_eq!(without.status.code(), Some(1));
+        assert!(stderr(&without).contains(file.to_str().unwrap()), "{}", stderr(&without));
+    }
+}
+
+#[test]
 fn train_evaluate_and_plot_work_on_one_record() {
     let folder = tempfile::tempdir().unwrap();
     let train = small(&TRAIN);

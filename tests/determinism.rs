@@ -47,6 +47,7 @@ fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<St
     let dir = record_dir(folder.path(), &summary.env, &summary.agent, &summary.optimizer, summary.seed);
     let mut files = without_clock_fields(&dir).unwrap();
     files.insert("policy".into(), format!("{:?}", std::fs::read(dir.join(LAST_POLICY)).unwrap()));
+    files.insert("normalizer".into(), format!("{:?}", std::fs::read(dir.join("normalizer.safetensors")).ok()));
     assert!(files.len() >= 6, "{:?}", files.keys());
     files
 }
@@ -67,6 +68,24 @@ fn a_record_does_not_depend_on_the_number_of_workers() {
                 }
             }
         }
+    }
+}
+
+/// With observations and rewards brought to unit scale.
+fn normalized(config: &RunConfig) -> RunConfig {
+    let mut normalized = config.clone();
+    (normalized.env.normalize_observation, normalized.env.normalize_reward) = (true, true);
+    RunConfig::from_toml(&normalized.to_toml()).unwrap()
+}
+
+#[test]
+fn statistics_of_observations_and_rewards_do_not_depend_on_the_number_of_workers() {
+    for (env, agent) in [("CartPole-v1", "dqn"), ("Pendulum-v1", "sac"), ("Pendulum-v1", "ppo")] {
+        let plain = config(env, agent, "adam", 7);
+        let one = record(&normalized(&plain), 1);
+        assert!(record(&normalized(&plain), 4) == one, "{env} {agent}");
+        assert_ne!(record(&plain, 1)["policy"], one["policy"], "{env} {agent} is normalised");
+        assert!(one["normalizer"] != "None");
     }
 }
 

@@ -91,7 +91,7 @@ fn every_layer_activation_and_rule() {
             assert!(actions.iter().any(|action| *action != actions[0]), "{text}: all actions are one");
             let name = format!("{text}-{activation:?}-{rule:?}").to_lowercase();
             let name = name.split(' ').next().unwrap();
-            check(name, &model(&snapshot, &rule, &[]), n, &observations, &actions);
+            check(name, &model(&snapshot, None, &rule, &[]), n, &observations, &actions);
         }
     }
 }
@@ -141,7 +141,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
         ("CartPole-v1", "ppo", "egn", &[small]),
         ("Pendulum-v1", "sac", "egn", &[small, warm]),
         ("Pendulum-v1", "td3", "adam", &[small, warm, "run.precision=f64"]),
-        ("Pendulum-v1", "ppo", "adam", &[small]),
+        ("Pendulum-v1", "ppo", "adam", &[small, "env.normalize_observation=true", "env.clip_observation=1.2"]),
         ("LQR/uav-2d", "lqr-pi", "egn", &["agent.n_steps=400"]),
     ] {
         train(folder.path(), env, agent, optimizer, set);

@@ -72,7 +72,7 @@ fn returns_on_the_line(agent: &str, optimizer: &str, settings: &str) -> (f64, f6
     let trainer = Trainer::new(&config, &make_env, &stop);
     let trained = trainer.train(&mut []).unwrap();
     assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
-    let policy = config.agent.policy_from(trained.last, &trained.action_space);
+    let policy = trained.last.policy(&config.agent, &trained.action_space);
     let returns = greedy_returns(&make_env, &*policy, 50, 0).unwrap();
     let best = |seed: u64| {
         let mut x: f64 = egn_envs::Pcg64::seed_from(seed).random_range(-1.5..1.5);
@@ -174,7 +174,7 @@ fn greedy_return(agent: &str, optimizer: &str, settings: &str) -> f64 {
     let trainer = Trainer::new(&config, &make_env, &stop);
     let trained = trainer.train(&mut []).unwrap();
     assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
-    let policy = config.agent.policy_from(trained.last, &trained.action_space);
+    let policy = trained.last.policy(&config.agent, &trained.action_space);
     summarise(0, &greedy_returns(&make_env, &*policy, 50, 0).unwrap()).mean
 }
 

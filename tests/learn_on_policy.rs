@@ -106,7 +106,7 @@ fn trained_policy(
     let stop = AtomicBool::new(false);
     let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).unwrap();
     assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
-    config.agent.policy_from(trained.last, &trained.action_space)
+    trained.last.policy(&config.agent, &trained.action_space)
 }
 
 #[test]

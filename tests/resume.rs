@@ -15,7 +15,7 @@ use egn_agents::AgentName;
 use egn_rl::{
     config::RunConfig,
     record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint::CHECKPOINT, run},
+    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint::CHECKPOINT, policy_file::POLICY_FILES, run},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
@@ -77,34 +77,42 @@ fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
 fn files(config: &RunConfig, records: &Path) -> BTreeMap<String, String> {
     let dir = dir_of(config, records);
     let mut files = without_clock_fields(&dir).unwrap();
-    for policy in [LAST_POLICY, BEST_POLICY] {
-        files.insert(policy.into(), format!("{:?}", fs::read(dir.join(policy)).unwrap()));
+    for policy in POLICY_FILES {
+        files.insert(policy.into(), format!("{:?}", fs::read(dir.join(policy)).ok()));
     }
     files
 }
 
 #[test]
 fn a_run_stopped_three_times_leaves_the_record_of_one_that_never_stopped() {
-    for agent in AgentName::ALL {
-        for (optimizer, overlap) in [("egn", false), ("adam", false), ("egn", true)] {
-            if overlap && !agent.has_replay() {
-                continue;
-            }
-            let mut config = config(agent, optimizer);
-            config.run.overlap = overlap;
-            let [whole, parts] = [0, 1].map(|_| tempfile::tempdir().unwrap());
-            assert_eq!(go(&config, whole.path(), u64::MAX).unwrap().ended, Ended::Finished);
-            for rollouts in [1, 3, 2] {
-                let summary = go(&config, parts.path(), rollouts).unwrap();
-                assert_eq!(summary.ended, Ended::Stopped, "{agent} {optimizer}");
-            }
-            assert_eq!(go(&config, parts.path(), u64::MAX).unwrap().ended, Ended::Finished);
-            let (whole, parts) = (files(&config, whole.path()), files(&config, parts.path()));
-            assert!(whole.keys().eq(parts.keys()));
-            for (file, text) in &whole {
-                assert!(parts[file] == *text, "{agent} {optimizer}, overlap {overlap}: {file} differs");
-            }
+    let all = AgentName::ALL.iter().flat_map(|&agent| ["egn", "adam"].map(|optimizer| config(agent, optimizer)));
+    let overlapping = AgentName::ALL.into_iter().filter(|agent| agent.has_replay()).map(|agent| {
+        let mut config = config(agent, "egn");
+        config.run.overlap = true;
+        config
+    });
+    // An agent that remembers what environments gave, and one that does not, with statistics of it.
+    let with_statistics = [AgentName::Dqn, AgentName::Ppo].map(|agent| {
+        let mut config = config(agent, "adam");
+        (config.env.normalize_observation, config.env.normalize_reward) = (true, true);
+        config
+    });
+    for config in all.chain(overlapping).chain(with_statistics) {
+        let [whole, parts] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+        assert_eq!(go(&config, whole.path(), u64::MAX).unwrap().ended, Ended::Finished);
+        let what = format!("{:?} {:?}", config.run, config.env);
+        for rollouts in [1, 3, 2] {
+            let summary = go(&config, parts.path(), rollouts).unwrap();
+            assert_eq!(summary.ended, Ended::Stopped, "{what}");
         }
+        assert_eq!(go(&config, parts.path(), u64::MAX).unwrap().ended, Ended::Finished);
+        let (whole, parts) = (files(&config, whole.path()), files(&config, parts.path()));
+        assert!(whole.keys().eq(parts.keys()));
+        for (file, text) in &whole {
+            assert!(parts[file] == *text, "{what}: {file} differs");
+        }
+        assert!(whole[LAST_POLICY].starts_with("Some") && whole[BEST_POLICY].starts_with("Some"));
+        assert_eq!(whole["normalizer.safetensors"].starts_with("Some"), config.env.normalize_observation);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egn_envs::{LqrProblem, Space};
 use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, State, StateError, StepContext};
 
-use crate::{Policy, Rollout};
+use crate::{Policy, Rollout, replay::ReplayBuffer};
 
 /// Why an agent cannot be made, or cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -89,6 +89,11 @@ pub trait Agent: Send {
     /// # Errors
     /// When learning cannot go on at all; a step that failed is an [`Update`] instead.
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError>;
+
+    /// The replay memory of an agent that has one.
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        None
+    }
 
     /// The network that acts, which [`crate::AgentConfig::policy_from`] turns into a policy again.
     ///

@@ -166,6 +166,21 @@ impl AgentConfig {
         }
     }
 
+    /// γ.
+    pub fn gamma(&self) -> f64 {
+        match self {
+            Self::Dqn(config) => config.gamma,
+            Self::QrDqn(config) => config.gamma,
+            Self::Ddpg(config) => config.gamma,
+            Self::Td3(config) => config.gamma,
+            Self::Sac(config) => config.gamma,
+            Self::Ppo(config) => config.gamma,
+            Self::A2c(config) => config.gamma,
+            Self::Trpo(config) => config.gamma,
+            Self::Reinforce(config) => config.gamma,
+        }
+    }
+
     /// Ready to act.
     ///
     /// # Errors

@@ -232,6 +232,10 @@ impl Agent for Dqn {
         Ok(learned)
     }
 
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.q.snapshot()?)
     }

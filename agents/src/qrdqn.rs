@@ -206,6 +206,10 @@ impl Agent for QrDqn {
         Ok(learned)
     }
 
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.quantiles.snapshot()?)
     }

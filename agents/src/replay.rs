@@ -11,7 +11,9 @@
 //! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant; windows as
 //! in Sutton (1988) and Hessel et al. (2018), arXiv 1710.02298.
 
-use egn_envs::Space;
+use std::sync::Arc;
+
+use egn_envs::{Space, normalize::Normalizer};
 use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
@@ -40,6 +42,7 @@ pub struct ReplayBuffer {
     discounts: Vec<f64>,
     windows: Windows,
     priorities: Option<Priorities>,
+    normalizer: Arc<Normalizer>,
 }
 
 /// What is drawn how often.
@@ -101,7 +104,14 @@ impl ReplayBuffer {
             rewards: Vec::new(),
             discounts: Vec::new(),
             windows: Windows::new(n_steps, gamma),
+            normalizer: Arc::default(),
         }
+    }
+
+    /// From now on observations and rewards R are drawn as `normalizer` scales them. What is held stays
+    /// as the environments gave it, so that old transitions are scaled by what is known now.
+    pub fn set_normalizer(&mut self, normalizer: Arc<Normalizer>) {
+        self.normalizer = normalizer;
     }
 
     /// Transitions held.
@@ -183,6 +193,13 @@ impl ReplayBuffer {
             drawn.rewards.push(self.rewards[row]);
             drawn.discounts.push(self.discounts[row]);
             drawn.slots.push(row);
+        }
+        if let Some(normalizer) = &self.normalizer.observations {
+            normalizer.apply(&mut drawn.observations);
+            normalizer.apply(&mut drawn.next_observations);
+        }
+        if let Some(normalizer) = &self.normalizer.rewards {
+            drawn.rewards.iter_mut().for_each(|reward| *reward = normalizer.apply(*reward));
         }
         drawn.weights = self.priorities.as_ref().map(|priorities| {
             let scale = self.len() as f64 / priorities.tree.total();

@@ -353,6 +353,10 @@ impl Agent for Sac {
         Ok(learned)
     }
 
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.actor.snapshot()?)
     }

@@ -274,6 +274,10 @@ impl Agent for Td3 {
         Ok(learned)
     }
 
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         Ok(self.actor.snapshot()?)
     }

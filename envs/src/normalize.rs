@@ -6,6 +6,15 @@
 
 use crate::running_moments::RunningMoments;
 
+/// What brings an agent's observations and rewards to unit scale; what is `None` stays as it is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Normalizer {
+    /// For what the policy sees.
+    pub observations: Option<ObservationNormalizer>,
+    /// For what it is paid in training.
+    pub rewards: Option<RewardNormalizer>,
+}
+
 /// Added to a variance before its root is taken, so that a constant entry does not divide by zero.
 /// Stable-Baselines3, `VecNormalize`.
 const EPSILON: f64 = 1e-8;
@@ -20,9 +29,9 @@ pub struct ObservationNormalizer {
 }
 
 impl ObservationNormalizer {
-    /// For observations of `len` entries, clipped at 10 as Stable-Baselines3 does.
-    pub fn new(len: usize) -> Self {
-        ObservationNormalizer { moments: RunningMoments::new(len), clip: 10.0 }
+    /// For observations of `len` entries.
+    pub fn new(len: usize, clip: f64) -> Self {
+        ObservationNormalizer { moments: RunningMoments::new(len), clip }
     }
 
     /// Takes in a batch of observations, one after the other. Leave it out in evaluation: the
@@ -32,12 +41,17 @@ impl ObservationNormalizer {
         self.moments.update(&rows);
     }
 
+    /// What each entry is divided by.
+    pub fn deviations(&self) -> Vec<f64> {
+        self.moments.variance.iter().map(|variance| (variance + EPSILON).sqrt()).collect()
+    }
+
     /// Normalises a batch of observations in place.
     pub fn apply(&self, observations: &mut [f32]) {
-        let RunningMoments { mean, variance, .. } = &self.moments;
+        let (mean, deviations) = (&self.moments.mean, self.deviations());
         for row in observations.chunks_exact_mut(mean.len()) {
-            for ((x, mean), variance) in row.iter_mut().zip(mean).zip(variance) {
-                let scaled = (f64::from(*x) - mean) / (variance + EPSILON).sqrt();
+            for ((x, mean), deviation) in row.iter_mut().zip(mean).zip(&deviations) {
+                let scaled = (f64::from(*x) - mean) / deviation;
                 *x = scaled.clamp(-self.clip, self.clip) as f32;
             }
         }
@@ -59,9 +73,9 @@ pub struct RewardNormalizer {
 }
 
 impl RewardNormalizer {
-    /// For `n_envs` environments, clipped at 10 as Stable-Baselines3 does.
-    pub fn new(n_envs: usize, discount: f64) -> Self {
-        RewardNormalizer { moments: RunningMoments::new(1), discount, clip: 10.0, returns: vec![0.0; n_envs] }
+    /// For `n_envs` environments.
+    pub fn new(n_envs: usize, discount: f64, clip: f64) -> Self {
+        RewardNormalizer { moments: RunningMoments::new(1), discount, clip, returns: vec![0.0; n_envs] }
     }
 
     /// Takes in one step of all environments: rewards and whether their episodes ended.
@@ -93,7 +107,7 @@ mod tests {
     #[test]
     fn normalised_observations_have_mean_zero_and_variance_one() {
         let mut observations: Vec<f32> = (0..200).flat_map(|i| [i as f32, 7.0]).collect();
-        let mut normalizer = ObservationNormalizer::new(2);
+        let mut normalizer = ObservationNormalizer::new(2, 10.0);
         normalizer.observe(&observations);
         normalizer.apply(&mut observations);
         let column: Vec<f64> = observations.iter().step_by(2).map(|&x| f64::from(x)).collect();
@@ -105,7 +119,7 @@ mod tests {
 
     #[test]
     fn outliers_are_clipped() {
-        let mut normalizer = ObservationNormalizer::new(1);
+        let mut normalizer = ObservationNormalizer::new(1, 10.0);
         normalizer.observe(&[-1.0, 1.0]);
         let mut outlier = [1e6];
         normalizer.apply(&mut outlier);
@@ -114,7 +128,7 @@ mod tests {
 
     #[test]
     fn running_returns_start_anew_after_an_episode() {
-        let mut normalizer = RewardNormalizer::new(2, 0.5);
+        let mut normalizer = RewardNormalizer::new(2, 0.5, 10.0);
         normalizer.observe(&[1.0, 1.0], &[false, true]);
         normalizer.observe(&[1.0, 1.0], &[false, false]);
         assert_eq!(normalizer.returns, [1.5, 1.0]);
@@ -122,11 +136,65 @@ mod tests {
 
     #[test]
     fn rewards_keep_their_sign_and_are_not_shifted() {
-        let mut normalizer = RewardNormalizer::new(1, 0.99);
+        let mut normalizer = RewardNormalizer::new(1, 0.99, 10.0);
         for i in 0..1000 {
             normalizer.observe(&[100.0 + f64::from(i % 7)], &[i % 50 == 49]);
         }
         assert!(normalizer.apply(100.0) > 0.0 && normalizer.apply(-100.0) < 0.0);
         assert_eq!(normalizer.apply(0.0), 0.0);
+    }
+
+    /// `tests/data/sb3/normalize.py` recorded Stable-Baselines3's `VecNormalize` step by step.
+    #[test]
+    fn steps_are_scaled_as_stable_baselines3_scales_them() {
+        #[derive(serde::Deserialize)]
+        struct Step {
+            observations: Vec<f32>,
+            rewards: Vec<f64>,
+            ended: Vec<bool>,
+            normalized_observations: Vec<f64>,
+            normalized_rewards: Vec<f64>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Recording {
+            gamma: f64,
+            clip_observation: f64,
+            clip_reward: f64,
+            first_observations: Vec<f32>,
+            steps: Vec<Step>,
+            mean: Vec<f64>,
+            variance: Vec<f64>,
+            reward_variance: f64,
+        }
+        let text = include_str!("../../tests/data/sb3/normalize.json");
+        let recording: Recording = serde_json::from_str(text).expect("a recording");
+        let n_envs = recording.steps[0].rewards.len();
+        let mut observations = ObservationNormalizer::new(recording.mean.len(), recording.clip_observation);
+        let mut rewards = RewardNormalizer::new(n_envs, recording.gamma, recording.clip_reward);
+        // What Stable-Baselines3 hands out is rounded to f32.
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (1.0 + b.abs());
+        let mut n_clipped = 0;
+        observations.observe(&recording.first_observations);
+        for (t, step) in recording.steps.iter().enumerate() {
+            observations.observe(&step.observations);
+            rewards.observe(&step.rewards, &step.ended);
+            let mut scaled = step.observations.clone();
+            observations.apply(&mut scaled);
+            for (a, b) in scaled.iter().zip(&step.normalized_observations) {
+                assert!(close(f64::from(*a), *b), "observation {a} against {b} at step {t}");
+                n_clipped += usize::from(f64::from(a.abs()) == recording.clip_observation);
+            }
+            for (a, b) in step.rewards.iter().map(|r| rewards.apply(*r)).zip(&step.normalized_rewards) {
+                assert!(close(a, *b), "reward {a} against {b} at step {t}");
+                n_clipped += usize::from(a.abs() == recording.clip_reward);
+            }
+        }
+        assert!(n_clipped > 4, "clipping is part of what is compared: {n_clipped}");
+        let found = observations.moments.mean.iter().chain(&observations.moments.variance);
+        for (a, b) in found.zip(recording.mean.iter().chain(&recording.variance)) {
+            // NumPy takes the moments of a batch of f32 in f32.
+            assert!((a - b).abs() <= 1e-6 * b.abs(), "{a} against {b}");
+        }
+        assert!((rewards.moments.variance[0] / recording.reward_variance - 1.0).abs() < 1e-12);
     }
 }

@@ -19,8 +19,9 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
     let (network, rule) = saved
         .config
         .agent
-        .greedy(&saved.network, &saved.env.action_space)
+        .greedy(&saved.trained.network, &saved.env.action_space)
         .with_context(|| format!("cannot export the policy of {}", args.record.display()))?;
+    let normalizer = saved.trained.normalizer.as_ref();
     let run = &saved.config.run;
     let about = [
         ("env", run.env.to_string()),
@@ -30,7 +31,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
         ("network", network.network().to_string()),
     ];
     let bytes = match args.format {
-        ExportFormat::Onnx => onnx::model(&network, &rule, &about),
+        ExportFormat::Onnx => onnx::model(&network, normalizer, &rule, &about),
         ExportFormat::Safetensors => {
             let mut policy: serde_json::Map<String, serde_json::Value> =
                 about.iter().map(|(key, text)| ((*key).to_owned(), text.as_str().into())).collect();
@@ -38,6 +39,12 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
             let layers = network.network().layers().iter().filter_map(Layer::dense);
             let activations: Vec<_> = layers.map(|dense| dense.activation).collect();
             policy.insert("activations".into(), serde_json::to_value(activations)?);
+            if let Some(normalizer) = normalizer {
+                let (mean, deviation) = (&normalizer.moments.mean, normalizer.deviations());
+                // (x − mean) / deviation, within ±clip, is what the network takes.
+                let scaled = serde_json::json!({"mean": mean, "deviation": deviation, "clip": normalizer.clip});
+                policy.insert("observation".into(), scaled);
+            }
             policy.insert("greedy".into(), serde_json::to_value(&rule)?);
             network.to_safetensors(Some(("policy", serde_json::Value::Object(policy).to_string())))?
         }

@@ -1,5 +1,5 @@
 //! Networks of an earlier run, from which a new one starts: policy, critics and targets as they were at its
-//! end, while optimizers, memories and counters begin anew.
+//! end, with the statistics of the observations that they were trained on, while optimizers, memories and counters begin anew.
 //!
 //! *Design.* The networks are those in the earlier record's checkpoint, which has the critics too. A
 //! configuration names the record and a digest of its networks, so that a repetition of the run starts from
@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::Agent;
+use egn_agents::NormalizedAgent;
 use egn_solver::{Layer, Network, State, StateError};
 
 use super::{RunError, checkpoint};
@@ -24,9 +24,10 @@ pub struct Initial {
     networks: State,
 }
 
-/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name.
+/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name, or
+/// of the statistics of observations.
 fn is_network(name: &str) -> bool {
-    name.ends_with("/params")
+    name.ends_with("/params") || name.starts_with("normalizer/observations/")
 }
 
 impl Initial {
@@ -59,7 +60,7 @@ impl Initial {
     ///
     /// # Errors
     /// When they do not fit; the agent is then as it was.
-    pub fn start(&self, agent: &mut dyn Agent) -> Result<(), StateError> {
+    pub fn start(&self, agent: &mut NormalizedAgent) -> Result<(), StateError> {
         let begun = agent.state().overlaid(&self.networks, is_network)?;
         agent.restore(&begun)
     }
@@ -88,9 +89,12 @@ impl Initial {
         if theirs != ours {
             return Err(differ(""));
         }
+        if self.config.env.normalize_observation != config.env.normalize_observation {
+            return Err(self.refused("only one of the two runs has env.normalize_observation"));
+        }
         let agent = build_agent(config, &opened.observation_space, &opened.action_space);
         let mut agent = agent.map_err(crate::trainer::TrainError::from)?;
-        self.start(&mut *agent).map_err(|error| differ(&format!(": {error}")))
+        self.start(&mut agent).map_err(|error| differ(&format!(": {error}")))
     }
 
     fn refused(&self, problem: impl ToString) -> RunError {

@@ -11,8 +11,9 @@ use egn_solver::{Report, State, StateError};
 use serde::Serialize;
 
 use super::{
-    BEST_POLICY, LAST_POLICY, RunError,
+    RunError,
     checkpoint::{self, CHECKPOINT},
+    policy_file::POLICY_FILES,
 };
 use crate::{
     config::RunConfig,
@@ -61,7 +62,7 @@ impl Log {
         let mut writer = RecordWriter::create(dir, force)?;
         let text = config.to_toml();
         writer.config(&text)?;
-        for stale in [LAST_POLICY, BEST_POLICY, CHECKPOINT].map(|name| dir.join(name)) {
+        for stale in POLICY_FILES.into_iter().chain([CHECKPOINT]).map(|name| dir.join(name)) {
             match fs::remove_file(&stale) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(RunError::Folder { path: stale, source });

@@ -1,0 +1,82 @@
+//! A policy on disk: its network, and beside it the statistics of its observations, where it has any.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use egn_agents::{TrainedPolicy, normalizer_state, restore_normalizer};
+use egn_envs::Space;
+use egn_solver::{Snapshot, SolverError, State, StateError};
+
+use super::{BEST_POLICY, LAST_POLICY, RunError};
+use crate::{
+    config::RunConfig,
+    record::{RecordError, write_whole},
+};
+
+/// Every file of a record's policies.
+pub const POLICY_FILES: [&str; 4] = [LAST_POLICY, "normalizer.safetensors", BEST_POLICY, "best/normalizer.safetensors"];
+
+/// Why a policy cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyFileError {
+    /// The network is not there, or another one.
+    #[error(transparent)]
+    Network(#[from] SolverError),
+    /// The statistics of observations are not there.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// They are of other observations.
+    #[error("{}: {source}", path.display())]
+    Normalizer {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: StateError,
+    },
+}
+
+/// Where the statistics of the policy in `path` are.
+fn normalizer_path(path: &Path) -> PathBuf {
+    path.with_file_name("normalizer.safetensors")
+}
+
+/// Writes a policy, each of its files whole or not at all.
+///
+/// # Errors
+/// When a file or its folder cannot be written.
+pub fn save(policy: &TrainedPolicy, path: &Path) -> Result<(), RunError> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|source| RunError::Folder { path: folder.to_owned(), source })?;
+    }
+    let failed = |source| RunError::Policy { path: path.to_owned(), source };
+    if let Some(normalizer) = &policy.normalizer {
+        let bytes = normalizer_state(normalizer).to_bytes();
+        let bytes = bytes.map_err(|error| failed(SolverError::Tensor { message: error.to_string() }))?;
+        write_whole(&normalizer_path(path), &bytes)?;
+    }
+    policy.network.save(path).map_err(failed)
+}
+
+/// Reads the policy that a run with these settings saved at `path`.
+///
+/// # Errors
+/// When a file is missing, or of another policy.
+pub fn load(
+    path: &Path,
+    config: &RunConfig,
+    observation_space: &Space,
+    action_space: &Space,
+) -> Result<TrainedPolicy, PolicyFileError> {
+    let n_observations = observation_space.len();
+    let network = Snapshot::load(path, config.agent.policy_architecture(n_observations, action_space))?;
+    let mut normalizer = config.normalizer(n_observations).observations;
+    if let Some(normalizer) = &mut normalizer {
+        let path = normalizer_path(path);
+        let bytes = fs::read(&path).map_err(|source| RecordError::io("read", &path, source))?;
+        let read = State::from_bytes(&bytes).and_then(|state| restore_normalizer(normalizer, &state));
+        read.map_err(|source| PolicyFileError::Normalizer { path, source })?;
+    }
+    Ok(TrainedPolicy { network, normalizer })
+}
