@@ -64,7 +64,7 @@ pub enum ConfigError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSettings {
-    /// Environment id, or `gymnasium:<id>`.
+    /// Environment id, or `gymnasium:<id>`, or `custom:<name>` in a program that brings its own.
     #[serde(with = "as_text")]
     pub env: EnvName,
     /// Agent.
@@ -280,7 +280,7 @@ impl RunConfig {
         }
     }
 
-    /// Whether one of our environments takes its settings; of others only Gymnasium knows.
+    /// Whether one of our environments takes its settings; of others it is not known here.
     fn validate_env(&self) -> Result<(), String> {
         let EnvSettings { clip_observation, clip_reward, .. } = self.env;
         require(clip_observation > 0.0, "clip_observation", "above 0", clip_observation)?;
@@ -290,7 +290,7 @@ impl RunConfig {
                 let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
                 made.map(drop).map_err(|error| format!("kwargs: {error}"))
             }
-            EnvName::Gymnasium(_) => Ok(()),
+            EnvName::Gymnasium(_) | EnvName::Custom(_) => Ok(()),
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::env_group::Environments;
 /// What stands before the id of an environment that Python runs.
 pub const GYMNASIUM: &str = "gymnasium:";
 
+/// What stands before the name of an environment that a program of its own brings along.
+const CUSTOM: &str = "custom:";
+
 /// Names an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvName {
@@ -18,6 +21,8 @@ pub enum EnvName {
     Registered(EnvId),
     /// `gymnasium:<id>`: Python's, in child processes.
     Gymnasium(String),
+    /// `custom:<name>`: handed to the trainer by the program that has it, and known to that alone.
+    Custom(String),
 }
 
 /// How the environment is made, and what the agent makes of what it says: section `env`.
@@ -82,6 +87,10 @@ impl EnvName {
                 })
             }
             Self::Gymnasium(id) => open_gymnasium(id, settings, python),
+            Self::Custom(_) => {
+                let message = format!("{self} is another program's, which hands it to egn_rl::run::run_in");
+                Err(EnvError::Other(message.into()))
+            }
         }
     }
 
@@ -148,6 +157,7 @@ impl fmt::Display for EnvName {
         match self {
             Self::Registered(id) => id.fmt(f),
             Self::Gymnasium(id) => f.pad(&format!("{GYMNASIUM}{id}")),
+            Self::Custom(name) => f.pad(&format!("{CUSTOM}{name}")),
         }
     }
 }
@@ -156,13 +166,13 @@ impl FromStr for EnvName {
     type Err = EnvError;
 
     fn from_str(name: &str) -> Result<Self, EnvError> {
-        match name.strip_prefix(GYMNASIUM) {
-            // The id becomes folders of a record, which must not lead out of their root.
-            Some(id) if id.is_empty() || id.split('/').any(|part| part.is_empty() || part.starts_with('.')) => {
-                Err(EnvError::Other(format!("'{name}' lacks an id such as {GYMNASIUM}HalfCheetah-v5").into()))
-            }
-            Some(id) => Ok(Self::Gymnasium(id.to_owned())),
-            None => name.parse().map(Self::Registered),
+        // What follows becomes folders of a record, which must not lead out of their root.
+        let is_folder = |id: &str| !id.split('/').any(|part| part.is_empty() || part.starts_with('.'));
+        match (name.strip_prefix(GYMNASIUM), name.strip_prefix(CUSTOM)) {
+            (Some(id), _) if is_folder(id) => Ok(Self::Gymnasium(id.to_owned())),
+            (_, Some(own)) if is_folder(own) => Ok(Self::Custom(own.to_owned())),
+            (None, None) => name.parse().map(Self::Registered),
+            _ => Err(EnvError::Other(format!("'{name}' lacks an id such as {GYMNASIUM}HalfCheetah-v5").into())),
         }
     }
 }
@@ -173,11 +183,11 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for name in ["CartPole-v1", "MinAtar/Freeway-v1", "gymnasium:HalfCheetah-v5", "gymnasium:ALE/Pong-v5"] {
+        for name in ["CartPole-v1", "MinAtar/Freeway-v1", "gymnasium:ALE/Pong-v5", "custom:Corridor"] {
             assert_eq!(name.parse::<EnvName>().unwrap().to_string(), name);
         }
         assert_eq!("gymnasium:ALE/Pong-v5".parse::<EnvName>().unwrap().file_stem(), "gymnasium-ALE-Pong-v5");
-        for name in ["gymnasium:", "gymnasium:../x", "gymnasium:/x", "Cart"] {
+        for name in ["gymnasium:", "gymnasium:../x", "gymnasium:/x", "custom:", "custom:a/../..", "Cart"] {
             assert!(name.parse::<EnvName>().is_err(), "{name}");
         }
     }

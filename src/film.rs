@@ -59,7 +59,7 @@ pub struct Film {
 /// An environment that can be filmed.
 ///
 /// # Errors
-/// [`FilmError::NoPictures`] for Gymnasium's, which draw in the child process alone.
+/// [`FilmError::NoPictures`] for Gymnasium's, which draw in the child process alone, and for other programs'.
 pub fn drawable(name: &EnvName, settings: &EnvSettings) -> Result<(EnvId, Box<dyn Env>), FilmError> {
     match name {
         EnvName::Registered(id) => {
@@ -67,7 +67,7 @@ pub fn drawable(name: &EnvName, settings: &EnvSettings) -> Result<(EnvId, Box<dy
             // Settings are refused before there is a seed; those of a record were accepted.
             made.map(|env| (*id, env)).map_err(|source| FilmError::Env { seed: 0, source })
         }
-        EnvName::Gymnasium(_) => Err(FilmError::NoPictures { env: name.to_string() }),
+        EnvName::Gymnasium(_) | EnvName::Custom(_) => Err(FilmError::NoPictures { env: name.to_string() }),
     }
 }
 

@@ -25,6 +25,11 @@
 //! | [`listing`] | what can be trained |
 //! | [`compare`] | many runs side by side |
 
+/// The examples of the environments' README are tests; one of them trains.
+#[cfg(doctest)]
+#[doc = include_str!("../envs/README.md")]
+pub struct EnvsReadme;
+
 pub mod chart;
 #[cfg(unix)]
 mod child_group;

@@ -62,7 +62,7 @@ impl Env for Line {
 /// golden ratio, K = P/(1 + P).
 fn returns_on_the_line(agent: &str, optimizer: &str, settings: &str) -> (f64, f64) {
     let config = RunConfig::from_toml(&format!(
-        "[run]\nenv = 'Pendulum-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 16000\nenvs = 4\n\
+        "[run]\nenv = 'custom:Line'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 16000\nenvs = 4\n\
          [agent]\nhidden = [32]\nlearning_starts = 400\nbatch_size = 64\ngamma = 0.95\ntau = 0.02\n\
          gradient_steps = 4\n{settings}\n"
     ))
@@ -165,7 +165,7 @@ fn greedy_return(agent: &str, optimizer: &str, settings: &str) -> f64 {
         _ => "n_steps = 64\nbatch_size = 64\nn_epochs = 4\ngamma = 0.95",
     };
     let config = RunConfig::from_toml(&format!(
-        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 4000\nenvs = 4\n\
+        "[run]\nenv = 'custom:Corridor'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 4000\nenvs = 4\n\
          [agent]\nhidden = [16]\n{agent_settings}\n[optimizer]\n{settings}\n"
     ))
     .unwrap();

@@ -99,7 +99,7 @@ fn trained_policy(
         (OptimizerName::Sgd, _) => "lr = 0.1\nmax_grad_norm = 0.5",
     };
     let config = RunConfig::from_toml(&format!(
-        "[run]\nenv = 'CartPole-v1'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = {steps}\nenvs = 4\n\
+        "[run]\nenv = 'custom:smallest'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = {steps}\nenvs = 4\n\
          [agent]\nhidden = [16]\ngamma = {GAMMA}\n{agent_settings}\n[optimizer]\n{settings}\n"
     ))
     .unwrap();

@@ -55,11 +55,6 @@ pub mod spaces;
 pub mod testing;
 pub mod time_limit;
 
-/// The examples of the README are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-pub struct Readme;
-
 pub use acrobot::Acrobot;
 pub use cart_pole::CartPole;
 pub use env::{Action, Env, Outcome, Step};
