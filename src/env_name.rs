@@ -98,7 +98,7 @@ impl EnvName {
     pub fn linear_quadratic(&self) -> Option<&'static LqrProblem> {
         match self {
             Self::Registered(EnvId::Lqr(id)) => Some(id.problem()),
-            Self::Registered(_) | Self::Gymnasium(_) => None,
+            Self::Registered(_) | Self::Gymnasium(_) | Self::Custom(_) => None,
         }
     }
 

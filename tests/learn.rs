@@ -130,7 +130,7 @@ fn gain_on_the_line(optimizer: OptimizerName) -> (f64, f64) {
         OptimizerName::Sgd => "lr = 0.1",
     };
     let config = RunConfig::from_toml(&format!(
-        "[run]\nenv = 'Pendulum-v1'\nagent = 'lqr-pi'\noptimizer = '{optimizer}'\nsteps = 2000\nenvs = 4\n\
+        "[run]\nenv = 'custom:Line'\nagent = 'lqr-pi'\noptimizer = '{optimizer}'\nsteps = 2000\nenvs = 4\n\
          [agent]\nn_steps = 50\nupdates = 300\ngamma = 0.95\n[optimizer]\n{settings}\n"
     ))
     .unwrap();
@@ -138,7 +138,7 @@ fn gain_on_the_line(optimizer: OptimizerName) -> (f64, f64) {
     let stop = AtomicBool::new(false);
     let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).unwrap();
     assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
-    let form = trained.last.quadratic_form().expect("the agent's network is a quadratic form").matrix;
+    let form = trained.last.network.quadratic_form().expect("the agent's network is a quadratic form").matrix;
     let gamma = 0.95;
     let best = (0..100).fold(1.0, |value: f64, _| 1.0 + gamma * value / (1.0 + gamma * value));
     (form[2] / form[3], gamma * best / (1.0 + gamma * best))

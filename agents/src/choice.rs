@@ -178,6 +178,7 @@ impl AgentConfig {
             Self::A2c(config) => config.gamma,
             Self::Trpo(config) => config.gamma,
             Self::Reinforce(config) => config.gamma,
+            Self::LqrPi(config) => config.gamma,
         }
     }
 
