@@ -1,4 +1,4 @@
-"""Steps per second here and in the Python packages, side by side, one thread, random actions.
+"""Steps per CPU second here and in the Python packages, side by side, one thread, random actions.
 
     python envs/scripts/bench.py
 
@@ -20,15 +20,15 @@ GAMES = ["Asterix", "Breakout", "Freeway", "Seaquest", "SpaceInvaders"]
 
 
 def best_rate(step, batches=20, seconds=0.1):
-    """Best steps per second of `step()` over short batches."""
+    """Best steps per CPU second of `step()` over short batches."""
     best = 0.0
     for _ in range(batches):
-        start, n = time.perf_counter(), 0
-        while time.perf_counter() - start < seconds:
+        start, n = time.thread_time(), 0
+        while time.thread_time() - start < seconds:
             for _ in range(100):
                 step()
             n += 100
-        best = max(best, n / (time.perf_counter() - start))
+        best = max(best, n / (time.thread_time() - start))
     return best
 
 

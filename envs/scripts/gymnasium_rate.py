@@ -15,6 +15,8 @@ import gymnasium
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS, ROUNDS = 2.0, 3
+# Environments a child: one, as many as a group of egn-rl's workers, and many.
+GROUPS = [1, 4, 16]
 
 
 def through_child(env_id, n_envs):
@@ -39,6 +41,7 @@ def alone(env_id):
 
 
 for env_id in sys.argv[1:] or ["CartPole-v1"]:
-    rounds = [(alone(env_id), through_child(env_id, 1), through_child(env_id, 16)) for _ in range(ROUNDS)]
-    python, one, sixteen = (max(column) for column in zip(*rounds))
-    print(f"{env_id}: Python alone {python:.0f}/s, child with 1 environment {one:.0f}/s ({one / python:.0%}), with 16 {sixteen:.0f}/s ({sixteen / python:.0%})")
+    rounds = [(alone(env_id), *(through_child(env_id, n) for n in GROUPS)) for _ in range(ROUNDS)]
+    python, *children = (max(column) for column in zip(*rounds))
+    rates = (f"{n} in a child {rate:.0f}/s ({rate / python:.0%})" for n, rate in zip(GROUPS, children))
+    print(f"{env_id}: Python alone {python:.0f}/s, " + ", ".join(rates))

@@ -57,13 +57,14 @@ def flat_observations(space):
 
 
 def action_frame(space):
-    """(kind, length or number, low, high, function from f32 entries to an action)."""
+    """(kind, length or number, low, high, function from f32 rows to a list of actions)."""
     if isinstance(space, spaces.Discrete):
-        return 0, int(space.n), [], [], lambda entries: int(entries[0]) + int(space.start)
+        start = int(space.start)
+        return 0, int(space.n), [], [], lambda rows: (rows[:, 0].astype(int) + start).tolist()
     if isinstance(space, spaces.Box) and space.dtype.kind == "f":
         shape, dtype = space.shape, space.dtype
         low, high = space.low.ravel(), space.high.ravel()
-        return 1, low.size, low, high, lambda entries: entries.astype(dtype, copy=True).reshape(shape)
+        return 1, low.size, low, high, lambda rows: list(rows.astype(dtype, copy=True).reshape(-1, *shape))
     refuse(NOT_SUPPORTED, f"actions of {space}; only Discrete and Box of floats are supported")
 
 
@@ -79,7 +80,7 @@ def main(env_id, n_envs, kwargs):
     envs = [make(env_id, kwargs) for _ in range(n_envs)]
     space = envs[0].observation_space
     flat = flat_observations(space)
-    kind, count, low, high, to_action = action_frame(envs[0].action_space)
+    kind, count, low, high, to_actions = action_frame(envs[0].action_space)
     spec = envs[0].spec
     limit = spec.max_episode_steps if spec and spec.max_episode_steps else 0
     threshold = spec.reward_threshold if spec and spec.reward_threshold is not None else float("nan")
@@ -98,6 +99,7 @@ def main(env_id, n_envs, kwargs):
     flags, rewards, observations = replies["flags"], replies["reward"], replies["observation"]
     while True:
         receive(incoming)
+        chosen = to_actions(actions)
         for i, command in enumerate(commands.tolist()):
             if command == 0:
                 continue
@@ -106,7 +108,7 @@ def main(env_id, n_envs, kwargs):
                     observation, _ = envs[i].reset(seed=int(seeds[i]))
                     rewards[i], flags[i] = 0.0, 0
                 else:
-                    observation, reward, terminated, truncated, _ = envs[i].step(to_action(actions[i]))
+                    observation, reward, terminated, truncated, _ = envs[i].step(chosen[i])
                     rewards[i], flags[i] = reward, bool(terminated) + 2 * bool(truncated)
                 observations[i] = observation.ravel() if plain else spaces.flatten(space, observation)
             except Exception:
