@@ -1,17 +1,17 @@
 //! Worker threads that step environments.
 //!
 //! ```text
-//! trainer ── policy snapshot (Arc) ──► bounded channel ──► worker: act, step, for its own groups
-//! trainer ◄── segments, one a group ── bounded channel ◄──
+//! trainer ── policy snapshot (Arc) ──► bounded channel ──► worker: act, step, for its own environments
+//! trainer ◄─ segments, one a worker ── bounded channel ◄──
 //! ```
 //!
-//! *Design.* Environments live in groups of [`GROUP_SIZE`], whatever the number of workers, and a
-//! group is acted for in one batch: matrix shapes, and so every rounding, are the same however the
-//! groups are spread over threads. Each environment has its own random streams. Segments are put
-//! together in environment order. Hence the same record for any number of workers. A group of
-//! Gymnasium's environments is one child process, and one round trip a step.
+//! *Design.* Environments are acted for in groups of [`GROUP_SIZE`], whatever the number of workers: matrix
+//! shapes, and so every rounding, are the same however the groups are spread over threads. Each
+//! environment has its own random streams. Segments are put together in environment order. Hence the same
+//! record for any number of workers. What a worker has is stepped in one go: Gymnasium's environments
+//! are one child process a worker, and one round trip a step.
 
-mod group;
+mod share;
 
 use std::{
     ops::Range,
@@ -25,7 +25,7 @@ use egn_envs::{Outcome, Space};
 use egn_solver::{State, StateError};
 
 use crate::env_group::Environments;
-use group::{Group, Segment};
+use share::{Segment, Share};
 
 /// Environments that are acted for in one batch.
 pub const GROUP_SIZE: usize = 4;
@@ -130,10 +130,9 @@ enum Order {
 pub struct Workers {
     orders: Vec<Sender<Order>>,
     segments: Receiver<Result<Segment, WorkerError>>,
-    states: Receiver<(usize, State)>,
+    states: Receiver<(usize, Vec<State>)>,
     /// Environments that a saved state could not be restored to.
     restarted: Vec<usize>,
-    n_groups: usize,
     n_envs: usize,
     observation_space: Space,
     action_space: Space,
@@ -153,26 +152,23 @@ impl Workers {
         seed: u64,
         saved: Option<&State>,
     ) -> Result<Self, WorkerError> {
-        let (mut groups, mut restarted) = (Vec::new(), Vec::new());
-        for first in (0..n_envs).step_by(GROUP_SIZE) {
-            let size = GROUP_SIZE.min(n_envs - first);
-            let saved = saved.map(|state| state.part(&(first / GROUP_SIZE).to_string()));
-            let mut group = Group::new(environments, first, size, n_envs, seed, saved.as_ref())?;
-            if let Some(state) = &saved {
-                restarted.extend(group.restore(state)?);
-            }
-            groups.push(group);
-        }
-        let n_groups = groups.len();
-        let first = &groups[0].envs;
-        let (observation_space, action_space) = (first.observation_space().clone(), first.action_space().clone());
+        let n_groups = n_envs.div_ceil(GROUP_SIZE);
         let n_workers = n_workers.clamp(1, n_groups);
-        let mut shares: Vec<Vec<Group>> = (0..n_workers).map(|_| Vec::new()).collect();
-        for (i, group) in groups.into_iter().enumerate() {
-            shares[i % n_workers].push(group);
+        // Whole groups, as equally many as can be.
+        let first_env = |worker: usize| n_envs.min(worker * n_groups / n_workers * GROUP_SIZE);
+        let (mut shares, mut restarted) = (Vec::new(), Vec::new());
+        for worker in 0..n_workers {
+            let envs = first_env(worker)..first_env(worker + 1);
+            let mut share = Share::new(environments, envs, n_envs, seed, saved)?;
+            if let Some(state) = saved {
+                restarted.extend(share.restore(state)?);
+            }
+            shares.push(share);
         }
-        let (sender, segments) = bounded(n_groups);
-        let (state_sender, states) = bounded(n_groups);
+        let first = &shares[0].envs;
+        let (observation_space, action_space) = (first.observation_space().clone(), first.action_space().clone());
+        let (sender, segments) = bounded(n_workers);
+        let (state_sender, states) = bounded(n_workers);
         let orders = shares
             .into_iter()
             .map(|share| {
@@ -182,7 +178,7 @@ impl Workers {
                 order_sender
             })
             .collect();
-        Ok(Self { orders, segments, states, restarted, n_groups, n_envs, observation_space, action_space })
+        Ok(Self { orders, segments, states, restarted, n_envs, observation_space, action_space })
     }
 
     /// Environments that began a new episode, since the one they were saved in could not be played again.
@@ -197,8 +193,10 @@ impl Workers {
             let _ = sender.send(Order::Save);
         }
         let mut state = State::default();
-        for (group, part) in self.states.iter().take(self.n_groups) {
-            state.put_part(&group.to_string(), part);
+        for (first_env, parts) in self.states.iter().take(self.orders.len()) {
+            for (i, part) in parts.into_iter().enumerate() {
+                state.put_part(&(first_env + i).to_string(), part);
+            }
         }
         state
     }
@@ -227,9 +225,9 @@ impl Workers {
     /// # Errors
     /// The failure of the environment with the lowest index, if any fails.
     pub fn finish(&self) -> Result<Collected, WorkerError> {
-        let mut segments = Vec::with_capacity(self.n_groups);
+        let mut segments = Vec::with_capacity(self.orders.len());
         let mut failures = Vec::new();
-        for _ in 0..self.n_groups {
+        for _ in &self.orders {
             match self.segments.recv() {
                 Ok(Ok(segment)) => segments.push(segment),
                 Ok(Err(failure)) => failures.push(failure),
@@ -239,7 +237,7 @@ impl Workers {
         if let Some(failure) = failures.into_iter().min_by_key(|failure| failure.envs.start) {
             return Err(failure);
         }
-        segments.sort_by_key(|segment| segment.group);
+        segments.sort_by_key(|segment| segment.first_env);
         let n_steps = segments.first().map_or(0, |segment: &Segment| segment.rollout.n_steps);
         let mut rollout = Rollout::empty(n_steps, &self.action_space);
         let mut episodes = Vec::new();
@@ -253,22 +251,20 @@ impl Workers {
     }
 }
 
-/// A worker's life: every order, for each of its groups.
+/// A worker's life: one order after the other.
 fn work(
-    mut groups: Vec<Group>,
+    mut share: Share,
     orders: &Receiver<Order>,
     segments: &Sender<Result<Segment, WorkerError>>,
-    states: &Sender<(usize, State)>,
+    states: &Sender<(usize, Vec<State>)>,
 ) {
     for order in orders {
-        for group in &mut groups {
-            let heard = match &order {
-                Order::Collect(task) => segments.send(group.collect(task)).is_ok(),
-                Order::Save => states.send((group.index, group.state())).is_ok(),
-            };
-            if !heard {
-                return;
-            }
+        let heard = match order {
+            Order::Collect(task) => segments.send(share.collect(&task)).is_ok(),
+            Order::Save => states.send(share.states()).is_ok(),
+        };
+        if !heard {
+            return;
         }
     }
 }

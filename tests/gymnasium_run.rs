@@ -14,7 +14,7 @@ use std::{
 
 use egn_rl::record::without_clock_fields;
 
-/// Six environments make two groups: a child process for each of two workers.
+/// Six environments make two groups: one child process for one worker, and one for each of two.
 const SMALL: [&str; 18] = [
     "--agent",
     "ppo",
@@ -101,7 +101,7 @@ fn a_child_that_dies_fails_the_run_and_leaves_its_record() {
         serde_json::from_str(&std::fs::read_to_string(record.join("summary.json")).unwrap()).unwrap();
     let error = summary["error"].as_str().unwrap();
     assert_eq!(summary["ended"], "failed");
-    for part in ["environments 0 to 3 (run seed 0) failed", "died (exit status: 3)", "seeds of its episodes: ["] {
+    for part in ["environments 0 to 5 (run seed 0) failed", "died (exit status: 3)", "seeds of its episodes: ["] {
         assert!(error.contains(part), "'{error}' lacks '{part}'");
     }
     assert!(std::fs::read_to_string(record.join("curve.csv")).unwrap().lines().count() >= 2);
@@ -110,8 +110,9 @@ fn a_child_that_dies_fails_the_run_and_leaves_its_record() {
 #[test]
 fn what_is_missing_is_said_before_anything_is_recorded() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = |env: &str, more: &[&str], parts: &[&str]| {
-        let output = train(folder.path(), env, more);
+    let refused = |env: &str, agent: &str, more: &[&str], parts: &[&str]| {
+        let args = ["train", "--env", env, "--optimizer", "egn", "--agent", agent];
+        let output = egn(folder.path(), &[&args, more].concat());
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
         for part in parts {
             assert!(stderr(&output).contains(part), "'{}' lacks '{part}'", stderr(&output));
@@ -119,12 +120,12 @@ fn what_is_missing_is_said_before_anything_is_recorded() {
         assert!(!folder.path().join("runs").exists());
     };
     let nowhere = ["--python", "/nowhere/python"];
-    refused("gymnasium:CartPole-v1", &nowhere, &["/nowhere/python", "--python", "EGN_PYTHON"]);
-    refused("gymnasium:", &[], &["gymnasium:<id>"]);
+    refused("gymnasium:CartPole-v1", "ppo", &nowhere, &["/nowhere/python", "--python", "EGN_PYTHON"]);
+    refused("gymnasium:", "ppo", &[], &["gymnasium:<id>"]);
     if has_gymnasium() {
-        refused("gymnasium:Pendulum-v1", &[], &["needs discrete actions"]);
-        refused("gymnasium:NoSuchThing-v7", &[], &["NoSuchThing-v7"]);
-        refused("gymnasium:CartPole-v1", &["--set", "env.kwargs.no_such_thing=1"], &["no_such_thing"]);
+        refused("gymnasium:Pendulum-v1", "dqn", &[], &["needs discrete actions"]);
+        refused("gymnasium:NoSuchThing-v7", "ppo", &[], &["NoSuchThing-v7"]);
+        refused("gymnasium:CartPole-v1", "ppo", &["--set", "env.kwargs.no_such_thing=1"], &["no_such_thing"]);
     }
 }
 

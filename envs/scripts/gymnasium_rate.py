@@ -15,7 +15,7 @@ import gymnasium
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS, ROUNDS = 2.0, 3
-# Environments a child: one, as many as a group of egn-rl's workers, and many.
+# Environments in a child.
 GROUPS = [1, 4, 16]
 
 

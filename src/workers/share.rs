@@ -1,10 +1,13 @@
-//! Environments that one policy acts for in one batch, and how they are saved.
+//! The environments of one worker: how they are stepped, and how they are saved.
 //!
 //! *Design.* No environment is asked for its state: an episode is a function of where the random stream
 //! stood at its start and of the actions since, so that is what is saved, and restoring plays it again.
 //! Every environment can thus be resumed, those of a child process too.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use egn_agents::{Actions, AgentError, Mode, Purpose, Rollout, Stream, position, seek, stream};
 use egn_envs::{Outcome, Step};
@@ -13,24 +16,23 @@ use egn_solver::{State, StateError};
 use super::{Episode, GROUP_SIZE, Task, WorkerError};
 use crate::env_group::{Draws, EnvGroup, Environments, GroupError, NO_STEP, panic_message};
 
-/// What one group lived through.
+/// What the environments of a worker lived through.
 pub(super) struct Segment {
-    pub group: usize,
+    pub first_env: usize,
     pub rollout: Rollout,
     pub episodes: Vec<Episode>,
 }
 
-/// Environments that are acted for together.
-pub(super) struct Group {
-    pub index: usize,
+/// Whole groups of environments, stepped together: one round trip where they live in a child process.
+pub(super) struct Share {
     first_env: usize,
     n_envs_of_run: usize,
     seed: u64,
     pub envs: Box<dyn EnvGroup>,
-    /// All indices of the group.
+    /// All indices within the share.
     everyone: Vec<usize>,
     exploration: Vec<Stream>,
-    /// What each environment shows now, (group, observation).
+    /// What each environment shows now, (environment, observation).
     observations: Vec<f32>,
     /// What the last step of each environment brought.
     steps: Vec<Step>,
@@ -66,34 +68,31 @@ impl From<AgentError> for Broken {
     }
 }
 
-impl Group {
-    /// Environments `first_env` and on, at the start of an episode: that of `saved`, or a first one.
+impl Share {
+    /// The environments `indices` of a run, at the start of an episode: that of `saved`, or a first one.
     pub fn new(
         environments: &dyn Environments,
-        first_env: usize,
-        size: usize,
+        indices: Range<usize>,
         n_envs_of_run: usize,
         seed: u64,
         saved: Option<&State>,
     ) -> Result<Self, WorkerError> {
-        let indices = first_env..first_env + size;
+        let (first_env, size) = (indices.start, indices.len());
         let streams = |purpose| indices.clone().map(move |i| stream(seed, purpose, i as u64));
         let failed = |error: GroupError| in_run(error, first_env, seed);
         let mut draws: Vec<Stream> = streams(Purpose::Environment).collect();
         let mut exploration: Vec<Stream> = streams(Purpose::Exploration).collect();
         if let Some(state) = saved {
-            let unfit = |error: StateError| WorkerError { envs: indices.clone(), seed, message: error.to_string() };
-            seek_all(&mut draws, "starts", state).map_err(unfit)?;
-            seek_all(&mut exploration, "exploration", state).map_err(unfit)?;
-            for (i, stream) in exploration.iter_mut().enumerate() {
-                stream.recall(state.get(&format!("noise/{i}")).map_err(unfit)?);
+            for (i, env) in indices.clone().enumerate() {
+                let state = state.part(&env.to_string());
+                let sought = seek_both(&mut draws[i], &mut exploration[i], &state);
+                sought.map_err(|error| unfit(&error, env, seed))?;
             }
         }
         let draws = draws.into_iter().map(|stream| Draws::Stream(Box::new(stream))).collect();
         let envs = environments.group(first_env, draws).map_err(failed)?;
         let none = Actions::none(envs.action_space());
-        let mut group = Self {
-            index: first_env / GROUP_SIZE,
+        let mut share = Self {
             first_env,
             n_envs_of_run,
             seed,
@@ -106,9 +105,9 @@ impl Group {
             since: vec![none; size],
             envs,
         };
-        let everyone = group.everyone.clone();
-        group.reset(&everyone).map_err(failed)?;
-        Ok(group)
+        let everyone = share.everyone.clone();
+        share.reset(&everyone).map_err(failed)?;
+        Ok(share)
     }
 
     /// Begins an episode in each of `which`.
@@ -121,23 +120,22 @@ impl Group {
         self.envs.reset(which, &mut self.observations)
     }
 
-    /// Where the environments stand, between two rollouts.
-    pub fn state(&self) -> State {
-        let mut state = State::default();
-        state.put("starts", self.starts.as_flattened());
-        let exploration: Vec<_> = self.exploration.iter().map(position).collect();
-        state.put("exploration", exploration.as_flattened());
-        for (i, stream) in self.exploration.iter().enumerate() {
-            state.put(&format!("noise/{i}"), stream.noise());
-        }
-        state.put("observations", &self.observations);
-        for (i, actions) in self.since.iter().enumerate() {
-            match actions {
-                Actions::Discrete(actions) => state.put(&format!("actions/{i}"), actions),
-                Actions::Continuous { values, .. } => state.put(&format!("actions/{i}"), values),
+    /// Index in the run of the first environment, and where each stands between two rollouts.
+    pub fn states(&self) -> (usize, Vec<State>) {
+        let width = self.envs.observation_space().len();
+        let state = |i: usize| {
+            let mut state = State::default();
+            state.put("start", &self.starts[i]);
+            state.put("exploration", &position(&self.exploration[i]));
+            state.put("noise", self.exploration[i].noise());
+            state.put("observation", &self.observations[i * width..(i + 1) * width]);
+            match &self.since[i] {
+                Actions::Discrete(actions) => state.put("actions", actions),
+                Actions::Continuous { values, .. } => state.put("actions", values),
             }
-        }
-        state
+            state
+        };
+        (self.first_env, self.everyone.iter().map(|&i| state(i)).collect())
     }
 
     /// Plays the saved episodes again, up to where they stood. Returns the environments that then show
@@ -147,22 +145,20 @@ impl Group {
     /// # Errors
     /// When the state is of other environments.
     pub fn restore(&mut self, state: &State) -> Result<Vec<usize>, WorkerError> {
-        let (first_env, seed, size) = (self.first_env, self.seed, self.everyone.len());
-        let unfit =
-            |error: StateError| WorkerError { envs: first_env..first_env + size, seed, message: error.to_string() };
-        let saved = state.get_all::<f32>("observations", self.observations.len()).map_err(unfit)?;
-        let width = self.observations.len() / size;
+        let (first_env, seed) = (self.first_env, self.seed);
+        let width = self.envs.observation_space().len();
         let mut restarted = Vec::new();
-        for i in 0..size {
-            let name = format!("actions/{i}");
+        for i in 0..self.everyone.len() {
+            let state = state.part(&(first_env + i).to_string());
+            let unfit = |error: StateError| unfit(&error, first_env + i, seed);
+            let saved = state.get_all::<f32>("observation", width).map_err(unfit)?;
             let mut actions = self.since[i].clone();
             match &mut actions {
-                Actions::Discrete(actions) => *actions = state.get(&name).map_err(unfit)?,
-                Actions::Continuous { values, .. } => *values = state.get(&name).map_err(unfit)?,
+                Actions::Discrete(actions) => *actions = state.get("actions").map_err(unfit)?,
+                Actions::Continuous { values, .. } => *values = state.get("actions").map_err(unfit)?,
             }
             let replayed = self.replay(i, &actions);
-            let row = i * width..(i + 1) * width;
-            if replayed.is_err() || self.observations[row.clone()] != saved[row] {
+            if replayed.is_err() || self.observations[i * width..(i + 1) * width] != saved {
                 self.reset(&[i]).map_err(|error| in_run(error, first_env, seed))?;
                 restarted.push(first_env + i);
             }
@@ -219,7 +215,11 @@ impl Group {
             let env_steps = task.env_steps + (t * self.n_envs_of_run) as u64;
             let mode = Mode::Explore { progress: env_steps as f64 / task.total_steps as f64 };
             actions.clear();
-            task.policy.act(&self.observations, mode, &mut self.exploration, &mut actions)?;
+            // A batch for every group, whatever else this worker has: the same rounding for any share.
+            let groups = self.observations.chunks(GROUP_SIZE * width).zip(self.exploration.chunks_mut(GROUP_SIZE));
+            for (observations, streams) in groups {
+                task.policy.act(observations, mode, streams, &mut actions)?;
+            }
             let row_of = |i: usize| (i * task.n_steps + t) * width..(i * task.n_steps + t + 1) * width;
             for (i, observation) in self.observations.chunks_exact(width).enumerate() {
                 by_env[i].push_from(&actions, i);
@@ -250,19 +250,26 @@ impl Group {
             }
         }
         by_env.iter().for_each(|actions| rollout.actions.extend(actions));
-        Ok(Segment { group: self.index, rollout, episodes })
+        Ok(Segment { first_env: self.first_env, rollout, episodes })
     }
 }
 
-/// A failure in the group that begins with `first_env`.
+/// A failure in the share that begins with `first_env`.
 fn in_run(GroupError { envs, message }: GroupError, first_env: usize, seed: u64) -> WorkerError {
     WorkerError { envs: first_env + envs.start..first_env + envs.end, seed, message }
 }
 
-/// Puts streams where a saved state says, two words each.
-fn seek_all(streams: &mut [Stream], name: &str, state: &State) -> Result<(), StateError> {
-    let positions = state.get_all::<u64>(name, 2 * streams.len())?;
-    let pairs = positions.as_chunks::<2>().0;
-    streams.iter_mut().zip(pairs).for_each(|(stream, &position)| seek(stream, position));
+/// The saved state is not that of environment `env`.
+fn unfit(error: &StateError, env: usize, seed: u64) -> WorkerError {
+    WorkerError { envs: env..env + 1, seed, message: error.to_string() }
+}
+
+/// Puts the streams of one environment where its saved state says.
+fn seek_both(draws: &mut Stream, exploration: &mut Stream, state: &State) -> Result<(), StateError> {
+    for (stream, name) in [(draws, "start"), (&mut *exploration, "exploration")] {
+        let position = state.get_all::<u64>(name, 2)?;
+        seek(stream, [position[0], position[1]]);
+    }
+    exploration.recall(state.get("noise")?);
     Ok(())
 }
