@@ -164,7 +164,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
 #[test]
 fn an_exported_safetensors_file_says_how_to_act() {
     let folder = tempfile::tempdir().unwrap();
-    train(folder.path(), "Pendulum-v1", "ppo", "egn", &[SMALL]);
+    train(folder.path(), "Pendulum-v1", "ppo", "egn", &[SMALL, "env.normalize_observation=true"]);
     let record = "runs/records/Pendulum-v1/ppo/egn/seed-0";
     let output = egn(folder.path(), &["export", record, "--format", "safetensors", "--out", "policy.safetensors"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -175,6 +175,8 @@ fn an_exported_safetensors_file_says_how_to_act() {
     let policy: serde_json::Value = serde_json::from_str(header["__metadata__"]["policy"].as_str().unwrap()).unwrap();
     assert_eq!(policy["network"], "3-16-1+1");
     assert_eq!(policy["activations"], serde_json::json!(["tanh", "identity"]));
+    let (deviation, clip) = (&policy["observation"]["deviation"], &policy["observation"]["clip"]);
+    assert!(deviation.as_array().unwrap().len() == 3 && deviation[0].as_f64().unwrap() > 0.0 && clip == 10.0);
     assert_eq!(policy["greedy"], serde_json::json!({"rule": "clip", "low": [-2.0], "high": [2.0]}));
     // The same tensors as the record's own, which has no metadata.
     let own = fs::read(folder.path().join(record).join("policy.safetensors")).unwrap();

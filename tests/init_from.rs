@@ -45,6 +45,8 @@ fn training_starts_where_the_other_run_ended() {
     for (env, agent, set) in [
         ("CartPole-v1", "dqn", "--set=agent.learning_starts=100"),
         ("CartPole-v1", "ppo", "--set=agent.n_steps=32"),
+        // The statistics of observations come along.
+        ("CartPole-v1", "a2c", "--set=env.normalize_observation=true"),
         ("Pendulum-v1", "sac", "--set=agent.learning_starts=100"),
         ("Pendulum-v1", "td3", "--set=agent.learning_starts=100"),
     ] {
@@ -76,7 +78,7 @@ fn critics_come_along_and_nothing_else() {
     let mut agent = build_agent(&config, &opened.observation_space, &opened.action_space).unwrap();
     let random = agent.state();
     let initial = egn_rl::run::initial::Initial::of(&config).unwrap().unwrap();
-    initial.start(&mut *agent).unwrap();
+    initial.start(&mut agent).unwrap();
     let begun = agent.state();
     for name in begun.names() {
         let bytes = |state: &State| state.clone().filtered(|other| other == name);
@@ -137,6 +139,12 @@ fn networks_that_do_not_fit_are_named() {
             "ppo",
             ["--optimizer=adam", "--set=run.precision=f64"],
             &["'actor/params' holds F32 where F64 is needed"],
+        ),
+        (
+            "CartPole-v1",
+            "ppo",
+            ["--optimizer=adam", "--set=env.normalize_observation=true"],
+            &["only one of the two runs has env.normalize_observation"],
         ),
         ("CartPole-v1", "ppo", ["--optimizer=egn", "--force"], &["the record that this run is to write"]),
     ] {
