@@ -305,7 +305,17 @@ impl Game for Seaquest {
     }
 
     fn reset(&mut self, _rng: &mut dyn RngCore) {
+        // The lists keep their memory: an episode that begins allocates nothing.
+        let emptied = |list: &mut Vec<Swimmer>| {
+            list.clear();
+            std::mem::take(list)
+        };
         *self = Seaquest {
+            bullets: emptied(&mut self.bullets),
+            enemy_bullets: emptied(&mut self.enemy_bullets),
+            fish: emptied(&mut self.fish),
+            subs: emptied(&mut self.subs),
+            divers: emptied(&mut self.divers),
             at: [5, 0],
             direction: -1,
             oxygen: MAX_OXYGEN,
