@@ -205,6 +205,7 @@ pub fn run_in(
     let trainer = Trainer {
         config,
         environments,
+        agent: None,
         reward_threshold,
         n_workers: execution.n_workers,
         stop: execution.stop,

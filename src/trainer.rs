@@ -9,6 +9,68 @@
 //!
 //! A [`Callback`] sees every rollout and evaluation and may stop the run: the record is one, the
 //! progress line another. Nothing here touches the disk.
+//!
+//! # An agent of your own, and a callback
+//!
+//! ```
+//! use std::{ops::ControlFlow, sync::Arc};
+//!
+//! use egn_agents::{Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Rollout, Setting, Update};
+//! use egn_rl::{config::RunConfig, record::CurvePoint, trainer::{Callback, Flow, RolloutEvent, TrainError, Trainer}};
+//! use egn_solver::{Activation, Initialisation, Learner, Network, Snapshot, State, StateError, StepContext, loss::ChosenAction};
+//!
+//! /// Monte-Carlo control with one environment: regress the discounted rewards that followed, act on them.
+//! struct MonteCarlo { q: Learner, width: usize }
+//!
+//! impl Agent for MonteCarlo {
+//!     fn steps_per_rollout(&self) -> usize { 256 }
+//!     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+//!         let q = self.q.snapshot()?;
+//!         Ok(Arc::new(EpsilonGreedyPolicy { q, n_quantiles: 1, epsilon: 0.3.into(), random_before: 0.0 }))
+//!     }
+//!     fn learn(&mut self, rollout: &Rollout, _: Clock) -> Result<Learned, AgentError> {
+//!         let mut returns = rollout.rewards.clone();
+//!         for t in (0..returns.len() - 1).rev() {
+//!             if !rollout.outcomes[t].is_end() { returns[t] += 0.95 * returns[t + 1]; }
+//!         }
+//!         let shape = (rollout.len(), self.width);
+//!         let observations = candle_core::Tensor::from_slice(&rollout.observations, shape, &candle_core::Device::Cpu)
+//!             .map_err(egn_solver::SolverError::from)?;
+//!         let loss = ChosenAction { actions: rollout.actions.discrete(), targets: &returns, weights: None, huber: None };
+//!         let result = self.q.step(&observations, &loss, StepContext::default());
+//!         Ok(Learned { updates: vec![Update { network: "q", result }], metrics: vec![] })
+//!     }
+//!     fn policy_network(&self) -> Result<Snapshot, AgentError> { Ok(self.q.snapshot()?) }
+//!     fn state(&self) -> State { self.q.state() }
+//!     fn restore(&mut self, state: &State) -> Result<(), StateError> { self.q.restore(state) }
+//! }
+//!
+//! /// Stops the run at a mean return.
+//! struct StopAt(f64);
+//!
+//! impl Callback for StopAt {
+//!     fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> { Ok(ControlFlow::Continue(())) }
+//!     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
+//!         Ok(if point.mean >= self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+//!     }
+//! }
+//!
+//! let config = RunConfig::from_toml(
+//!     "run = { env = 'CartPole-v1', agent = 'dqn', optimizer = 'egn', steps = 50000 }\noptimizer = { lr = 0.3 }",
+//! )?;
+//! let opened = config.run.env.open(&config.env, None)?;
+//! let monte_carlo = |setting: &Setting| -> Result<Box<dyn Agent>, AgentError> {
+//!     let (width, rng) = (setting.observation_space.len(), &mut egn_envs::Pcg64::seed_from(setting.seed));
+//!     let network = Network::mlp(&[width, 32, 2], Activation::Tanh);
+//!     let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, rng)?;
+//!     Ok(Box::new(MonteCarlo { q, width }))
+//! };
+//! let stop = false.into();
+//! let trainer = Trainer::new(&config, &*opened.environments, &stop).with_agent(&monte_carlo);
+//! let trained = trainer.train(&mut [&mut StopAt(150.0)])?;
+//! assert!((1..50_000).contains(&trained.env_steps) && trained.best.expect("was evaluated").0.mean >= 150.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +80,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
+use egn_agents::{Agent, AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
 use egn_envs::Space;
 use egn_solver::{SolverError, State, StateError};
 
@@ -111,6 +173,9 @@ pub trait Callback {
     }
 }
 
+/// Makes an agent for the spaces and optimizers of a run.
+pub type MakeAgent<'a> = dyn Fn(&Setting) -> Result<Box<dyn Agent>, AgentError> + 'a;
+
 /// What is trained and where.
 pub struct Trainer<'a> {
     /// All settings.
@@ -118,6 +183,8 @@ pub struct Trainer<'a> {
     /// Makes the environments, of training and of evaluation; a function `Fn(usize) -> Result<Box<dyn
     /// Env>, EnvError>` from index to environment is one.
     pub environments: &'a dyn Environments,
+    /// Makes an agent of the caller's own, in place of the one that `config` names.
+    pub agent: Option<&'a MakeAgent<'a>>,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,
     /// Threads that step environments.
@@ -182,8 +249,13 @@ struct Run<'a> {
 impl<'a> Trainer<'a> {
     /// On one thread, without checkpoints.
     pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
-        let (reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None);
-        Self { config, environments, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }
+        let (agent, reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None, None);
+        Self { config, environments, agent, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }
+    }
+
+    /// The same with an agent of the caller's own.
+    pub fn with_agent(self, make: &'a MakeAgent<'a>) -> Self {
+        Self { agent: Some(make), ..self }
     }
 
     /// Trains to the end, or until a callback, `stop` or a failure ends it.
@@ -199,7 +271,12 @@ impl<'a> Trainer<'a> {
             let workers =
                 Workers::start(scope, self.environments, settings.envs, n_workers, settings.seed, saved.as_ref())?;
             let (observations, actions) = (workers.observation_space(), workers.action_space());
-            let agent = build_agent(self.config, observations, actions)?;
+            let agent = match self.agent {
+                None => build_agent(self.config, observations, actions)?,
+                Some(make) => {
+                    normalized(self.config, make(&setting(self.config, observations, actions))?, observations)
+                }
+            };
             let mut run = Run {
                 trainer: self,
                 agent,
@@ -235,8 +312,17 @@ pub fn build_agent(
     observation_space: &Space,
     action_space: &Space,
 ) -> Result<NormalizedAgent, AgentError> {
+    let agent = config.agent.build(&setting(config, observation_space, action_space))?;
+    Ok(normalized(config, agent, observation_space))
+}
+
+fn normalized(config: &RunConfig, agent: Box<dyn Agent>, observation_space: &Space) -> NormalizedAgent {
+    NormalizedAgent::new(agent, config.normalizer(observation_space.len()))
+}
+
+fn setting(config: &RunConfig, observation_space: &Space, action_space: &Space) -> Setting {
     let RunConfig { run, optimizer, critic_optimizer, .. } = config;
-    let agent = config.agent.build(&Setting {
+    Setting {
         observation_space: observation_space.clone(),
         action_space: action_space.clone(),
         total_steps: run.steps,
@@ -245,8 +331,7 @@ pub fn build_agent(
         optimizer: optimizer.clone(),
         critic_optimizer: critic_optimizer.clone(),
         linear_quadratic: run.env.linear_quadratic(),
-    })?;
-    Ok(NormalizedAgent::new(agent, config.normalizer(observation_space.len())))
+    }
 }
 
 impl Run<'_> {
