@@ -95,6 +95,7 @@ fn a_run_stopped_three_times_leaves_the_record_of_one_that_never_stopped() {
     let with_statistics = [AgentName::Dqn, AgentName::Ppo].map(|agent| {
         let mut config = config(agent, "adam");
         (config.env.normalize_observation, config.env.normalize_reward) = (true, true);
+        config.run.overlap = agent.has_replay();
         config
     });
     for config in all.chain(overlapping).chain(with_statistics) {
