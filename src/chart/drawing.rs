@@ -138,7 +138,8 @@ fn draw_panel<DB: DrawingBackend>(
     let x_range = 0.0..if last > 0.0 { last } else { 1.0 };
     let mut axes = ChartBuilder::on(area)
         .margin_left(px(if is_first { MARGIN } else { 4 }))
-        .margin_right(px(74))
+        // What a threshold is called stands there.
+        .margin_right(px(if chart.threshold.is_some() { 74 } else { 24 }))
         .margin_top(px(8))
         .margin_bottom(px(14))
         .set_label_area_size(LabelAreaPosition::Left, px(if is_first { 62 } else { 44 }))
@@ -188,10 +189,14 @@ fn draw_line<DB: DrawingBackend>(
     scale: u32,
 ) -> Drawn<DB> {
     let points = curve.x.iter().copied().zip(curve.returns.iter().map(|estimate| estimate.value));
-    let pixels = points.map(|point| axes.as_coord_spec().translate(&point)).collect();
+    let pixels: Vec<(i32, i32)> = points.map(|point| axes.as_coord_spec().translate(&point)).collect();
     let area = axes.plotting_area().strip_coord_spec();
     let (left, top) = area.get_base_pixel();
     let local = |path: Vec<(i32, i32)>| path.into_iter().map(|(x, y)| (x - left, y - top)).collect::<Vec<_>>();
+    if let [alone] = pixels[..] {
+        let dot = Circle::new(local(vec![alone])[0], 3 * scale as i32, color(&line.optimizer).filled());
+        return area.draw(&dot);
+    }
     for dash in dashes(line.dash, pixels, scale) {
         area.draw(&PathElement::new(local(dash), stroke(color(&line.optimizer), 2, scale)))?;
     }
@@ -217,7 +222,7 @@ fn y_range(chart: &Chart) -> std::ops::Range<f64> {
     let ends = estimates.flat_map(|estimate| [estimate.low, estimate.high]).chain(chart.threshold);
     let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
     let low = if low >= 0.0 && low < 0.3 * high { 0.0 } else { low };
-    let span = if high > low { high - low } else { 1.0 };
+    let span = if high > low { high - low } else { 10.0 * high.abs().max(1.0) };
     (if low == 0.0 { 0.0 } else { low - 0.05 * span })..high + 0.05 * span
 }
 

@@ -85,30 +85,54 @@ impl View {
             }
         } else if self.part(LINES) > self.lines_printed {
             self.lines_printed = self.part(LINES);
-            let text = self.text().replace('\n', "  ");
             // Somebody who closed stderr does not want to know.
-            let _ = writeln!(stderr(), "{}: {} of {} steps  {text}", self.name, self.env_steps, self.total_steps);
+            let _ = writeln!(stderr(), "{}", self.line_of_text());
         }
     }
 
-    fn text(&self) -> String {
+    /// A line for a log.
+    fn line_of_text(&self) -> String {
+        let mut text = format!(
+            "{}: {} of {} steps, {} steps/s, last return {}, evaluated {}",
+            self.name,
+            self.env_steps,
+            self.total_steps,
+            thousands(self.rate()),
+            decimal(self.last_return),
+            decimal(self.evaluation)
+        );
+        for (network, report) in &self.reports {
+            text += &format!("; {network} {}", solver(report).replace("  ", " "));
+        }
+        text
+    }
+
+    /// Environment steps per second of this process.
+    fn rate(&self) -> f64 {
         let steps = self.env_steps - self.first_steps.unwrap_or(0);
-        let rate = steps as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        let number = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"));
+        steps as f64 / self.started.elapsed().as_secs_f64().max(1e-3)
+    }
+
+    /// What is drawn beside and below the bar.
+    fn text(&self) -> String {
         let means: Vec<Option<f64>> = self.returns.iter().map(|&(sum, n)| (n > 0).then(|| sum / n as f64)).collect();
         let mut text = format!(
             "{} steps/s\nreturn {}  last {}, evaluated {}, best {}",
-            thousands(rate),
+            thousands(self.rate()),
             sparkline(&means),
-            number(self.last_return),
-            number(self.evaluation),
-            number(self.best)
+            decimal(self.last_return),
+            decimal(self.evaluation),
+            decimal(self.best)
         );
         for (network, report) in &self.reports {
             text += &format!("\n{network}: {}", solver(report));
         }
         text
     }
+}
+
+fn decimal(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
 }
 
 /// What an optimizer did last: whatever it has of λ, gain ratio and α, and its loss.
