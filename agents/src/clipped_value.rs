@@ -56,6 +56,26 @@ mod tests {
     use egn_solver::testing::check_loss;
 
     use super::*;
+    use crate::{
+        recorded::{assert_close, numbers, recorded_on_policy},
+        returns::explained_variance,
+    };
+
+    #[test]
+    fn loss_and_explained_variance_are_those_of_stable_baselines3() {
+        let golden = recorded_on_policy("clipped_value");
+        let [values, old_values, targets] = ["values", "old_values", "targets"].map(|name| numbers(&golden[name]));
+        let explained = golden["explained_variance"].as_f64().unwrap();
+        assert_close(&[explained_variance(&values, &targets)], &[explained], 1e-12);
+        let n = values.len() as f64;
+        let outputs = Outputs { values, n_outputs: 1 };
+        let clip = golden["clip"].as_f64().unwrap();
+        let loss = ClippedValue { targets: &targets, old_values: &old_values, clip };
+        let mut residual = Vec::new();
+        assert_close(&[loss.residual(&outputs, &mut residual)], &[golden["loss"].as_f64().unwrap()], 1e-12);
+        let gradient: Vec<f64> = residual.iter().map(|r| r / n).collect();
+        assert_close(&gradient, &numbers(&golden["gradient"]), 1e-12);
+    }
 
     #[test]
     fn a_value_that_moved_too_far_is_held() {

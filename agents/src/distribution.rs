@@ -180,6 +180,7 @@ fn doubles(actions: &Actions) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::{assert_close, numbers, recorded_on_policy};
 
     #[test]
     fn a_coin_and_a_bell_by_hand() {
@@ -199,6 +200,41 @@ mod tests {
         close(bell.log_probs(&outputs(standard), &action)[0], -2.0 - 0.5 * std::f64::consts::TAU.ln());
         close(bell.entropy(&outputs(wide)), 0.5 + 0.5 * std::f64::consts::TAU.ln() + 2.0_f64.ln());
         close(bell.kl(&outputs(wide), &outputs(standard)), 2.0 - 2.0_f64.ln());
+    }
+
+    #[test]
+    fn policy_losses_are_those_of_stable_baselines3() {
+        for (name, distribution) in [
+            ("categorical", Distribution::Categorical { n: 3 }),
+            ("gaussian", Distribution::Gaussian { low: vec![-9.0; 2], high: vec![9.0; 2] }),
+        ] {
+            let golden = recorded_on_policy(name);
+            let number = |name: &str| golden[name].as_f64().unwrap();
+            let (outputs, actions) = (numbers(&golden["outputs"]), numbers(&golden["actions"]));
+            let (n_outputs, actions) = match distribution {
+                Distribution::Categorical { n } => {
+                    (n, Actions::Discrete(actions.into_iter().map(|a| a as u32).collect()))
+                }
+                Distribution::Gaussian { .. } => {
+                    let values = actions.into_iter().map(|a| a as f32).collect();
+                    (4, Actions::Continuous { values, width: 2 })
+                }
+            };
+            let outputs = Outputs { values: outputs, n_outputs };
+            let batch = PolicyBatch {
+                actions,
+                advantages: numbers(&golden["advantages"]),
+                old_log_probs: numbers(&golden["old_log_probs"]),
+                old_outputs: outputs.clone(),
+            };
+            assert_close(&[distribution.entropy(&outputs)], &[number("mean_entropy")], 1e-12);
+            let terms = Terms { clip: Some(number("clip")), entropy: number("entropy"), kl_penalty: None };
+            let mut residual = Vec::new();
+            let loss = distribution.with_loss(&batch, terms, |loss| loss.residual(&outputs, &mut residual));
+            assert_close(&[loss], &[number("loss")], 1e-12);
+            let gradient: Vec<f64> = residual.iter().map(|r| r / outputs.batch() as f64).collect();
+            assert_close(&gradient, &numbers(&golden["gradient"]), 1e-12);
+        }
     }
 
     #[test]

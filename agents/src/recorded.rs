@@ -1,11 +1,17 @@
 //! Formulas as Stable-Baselines3, sb3-contrib and torch compute them, for tests
-//! (`tests/data/sb3/off_policy.py` made them).
+//! (`tests/data/sb3/off_policy.py` and `on_policy.py` made them).
 
 use serde_json::Value;
 
-/// One section of the recording.
+/// One section of what was recorded of off-policy agents.
 pub(crate) fn recorded(section: &str) -> Value {
     let all: Value = serde_json::from_str(include_str!("../../tests/data/sb3/off_policy.json")).unwrap();
+    all[section].clone()
+}
+
+/// One section of what was recorded of on-policy agents.
+pub(crate) fn recorded_on_policy(section: &str) -> Value {
+    let all: Value = serde_json::from_str(include_str!("../../tests/data/sb3/on_policy.json")).unwrap();
     all[section].clone()
 }
 

@@ -181,6 +181,43 @@ impl Windows {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recorded::{assert_close, numbers, recorded_on_policy};
+
+    #[test]
+    fn advantages_are_those_of_stable_baselines3() {
+        let golden = recorded_on_policy("gae");
+        let number = |name: &str| golden[name].as_f64().unwrap();
+        let (rewards, values) = (numbers(&golden["rewards"]), numbers(&golden["values"]));
+        let outcomes = golden["outcomes"].as_array().unwrap().iter().map(|outcome| match outcome.as_str().unwrap() {
+            "terminated" => Outcome::Terminated,
+            "truncated" => Outcome::Truncated,
+            _ => Outcome::Continues,
+        });
+        let outcomes: Vec<Outcome> = outcomes.collect();
+        let mut next_values = [&values[1..], &[number("after_rollout")]].concat();
+        for (value, outcome) in next_values.iter_mut().zip(&outcomes) {
+            match outcome {
+                Outcome::Truncated => *value = number("after_truncation"),
+                // Of no account.
+                Outcome::Terminated => *value = f64::INFINITY,
+                Outcome::Continues => {}
+            }
+        }
+        let mut advantages = vec![0.0; rewards.len()];
+        let (gamma, lambda) = (number("gamma"), number("gae_lambda"));
+        gae(&rewards, &values, &next_values, &outcomes, gamma, lambda, &mut advantages);
+        assert_close(&advantages, &numbers(&golden["advantages"]), 1e-6);
+        let returns: Vec<f64> = advantages.iter().zip(&values).map(|(a, v)| a + v).collect();
+        assert_close(&returns, &numbers(&golden["returns"]), 1e-6);
+    }
+
+    #[test]
+    fn normalised_advantages_are_those_of_stable_baselines3() {
+        let golden = recorded_on_policy("normalised");
+        let mut values = numbers(&golden["values"]);
+        normalise(&mut values);
+        assert_close(&values, &numbers(&golden["result"]), 1e-12);
+    }
 
     #[test]
     fn advantages_by_hand() {
