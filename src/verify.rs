@@ -9,7 +9,7 @@ use crate::{
     config::RunConfig,
     record::{RecordError, Summary, record_dir, without_clock_fields},
     run::{Execution, RunError, policy_file::POLICY_FILES, run},
-    tensorboard::{CPU_SECONDS, EVENTS, Scalar, scalars},
+    tensorboard::{EVENTS, scalars_without_clock},
     trainer::Callback,
 };
 
@@ -80,15 +80,9 @@ fn differing(one: &Path, other: &Path) -> Result<Vec<String>, RecordError> {
     let policy = |dir: &Path, name: &str| fs::read(dir.join(name)).ok();
     let policies = POLICY_FILES.into_iter().filter(|name| policy(one, name) != policy(other, name));
     differing.extend(policies.map(str::to_owned));
-    let events = |dir: &Path| fs::read(dir.join(EVENTS)).ok().map(|bytes| scalars(&bytes).map(without_clock));
+    let events = |dir: &Path| fs::read(dir.join(EVENTS)).ok().map(|bytes| scalars_without_clock(&bytes));
     if events(one) != events(other) {
         differing.push(EVENTS.to_owned());
     }
     Ok(differing)
-}
-
-/// Bits, so that NaN is equal to itself.
-fn without_clock(scalars: Vec<Scalar>) -> Vec<(u64, String, u32)> {
-    let kept = scalars.into_iter().filter(|(_, tag, _)| tag != CPU_SECONDS);
-    kept.map(|(step, tag, value)| (step, tag, value.to_bits())).collect()
 }

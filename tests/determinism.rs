@@ -9,6 +9,7 @@ use egn_rl::{
     progress::Watch,
     record::{Ended, record_dir, without_clock_fields},
     run::{Execution, LAST_POLICY, run},
+    tensorboard::{EVENTS, scalars_without_clock},
 };
 
 /// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
@@ -48,7 +49,9 @@ fn record(config: &RunConfig, n_workers: usize) -> std::collections::BTreeMap<St
     let mut files = without_clock_fields(&dir).unwrap();
     files.insert("policy".into(), format!("{:?}", std::fs::read(dir.join(LAST_POLICY)).unwrap()));
     files.insert("normalizer".into(), format!("{:?}", std::fs::read(dir.join("normalizer.safetensors")).ok()));
-    assert!(files.len() >= 6, "{:?}", files.keys());
+    let events = scalars_without_clock(&std::fs::read(dir.join(EVENTS)).unwrap()).unwrap();
+    files.insert(EVENTS.into(), format!("{events:?}"));
+    assert!(files.len() >= 7, "{:?}", files.keys());
     files
 }
 

@@ -143,6 +143,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
         ("Pendulum-v1", "td3", "adam", &[small, warm, "run.precision=f64"]),
         ("Pendulum-v1", "ppo", "adam", &[small, "env.normalize_observation=true", "env.clip_observation=1.2"]),
         ("LQR/uav-2d", "lqr-pi", "egn", &["agent.n_steps=400"]),
+        ("MinAtar/Breakout-v1", "dqn", "adam", &[small, warm, "agent.convolutions={image=[10,10,4],filters=[4]}"]),
     ] {
         train(folder.path(), env, agent, optimizer, set);
         let record = format!("runs/records/{env}/{agent}/{optimizer}/seed-0");

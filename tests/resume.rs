@@ -16,6 +16,7 @@ use egn_rl::{
     config::RunConfig,
     record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
     run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint::CHECKPOINT, policy_file::POLICY_FILES, run},
+    tensorboard::{EVENTS, scalars_without_clock},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
@@ -80,6 +81,8 @@ fn files(config: &RunConfig, records: &Path) -> BTreeMap<String, String> {
     for policy in POLICY_FILES {
         files.insert(policy.into(), format!("{:?}", fs::read(dir.join(policy)).ok()));
     }
+    let events = scalars_without_clock(&fs::read(dir.join(EVENTS)).unwrap()).unwrap();
+    files.insert(EVENTS.into(), format!("{events:?}"));
     files
 }
 
