@@ -19,6 +19,7 @@
 //! Equal configuration, seed and binary give equal records, [`CLOCK_FIELDS`] aside.
 
 mod clock;
+mod contradiction;
 mod reader;
 mod writer;
 
