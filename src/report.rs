@@ -71,8 +71,7 @@ fn section(cohorts: &[Cohort], picture: Option<&Picture>) -> Result<String> {
     text += "<h3>Results</h3>\n";
     text += &results(&rows);
     text += &notes(&table::notes(&rows));
-    let warnings = cohorts.iter().flat_map(|cohort| &cohort.records).flat_map(|record| record.warnings.clone());
-    text += &notes(&warnings.collect::<Vec<_>>());
+    text += &notes(&warnings(cohorts));
     let n_runs: usize = cohorts.iter().map(|cohort| cohort.records.len()).sum();
     let open = if n_runs <= ROWS_AT_ONCE { " open" } else { "" };
     text += &format!("<details{open}>\n<summary>Every seed</summary>\n");
@@ -83,6 +82,18 @@ fn section(cohorts: &[Cohort], picture: Option<&Picture>) -> Result<String> {
         text += &settings::settings(cohort);
     }
     Ok(text + "</details>\n</section>\n")
+}
+
+/// What is odd about the records, each with the name of its run.
+fn warnings(cohorts: &[Cohort]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for cohort in cohorts {
+        let name = format!("{} {}", cohort.agent, cohort.optimizer_title());
+        for record in &cohort.records {
+            warnings.extend(record.warnings.iter().map(|warning| format!("{name}, seed {}: {warning}", record.seed)));
+        }
+    }
+    warnings
 }
 
 /// The curves of one agent.
@@ -185,6 +196,7 @@ mod tests {
             final_evaluation: None,
             ..summary
         });
+        failed.warnings.push("edited".to_owned());
         failed.settings = [("agent.gamma", "0.5"), ("agent.batch_size", "32")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
@@ -198,6 +210,7 @@ mod tests {
             "<td>dqn EGN</td><td>4</td><td>unfinished</td>",
             "<tr class=\"bad\"><td>dqn Adam (baseline)</td><td>3</td><td>failed</td>",
             "failed: CartPole-v1 dqn Adam (baseline), seed 3: &lt;img src=x&gt; broke",
+            "dqn Adam (baseline), seed 3: edited",
             "left out: seed-9",
             "EGN, 1 seed, 1 unfinished",
             // dqn's default is 0.99; the batch size is the default.
