@@ -76,15 +76,34 @@ impl RowSystem {
 
 /// M u for a symmetric M given by its lower triangle, (n, n) column-major.
 pub(crate) fn symmetric_product(lower: &[f64], u: &[f64]) -> Vec<f64> {
+    const LANES: usize = 16;
     let n = u.len();
     let mut product = vec![0.0; n];
-    for (j, column) in lower.chunks_exact(n).enumerate() {
-        product[j] += column[j] * u[j];
-        for i in j + 1..n {
-            product[i] += column[i] * u[j];
-            product[j] += column[i] * u[i];
-        }
-    }
+    pulp::Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for (j, column) in lower.chunks_exact(n).enumerate() {
+                // A column below the diagonal is a row beside it, too.
+                let (upto, below) = product.split_at_mut(j + 1);
+                let (below, below_rest) = below.as_chunks_mut::<LANES>();
+                let (column_chunks, column_rest) = column[j + 1..].as_chunks::<LANES>();
+                let (u_chunks, u_rest) = u[j + 1..].as_chunks::<LANES>();
+                let mut sums = [0.0; LANES];
+                for ((below, column), x) in below.iter_mut().zip(column_chunks).zip(u_chunks) {
+                    for lane in 0..LANES {
+                        below[lane] += column[lane] * u[j];
+                        sums[lane] += column[lane] * x[lane];
+                    }
+                }
+                let mut sum = column[j] * u[j] + sums.iter().sum::<f64>();
+                for ((below, column), x) in below_rest.iter_mut().zip(column_rest).zip(u_rest) {
+                    *below += column * u[j];
+                    sum += column * x;
+                }
+                upto[j] += sum;
+            }
+        },
+    );
     product
 }
 
@@ -131,5 +150,12 @@ mod tests {
     #[test]
     fn applies_the_matrix_from_its_triangle() {
         assert_eq!(symmetric_product(&[2.0, 1.0, f64::NAN, 3.0], &[1.0, 10.0]), [12.0, 31.0]);
+        // Whole numbers, so that the order of a sum does not matter; NaN above the diagonal.
+        let (n, entry) = (41, |i: usize, j: usize| ((7 * i.max(j) + 3 * i.min(j)) % 11) as f64 - 5.0);
+        let lower: Vec<f64> =
+            (0..n * n).map(|at| if at % n < at / n { f64::NAN } else { entry(at % n, at / n) }).collect();
+        let u: Vec<f64> = (0..n).map(|i| (i % 5) as f64 - 2.0).collect();
+        let expected: Vec<f64> = (0..n).map(|i| (0..n).map(|j| entry(i, j) * u[j]).sum()).collect();
+        assert_eq!(symmetric_product(&lower, &u), expected);
     }
 }
