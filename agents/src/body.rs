@@ -38,7 +38,8 @@ impl Convolutions {
     /// # Errors
     /// The first setting that is not in its range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.image.iter().all(|&n| n > 0), "convolutions.image", "three positive numbers", self.image)?;
+        let are_sizes = self.image.iter().all(|n| (1..=Image::MAX_SIZE).contains(n));
+        require(are_sizes, "convolutions.image", "three numbers from 1 to 16384", self.image)?;
         require(self.stride > 0, "convolutions.stride", "1 or more", self.stride)?;
         let mut image = self.image();
         for kernel in self.kernels() {
@@ -124,5 +125,8 @@ mod tests {
         assert!(see.validate().unwrap_err().contains("within the image"));
         see.filters = vec![0];
         assert!(see.validate().is_err());
+        // Found by fuzzing: without filters nothing else looks at the image.
+        (see.filters, see.image) = (Vec::new(), [5, usize::MAX, 3]);
+        assert!(see.validate().unwrap_err().contains("from 1 to 16384"));
     }
 }

@@ -12,9 +12,6 @@ use std::fmt;
 
 use crate::{Activation, Dense, Real};
 
-/// Largest size of an image or a kernel: the product of four of them is a number still.
-const MAX_SIZE: usize = 1 << 14;
-
 /// The shape of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Image {
@@ -27,6 +24,9 @@ pub struct Image {
 }
 
 impl Image {
+    /// Largest side, and number of channels or filters: the product of four of them is a number still.
+    pub const MAX_SIZE: usize = 1 << 14;
+
     /// Entries, height·width·channels.
     pub fn len(self) -> usize {
         self.height * self.width * self.channels
@@ -57,7 +57,7 @@ impl Kernel {
     pub fn fits(&self, image: Image) -> bool {
         let Self { filters, size, stride, padding } = *self;
         let sizes = [filters, size, stride, image.height, image.width, image.channels];
-        sizes.iter().all(|n| (1..=MAX_SIZE).contains(n))
+        sizes.iter().all(|n| (1..=Image::MAX_SIZE).contains(n))
             && padding < size
             && size <= image.height.min(image.width) + 2 * padding
     }
