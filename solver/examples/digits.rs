@@ -1,11 +1,15 @@
 //! Handwritten digits, ten classes: exact Gauss-Newton against Adam over as many epochs.
 //!
-//! `cargo run --release -p egn-solver --example digits` prints a table and draws a chart;
-//! `-- search` prints the grids that the settings come from: 24 for either optimizer, judged by the
-//! accuracy on validation images, then by their loss, on seeds 101 to 105. (Two smaller grids, of
-//! twelve for either, came before.) The table shows seeds 0 to 4, trained on the validation images as
-//! well, and test images that chose no optimizer's setting; but the network's width, the epochs and the
-//! training on validation images were changed once, for both, after a look at test accuracies.
+//! Both train the same small convolutional network on images shifted at random by up to a pixel,
+//! with learning rates that fall to zero. `cargo run --release -p egn-solver --example digits`
+//! prints a table and draws a chart, of seeds 0 to 4 on the test images.
+//!
+//! Every choice was made without the test images, by cross-validation: seeds 101 to 105 hold out a
+//! fifth of the training images each. `-- search` prints a grid of 24 settings for either optimizer,
+//! over three settings of each, judged by accuracy; `-- ablation` what each choice is worth. Before it
+//! 54 looser tries of EGN and 16 of AdamW, on the same parts, led to the network, the shifts, the epochs
+//! and both grids. (An earlier version of this example chose its width and epochs after a look at test
+//! accuracies, on the same split; nothing of that version is left but the split.)
 
 mod race;
 
@@ -13,18 +17,21 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamWConfig, EgnConfig, Initialisation, Learner, Loss, Network, OptimizerConfig, Outputs, Precision,
-    Schedule, SolverError, StepContext, loss::CrossEntropy,
+    Activation, AdamWConfig, EgnConfig, Image, Initialisation, Kernel, Learner, Loss, Network, OptimizerConfig,
+    Outputs, Precision, Schedule, SolverError, StepContext, loss::CrossEntropy,
 };
 use race::{Axes, Point, Racer, cpu_seconds, draw, mean};
-use rand::{SeedableRng, seq::SliceRandom};
+use rand::{Rng, RngCore, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
-const N_EPOCHS: usize = 20;
-const N_VALIDATION: usize = 300;
+const N_EPOCHS: usize = 60;
 const N_TEST: usize = 360;
-/// Of the one split into training, validation and test images.
+/// Of the one split into training and test images.
 const SPLIT_SEED: u64 = 1797;
+/// Parts of the training images, each held out once.
+const N_FOLDS: usize = 5;
+/// Rows and columns of an image.
+const SIDE: usize = 8;
 
 /// Images (n, 64) with entries in [0, 1], and what they show.
 #[derive(Clone, Default)]
@@ -45,8 +52,18 @@ impl Images {
         }
     }
 
-    fn join(&self, other: &Self) -> Self {
-        Self { pixels: [&*self.pixels, &other.pixels].concat(), labels: [&*self.labels, &other.labels].concat() }
+    /// Every image moved by −1, 0 or 1 pixel up and to the left; what is moved in is blank.
+    fn shifted(mut self, rng: &mut dyn RngCore) -> Self {
+        for image in self.pixels.chunks_exact_mut(SIDE * SIDE) {
+            let [up, left] = [(); 2].map(|()| rng.random_range(0..=2_usize));
+            let source = image.to_vec();
+            let within = |i: usize, by: usize| (i + by).checked_sub(1).filter(|&i| i < SIDE);
+            for (i, pixel) in image.iter_mut().enumerate() {
+                let from = within(i / SIDE, up).zip(within(i % SIDE, left));
+                *pixel = from.map_or(0.0, |(row, column)| source[row * SIDE + column]);
+            }
+        }
+        self
     }
 
     fn read() -> Result<Self, Box<dyn Error>> {
@@ -69,7 +86,6 @@ impl Images {
 
 struct Split {
     training: Images,
-    validation: Images,
     test: Images,
 }
 
@@ -78,10 +94,14 @@ impl Split {
         let all = Images::read()?;
         let mut order: Vec<usize> = (0..all.labels.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(SPLIT_SEED));
-        let (test, rest) = order.split_at(N_TEST);
-        let (validation, training) = rest.split_at(N_VALIDATION);
-        let [training, validation, test] = [training, validation, test].map(|part| all.select(part));
-        Ok(Self { training, validation, test })
+        let (test, training) = order.split_at(N_TEST);
+        Ok(Self { training: all.select(training), test: all.select(test) })
+    }
+
+    /// The training images without one of their parts, and that part.
+    fn fold(&self, fold: usize) -> [Images; 2] {
+        let (held_out, rest): (Vec<_>, Vec<_>) = (0..self.training.labels.len()).partition(|i| i % N_FOLDS == fold);
+        [rest, held_out].map(|part| self.training.select(&part))
     }
 }
 
@@ -89,8 +109,27 @@ impl Split {
 #[derive(Clone)]
 struct Setting {
     name: String,
+    network: Network,
+    n_epochs: usize,
+    /// Whether images are shifted at random.
+    shifts: bool,
     batch: usize,
     optimizer: OptimizerConfig,
+}
+
+impl Setting {
+    fn new(name: String, batch: usize, optimizer: OptimizerConfig) -> Self {
+        let image = Image { height: SIDE, width: SIDE, channels: 1 };
+        let kernel = Kernel { filters: 16, size: 3, stride: 1, padding: 0 };
+        let network = Network::convolutional(image, &[kernel], &[64, 10], Activation::Relu);
+        Self { name, network, n_epochs: N_EPOCHS, shifts: true, batch, optimizer }
+    }
+
+    fn but(&self, what: &str, change: impl FnOnce(&mut Self)) -> Self {
+        let mut other = Self { name: format!("{}, {what}", self.name), ..self.clone() };
+        change(&mut other);
+        other
+    }
 }
 
 /// Falls to zero over the run, for either optimizer.
@@ -98,16 +137,21 @@ fn falling(lr: f64) -> Schedule {
     Schedule::linear(lr, 0.0)
 }
 
-fn egn(batch: usize, (lr, lambda): (f64, f64), weight_decay: f64) -> Setting {
-    let config = EgnConfig { lr: falling(lr), lambda: lambda.into(), weight_decay, ..Default::default() };
-    let name = format!("EGN, batch {batch}, lr {lr}, λ {lambda}, decay {weight_decay}");
-    Setting { name, batch, optimizer: OptimizerConfig::Egn(config) }
+fn egn(batch: usize, lr: f64, lambda: f64, momentum: f64) -> Setting {
+    let config = EgnConfig { lr: falling(lr), lambda: lambda.into(), momentum, ..Default::default() };
+    let name = format!("EGN, batch {batch}, lr {lr}, λ {lambda}, momentum {momentum}");
+    Setting::new(name, batch, OptimizerConfig::Egn(config))
 }
 
 fn adam(batch: usize, lr: f64, weight_decay: f64) -> Setting {
     let config = AdamWConfig { lr: falling(lr), weight_decay, ..Default::default() };
     let name = format!("AdamW, batch {batch}, lr {lr}, decay {weight_decay}");
-    Setting { name, batch, optimizer: OptimizerConfig::AdamW(config) }
+    Setting::new(name, batch, OptimizerConfig::AdamW(config))
+}
+
+/// EGN's and AdamW's of the table: the best of the search.
+fn chosen() -> [Setting; 2] {
+    [egn(32, 4.0, 3.0, 0.9), adam(16, 1e-2, 0.1)]
 }
 
 /// A trained network and, at every epoch, its accuracy on `watched`.
@@ -118,22 +162,23 @@ fn train(
     seed: u64,
 ) -> Result<(Learner, Vec<Point>), SolverError> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-    let network = Network::mlp(&[64, 64, 10], Activation::Tanh);
-    let mut learner = Learner::new(network, Initialisation::Uniform, Precision::F32, &setting.optimizer, rng)?;
+    let mut learner =
+        Learner::new(setting.network.clone(), Initialisation::Uniform, Precision::F32, &setting.optimizer, rng)?;
     let (inputs, mut spent) = (watched.inputs()?, 0.0);
     let mut order: Vec<usize> = (0..training.labels.len()).collect();
     let mut points = Vec::new();
-    for epoch in 0..=N_EPOCHS {
+    for epoch in 0..=setting.n_epochs {
         let value = 100.0 * watched.accuracy(learner.forward(&inputs)?);
         points.push(Point { at: epoch as f64, cpu_seconds: spent, value });
-        if epoch == N_EPOCHS {
+        if epoch == setting.n_epochs {
             break;
         }
         order.shuffle(rng);
         let n_batches = order.len() / setting.batch;
         for (i, indices) in order.chunks_exact(setting.batch).enumerate() {
             let batch = training.select(indices);
-            let progress = (epoch as f64 + i as f64 / n_batches as f64) / N_EPOCHS as f64;
+            let batch = if setting.shifts { batch.shifted(rng) } else { batch };
+            let progress = (epoch as f64 + i as f64 / n_batches as f64) / setting.n_epochs as f64;
             let (x, loss) = (batch.inputs()?, CrossEntropy { labels: &batch.labels });
             let start = cpu_seconds();
             learner.step(&x, &loss, StepContext { progress, ..Default::default() })?;
@@ -143,43 +188,75 @@ fn train(
     Ok((learner, points))
 }
 
-fn search(split: &Split) -> Result<(), SolverError> {
-    let (batches, decays) = ([16, 32, 64, 128], [0.0, 1e-1]);
-    let grid = |decay| batches.into_iter().map(move |batch| (batch, decay));
-    let egns = [0.0, 3e-3]
-        .into_iter()
-        .flat_map(grid)
-        .flat_map(|(batch, decay)| [(0.3, 0.1), (1.0, 0.3), (1.0, 1.0)].map(|lr_lambda| egn(batch, lr_lambda, decay)));
-    let adams = decays
-        .into_iter()
-        .flat_map(grid)
-        .flat_map(|(batch, decay)| [1e-2, 3e-2, 1e-1].map(|lr| adam(batch, lr, decay)));
-    for setting in egns.chain(adams) {
-        let judged = (101..=105).map(|seed| {
-            let (mut learner, points) = train(&setting, &split.training, &split.validation, seed)?;
-            let loss = CrossEntropy { labels: &split.validation.labels };
-            let value = loss.value(learner.forward(&split.validation.inputs()?)?);
-            Ok((points.last().map_or(f64::NAN, |point| point.value), value))
-        });
-        let judged = judged.collect::<Result<Vec<_>, SolverError>>()?;
-        let accuracy = mean(judged.iter().map(|(accuracy, _)| *accuracy));
-        println!("{}: {accuracy:.2} %, loss {:.4}", setting.name, mean(judged.iter().map(|(_, loss)| *loss)));
-    }
+/// Prints what `setting` reaches on images held out.
+fn judge(split: &Split, setting: &Setting) -> Result<(), SolverError> {
+    let judged = (0..N_FOLDS).map(|fold| {
+        let [training, held_out] = split.fold(fold);
+        let (mut learner, points) = train(setting, &training, &held_out, 101 + fold as u64)?;
+        let mut loss = |images: &Images| {
+            Ok::<_, SolverError>(CrossEntropy { labels: &images.labels }.value(learner.forward(&images.inputs()?)?))
+        };
+        Ok([points.last().map_or(f64::NAN, |point| point.value), loss(&held_out)?, loss(&training)?])
+    });
+    let judged = judged.collect::<Result<Vec<[f64; 3]>, SolverError>>()?;
+    let [accuracy, loss, training_loss] = [0, 1, 2].map(|i| mean(judged.iter().map(|fold| fold[i])));
+    println!("| {} | {accuracy:.2} | {loss:.4} | {training_loss:.4} |", setting.name);
     Ok(())
+}
+
+fn search() -> Vec<Setting> {
+    let mut settings = Vec::new();
+    for batch in [16, 32] {
+        for lambda in [0.3, 1.0, 3.0] {
+            settings.extend([1.0, 2.0, 4.0, 8.0].map(|lr| egn(batch, lr, lambda, 0.9)));
+        }
+        for decay in [0.0, 1e-2, 1e-1, 1.0] {
+            settings.extend([3e-3, 1e-2, 3e-2].map(|lr| adam(batch, lr, decay)));
+        }
+    }
+    settings
+}
+
+fn ablation() -> Vec<Setting> {
+    let perceptron = Network::mlp(&[SIDE * SIDE, 64, 10], Activation::Relu);
+    let mut settings = Vec::new();
+    for chosen in chosen() {
+        settings.extend([
+            chosen.clone(),
+            chosen.but("20 epochs", |setting| setting.n_epochs = 20),
+            chosen.but("no shifts", |setting| setting.shifts = false),
+            chosen.but("perceptron", |setting| setting.network = perceptron.clone()),
+            chosen.but("perceptron, no shifts", |setting| {
+                setting.network = perceptron.clone();
+                setting.shifts = false;
+            }),
+        ]);
+    }
+    // Without momentum: as long steps, and full ones with as much and with less damping.
+    settings.extend([(4.0, 3.0), (1.0, 3.0), (1.0, 1.0)].map(|(lr, lambda)| egn(32, lr, lambda, 0.0)));
+    settings
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let split = Split::read()?;
-    if std::env::args().any(|argument| argument == "search") {
-        return Ok(search(&split)?);
-    }
-    let settings = [egn(32, (1.0, 0.3), 0.0), adam(16, 3e-2, 0.0)];
-    let training = split.training.join(&split.validation);
+    let judged = match std::env::args().nth(1).as_deref() {
+        Some("search") => search(),
+        Some("ablation") => ablation(),
+        _ => return compare(&split),
+    };
+    println!("Means over {N_FOLDS} parts held out of {} images\n", split.training.labels.len());
+    println!("| setting | accuracy (%) | loss | loss in training |\n|---|---|---|---|");
+    Ok(judged.iter().try_for_each(|setting| judge(&split, setting))?)
+}
+
+/// Trains on all training images and shows the test images.
+fn compare(split: &Split) -> Result<(), Box<dyn Error>> {
+    let Split { training, test } = split;
     println!("Test accuracy (%) after {N_EPOCHS} epochs of {} images, seeds 0 to 4\n", training.labels.len());
     println!("| optimizer | seed 0 | 1 | 2 | 3 | 4 | mean | steps | CPU ms |\n|---|---|---|---|---|---|---|---|---|");
     let mut racers = Vec::new();
-    for setting in &settings {
-        let trained = (0..5).map(|seed| Ok(train(setting, &training, &split.test, seed)?.1));
+    for setting in &chosen() {
+        let trained = (0..5).map(|seed| Ok(train(setting, training, test, seed)?.1));
         let seeds = trained.collect::<Result<Vec<Vec<Point>>, SolverError>>()?;
         let last: Vec<Point> = seeds.iter().filter_map(|seed| seed.last().copied()).collect();
         print!("| {} |", setting.name);
@@ -190,8 +267,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!(" {accuracy:.2} | {n_steps} | {:.0} |", 1e3 * spent);
         racers.push(Racer { name: setting.name.clone(), seeds });
     }
-    let axes =
-        Axes { title: "UCI optical digits, 64-64-10", at: "Epochs", value: "Test accuracy (%)", range: [80.0, 100.0] };
+    let axes = Axes {
+        title: "UCI optical digits, 8x8x1-16k3s1-64-10",
+        at: "Epochs",
+        value: "Test accuracy (%)",
+        range: [90.0, 100.0],
+    };
     for path in draw("digits", &axes, &racers)? {
         println!("{}", path.display());
     }
