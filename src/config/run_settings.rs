@@ -1,0 +1,115 @@
+//! Section `run` of a configuration.
+
+use std::path::PathBuf;
+
+use egn_agents::AgentName;
+use egn_solver::{OptimizerName, Precision, require};
+use serde::{Deserialize, Serialize};
+
+use crate::env_name::EnvName;
+
+/// What is trained, on what, for how long: section `run`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSettings {
+    /// Environment id, or `gymnasium:<id>`, or `custom:<name>` in a program that brings its own.
+    #[serde(with = "as_text")]
+    pub env: EnvName,
+    /// Agent.
+    pub agent: AgentName,
+    /// Optimizer of every network.
+    pub optimizer: OptimizerName,
+    /// Seed of every random stream.
+    #[serde(default)]
+    pub seed: u64,
+    /// Environment steps, all environments together, 1 or more. A rollout is never cut short, so
+    /// training may go over by less than a rollout.
+    #[serde(default = "RunSettings::default_steps")]
+    pub steps: u64,
+    /// Environments that step side by side, 1 or more.
+    #[serde(default = "RunSettings::default_envs")]
+    pub envs: usize,
+    /// Number type of the networks.
+    #[serde(default)]
+    pub precision: Precision,
+    /// Whether environments step while the agent learns, with the policy from before: for agents that
+    /// learn from a replay memory.
+    #[serde(default)]
+    pub overlap: bool,
+    /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
+    pub eval_every: Option<u64>,
+    /// Greedy episodes of an evaluation in training, 1 or more.
+    #[serde(default = "RunSettings::default_eval_episodes")]
+    pub eval_episodes: usize,
+    /// Greedy episodes of the evaluations after training, 1 or more.
+    #[serde(default = "RunSettings::default_final_episodes")]
+    pub final_episodes: usize,
+    /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
+    #[serde(default = "RunSettings::default_max_failed_updates")]
+    pub max_failed_updates: u64,
+    /// Record with whose networks training starts, as they were at its end; with random ones unless given.
+    pub init_from: Option<PathBuf>,
+    /// Digest by which these networks are known again; of those in the record unless given.
+    pub init_digest: Option<String>,
+}
+
+impl RunSettings {
+    fn default_steps() -> u64 {
+        100_000
+    }
+
+    fn default_envs() -> usize {
+        1
+    }
+
+    fn default_eval_episodes() -> usize {
+        20
+    }
+
+    fn default_final_episodes() -> usize {
+        100
+    }
+
+    fn default_max_failed_updates() -> u64 {
+        100
+    }
+
+    /// Environment steps between two evaluations.
+    pub fn eval_every(&self) -> u64 {
+        self.eval_every.unwrap_or((self.steps / 50).max(1))
+    }
+
+    pub(super) fn validate(&self) -> Result<(), String> {
+        require(self.steps > 0, "steps", "1 or more", self.steps)?;
+        require((1..=4096).contains(&self.envs), "envs", "from 1 to 4096", self.envs)?;
+        require(self.eval_every() > 0, "eval_every", "1 or more", self.eval_every())?;
+        let episodes = 1..=100_000;
+        require(episodes.contains(&self.eval_episodes), "eval_episodes", "from 1 to 100000", self.eval_episodes)?;
+        require(episodes.contains(&self.final_episodes), "final_episodes", "from 1 to 100000", self.final_episodes)?;
+        require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)?;
+        if !self.overlap || self.agent.has_replay() {
+            return Ok(());
+        }
+        let with_replay = AgentName::ALL.into_iter().filter(|agent| agent.has_replay());
+        let names = with_replay.map(|agent| agent.to_string()).collect::<Vec<_>>().join(", ");
+        Err(format!(
+            "overlap is for agents with a replay memory ({names}); {} learns from what its present policy did",
+            self.agent
+        ))
+    }
+}
+
+/// A type that is written as its name.
+mod as_text {
+    use std::{fmt::Display, str::FromStr};
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(value)
+    }
+
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(Error::custom)
+    }
+}
