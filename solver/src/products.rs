@@ -22,8 +22,8 @@ impl Products {
         (0..n).flat_map(move |i| (i..n).map(move |j| (i, j)))
     }
 
-    /// (b, n) to (b, n(n + 1)/2).
-    pub(crate) fn apply<T: Real>(&self, inputs: &[T], outputs: &mut Vec<T>) {
+    /// (b, n) to (b, n(n + 1)/2), in place of what `outputs` held.
+    pub fn apply<T: Real>(&self, inputs: &[T], outputs: &mut Vec<T>) {
         self.bilinear(inputs, inputs, outputs);
     }
 
