@@ -30,6 +30,11 @@
 #[doc = include_str!("../envs/README.md")]
 pub struct EnvsReadme;
 
+/// The example of the agents' README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../agents/README.md")]
+pub struct AgentsReadme;
+
 pub mod chart;
 #[cfg(unix)]
 mod child_group;

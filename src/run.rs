@@ -210,7 +210,7 @@ pub fn run_in(
         n_workers: execution.n_workers,
         stop: execution.stop,
         resume: saved.as_ref(),
-        initial: initial.as_ref(),
+        initial: initial.as_ref().map(Initial::networks),
         checkpoint_every: Some(execution.checkpoint_every),
     };
     // The log comes last: it writes the checkpoint, to which the others add.

@@ -8,77 +8,12 @@
 //! n: the policy that acts is exactly one rollout behind, whatever is the faster.
 //!
 //! A [`Callback`] sees every rollout and evaluation and may stop the run: the record is one, the
-//! progress line another. Nothing here touches the disk.
-//!
-//! # An agent of your own, and a callback
-//!
-//! ```
-//! use std::{ops::ControlFlow, sync::Arc};
-//!
-//! use egn_agents::{Agent, AgentError, Clock, EpsilonGreedyPolicy, Learned, Policy, Rollout, Setting, Update};
-//! use egn_rl::{config::RunConfig, record::CurvePoint, trainer::{Callback, Flow, RolloutEvent, TrainError, Trainer}};
-//! use egn_solver::{Activation, Initialisation, Learner, Network, Snapshot, State, StateError, StepContext, loss::ChosenAction};
-//!
-//! /// Monte-Carlo control with one environment: regress the discounted rewards that followed, act on them.
-//! struct MonteCarlo { q: Learner, width: usize }
-//!
-//! impl Agent for MonteCarlo {
-//!     fn steps_per_rollout(&self) -> usize { 256 }
-//!     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
-//!         let q = self.q.snapshot()?;
-//!         Ok(Arc::new(EpsilonGreedyPolicy { q, n_quantiles: 1, epsilon: 0.3.into(), random_before: 0.0 }))
-//!     }
-//!     fn learn(&mut self, rollout: &Rollout, _: Clock) -> Result<Learned, AgentError> {
-//!         let mut returns = rollout.rewards.clone();
-//!         for t in (0..returns.len() - 1).rev() {
-//!             if !rollout.outcomes[t].is_end() { returns[t] += 0.95 * returns[t + 1]; }
-//!         }
-//!         let shape = (rollout.len(), self.width);
-//!         let observations = candle_core::Tensor::from_slice(&rollout.observations, shape, &candle_core::Device::Cpu)
-//!             .map_err(egn_solver::SolverError::from)?;
-//!         let loss = ChosenAction { actions: rollout.actions.discrete(), targets: &returns, weights: None, huber: None };
-//!         let result = self.q.step(&observations, &loss, StepContext::default());
-//!         Ok(Learned { updates: vec![Update { network: "q", result }], metrics: vec![] })
-//!     }
-//!     fn policy_network(&self) -> Result<Snapshot, AgentError> { Ok(self.q.snapshot()?) }
-//!     fn state(&self) -> State { self.q.state() }
-//!     fn restore(&mut self, state: &State) -> Result<(), StateError> { self.q.restore(state) }
-//! }
-//!
-//! /// Stops the run at a mean return.
-//! struct StopAt(f64);
-//!
-//! impl Callback for StopAt {
-//!     fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> { Ok(ControlFlow::Continue(())) }
-//!     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
-//!         Ok(if point.mean >= self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-//!     }
-//! }
-//!
-//! let config = RunConfig::from_toml(
-//!     "run = { env = 'CartPole-v1', agent = 'dqn', optimizer = 'egn', steps = 50000 }\noptimizer = { lr = 0.3 }",
-//! )?;
-//! let opened = config.run.env.open(&config.env, None)?;
-//! let monte_carlo = |setting: &Setting| -> Result<Box<dyn Agent>, AgentError> {
-//!     let (width, rng) = (setting.observation_space.len(), &mut egn_envs::Pcg64::seed_from(setting.seed));
-//!     let network = Network::mlp(&[width, 32, 2], Activation::Tanh);
-//!     let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, rng)?;
-//!     Ok(Box::new(MonteCarlo { q, width }))
-//! };
-//! let stop = false.into();
-//! let trainer = Trainer::new(&config, &*opened.environments, &stop).with_agent(&monte_carlo);
-//! let trained = trainer.train(&mut [&mut StopAt(150.0)])?;
-//! assert!((1..50_000).contains(&trained.env_steps) && trained.best.expect("was evaluated").0.mean >= 150.0);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! progress line another. Nothing here touches the disk. `agents/README.md` has an agent of the caller's own,
+//! trained here with a callback.
 
-use std::{
-    collections::BTreeMap,
-    ops::ControlFlow,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+mod training;
+
+use std::{ops::ControlFlow, sync::atomic::AtomicBool, thread, time::Duration};
 
 use egn_agents::{Agent, AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
 use egn_envs::Space;
@@ -87,12 +22,11 @@ use egn_solver::{SolverError, State, StateError};
 use crate::{
     config::RunConfig,
     env_group::Environments,
-    evaluation::{EvaluationError, TRAINING_SEED, greedy_returns, summarise},
+    evaluation::EvaluationError,
     record::{CurvePoint, Ended, Evaluation, RecordError, Threshold},
-    resources::Stopwatch,
-    run::initial::Initial,
-    workers::{Collected, Episode, Task, WorkerError, Workers},
+    workers::{Episode, WorkerError, Workers},
 };
+use training::Training;
 
 /// Why a run broke off.
 #[derive(Debug, thiserror::Error)]
@@ -191,8 +125,9 @@ pub struct Trainer<'a> {
     pub n_workers: usize,
     /// Where an earlier run of the same configuration stood, to go on from there.
     pub resume: Option<&'a State>,
-    /// Networks of an earlier run that the agent starts from, where nothing is resumed.
-    pub initial: Option<&'a Initial>,
+    /// Networks of an earlier run ([`egn_agents::networks_of`]) that the agent starts from, where nothing is
+    /// resumed.
+    pub initial: Option<&'a State>,
     /// Wall time between two checkpoints, none without it; there is also one at the end.
     pub checkpoint_every: Option<Duration>,
     /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
@@ -228,24 +163,6 @@ pub struct Trained {
     pub restarted: Vec<usize>,
 }
 
-/// A run under way.
-struct Run<'a> {
-    trainer: &'a Trainer<'a>,
-    agent: NormalizedAgent,
-    watch: Stopwatch,
-    clock: Clock,
-    updates: u64,
-    updates_failed: u64,
-    /// Failed steps of each network since its last good one.
-    failures_in_a_row: BTreeMap<String, u64>,
-    threshold: Option<Threshold>,
-    best: Option<(Evaluation, TrainedPolicy)>,
-    /// Collected while the agent learned from the rollout before.
-    ahead: Option<Collected>,
-    /// None before the first: that is due at once.
-    last_checkpoint: Option<Instant>,
-}
-
 impl<'a> Trainer<'a> {
     /// On one thread, without checkpoints.
     pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
@@ -277,28 +194,9 @@ impl<'a> Trainer<'a> {
                     normalized(self.config, make(&setting(self.config, observations, actions))?, observations)
                 }
             };
-            let mut run = Run {
-                trainer: self,
-                agent,
-                watch: Stopwatch::start(),
-                clock: Clock { env_steps: 0, total_steps: settings.steps },
-                updates: 0,
-                updates_failed: 0,
-                failures_in_a_row: BTreeMap::new(),
-                threshold: None,
-                best: None,
-                ahead: None,
-                last_checkpoint: self.resume.map(|_| Instant::now()),
-            };
-            match (self.resume, self.initial) {
-                (Some(state), _) => run.restore(state, observations.len(), actions)?,
-                (None, Some(initial)) => initial.start(&mut run.agent)?,
-                (None, None) => {}
-            }
-            let restarted = workers.restarted().to_vec();
-            run.agent.forget_episodes(&restarted);
-            let result = run.train(&workers, callbacks);
-            run.into_trained(result, restarted, actions.clone())
+            let mut training = Training::begin(self, agent, &workers)?;
+            let result = training.train(&workers, callbacks);
+            training.into_trained(result, &workers)
         })
     }
 }
@@ -332,233 +230,4 @@ fn setting(config: &RunConfig, observation_space: &Space, action_space: &Space) 
         critic_optimizer: critic_optimizer.clone(),
         linear_quadratic: run.env.linear_quadratic(),
     }
-}
-
-impl Run<'_> {
-    fn train(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
-        let mut flow = if self.clock.env_steps == 0 { self.evaluate(callbacks)? } else { Flow::Continue(()) };
-        while flow.is_continue() && self.clock.env_steps < self.clock.total_steps {
-            flow = if self.trainer.stop.load(Ordering::Relaxed) {
-                Flow::Break(())
-            } else {
-                self.advance(workers, callbacks)?
-            };
-            self.checkpoint(workers, callbacks, flow)?;
-        }
-        let tried = self.updates + self.updates_failed;
-        if tried > 0 || flow.is_break() { Ok(flow) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
-    }
-
-    /// Hands the state of the run to the callbacks where that is due.
-    fn checkpoint(
-        &mut self,
-        workers: &Workers,
-        callbacks: &mut [&mut dyn Callback],
-        flow: Flow,
-    ) -> Result<(), TrainError> {
-        let Some(every) = self.trainer.checkpoint_every else { return Ok(()) };
-        let is_over = flow.is_break() || self.clock.env_steps >= self.clock.total_steps;
-        if !is_over && self.last_checkpoint.is_some_and(|last| last.elapsed() < every) {
-            return Ok(());
-        }
-        let mut state = self.state();
-        state.put_part("workers", workers.state());
-        for callback in callbacks.iter_mut() {
-            callback.on_checkpoint(&mut state)?;
-        }
-        self.last_checkpoint = Some(Instant::now());
-        Ok(())
-    }
-
-    /// All that the rest of the run depends on, its environments aside.
-    fn state(&self) -> State {
-        let mut state = State::default();
-        state.put_part("agent", self.agent.state());
-        state.put("counters", &[self.clock.env_steps, self.updates, self.updates_failed]);
-        let (cpu_seconds, wall_seconds) = self.watch.read();
-        state.put("seconds", &[cpu_seconds, wall_seconds]);
-        for (network, failures) in &self.failures_in_a_row {
-            state.put(&format!("failures/{network}"), &[*failures]);
-        }
-        let threshold = self.threshold.map(|t| [t.threshold_return, t.env_steps as f64, t.cpu_seconds]);
-        state.put("threshold", threshold.as_slice().as_flattened());
-        if let Some((evaluation, policy)) = &self.best {
-            let Evaluation { env_steps, episodes, mean, std, min, max } = *evaluation;
-            state.put("best/evaluation", &[env_steps as f64, episodes as f64, mean, std, min, max]);
-            state.put_part("best", policy.state());
-        }
-        if let Some(ahead) = &self.ahead {
-            state.put_part("ahead", ahead.state());
-        }
-        state
-    }
-
-    fn restore(&mut self, state: &State, width: usize, actions: &Space) -> Result<(), TrainError> {
-        self.agent.restore(&state.part("agent"))?;
-        let counters = state.get_all::<u64>("counters", 3)?;
-        (self.clock.env_steps, self.updates, self.updates_failed) = (counters[0], counters[1], counters[2]);
-        let seconds = state.get_all::<f64>("seconds", 2)?;
-        self.watch = Stopwatch::resume((seconds[0], seconds[1]));
-        let failures = state.part("failures");
-        for network in failures.names() {
-            self.failures_in_a_row.insert(network.to_owned(), failures.number(network)?);
-        }
-        self.threshold = match state.get_grown::<f64>("threshold", 3)?[..] {
-            [threshold_return, env_steps, cpu_seconds] => {
-                Some(Threshold { threshold_return, env_steps: env_steps as u64, cpu_seconds })
-            }
-            _ => None,
-        };
-        let best = state.get_all::<f64>("best/evaluation", 6)?;
-        let evaluation = Evaluation {
-            env_steps: best[0] as u64,
-            episodes: best[1] as u64,
-            mean: best[2],
-            std: best[3],
-            min: best[4],
-            max: best[5],
-        };
-        self.best = Some((evaluation, self.agent.trained_policy()?.restored(&state.part("best"))?));
-        let ahead = state.part("ahead");
-        if ahead.names().next().is_some() {
-            self.ahead = Some(Collected::from_state(&ahead, width, actions)?);
-        }
-        Ok(())
-    }
-
-    /// One rollout, learned from; and an evaluation where one is due.
-    fn advance(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
-        let settings = &self.trainer.config.run;
-        let before = self.clock;
-        let Collected { rollout, episodes } = match self.ahead.take() {
-            Some(ahead) => ahead,
-            None => {
-                workers.begin(&self.task()?);
-                workers.finish()?
-            }
-        };
-        self.clock.env_steps += rollout.len() as u64;
-        let overlaps = settings.overlap && self.clock.env_steps < self.clock.total_steps;
-        if overlaps {
-            workers.begin(&self.task()?);
-        }
-        let learned = self.agent.learn(rollout, self.clock)?;
-        if overlaps {
-            self.ahead = Some(workers.finish()?);
-        }
-        let stuck = self.count(&learned);
-        let event =
-            RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
-        let mut flow = Flow::Continue(());
-        for callback in callbacks.iter_mut() {
-            flow = either(flow, callback.on_rollout(&event)?);
-        }
-        // After the callbacks, so that the record holds the steps that led there.
-        stuck?;
-        let every = settings.eval_every();
-        let is_due = self.clock.env_steps / every > before.env_steps / every;
-        if is_due || self.clock.env_steps >= self.clock.total_steps {
-            flow = either(flow, self.evaluate(callbacks)?);
-        }
-        Ok(flow)
-    }
-
-    /// A rollout with the policy as it is now.
-    fn task(&self) -> Result<Task, AgentError> {
-        Ok(Task {
-            policy: self.agent.policy()?,
-            n_steps: self.agent.steps_per_rollout(),
-            env_steps: self.clock.env_steps,
-            total_steps: self.clock.total_steps,
-        })
-    }
-
-    /// Counts steps that were taken and steps that failed.
-    ///
-    /// # Errors
-    /// [`TrainError::Stuck`] when too many of one network failed in a row.
-    fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
-        let limit = self.trainer.config.run.max_failed_updates;
-        for update in &learned.updates {
-            if !self.failures_in_a_row.contains_key(update.network) {
-                self.failures_in_a_row.insert(update.network.to_owned(), 0);
-            }
-            let Some(in_a_row) = self.failures_in_a_row.get_mut(update.network) else { continue };
-            match &update.result {
-                Ok(_) => {
-                    self.updates += 1;
-                    *in_a_row = 0;
-                }
-                Err(error) => {
-                    self.updates_failed += 1;
-                    *in_a_row += 1;
-                    if *in_a_row >= limit {
-                        let (network, failures) = (update.network, *in_a_row);
-                        return Err(TrainError::Stuck { network, failures, last: error.clone() });
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn evaluate(&mut self, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
-        let (cpu_seconds, wall_seconds) = self.watch.read();
-        let policy = self.agent.policy()?;
-        let n_episodes = self.trainer.config.run.eval_episodes;
-        let environments = self.trainer.environments;
-        let returns = self.watch.paused(|| greedy_returns(environments, &*policy, n_episodes, TRAINING_SEED))?;
-        let evaluation = summarise(self.clock.env_steps, &returns);
-        // Of equals the later one, which has learned from more.
-        if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
-            self.best = Some((evaluation, self.agent.trained_policy()?));
-        }
-        if let Some(threshold_return) = self.trainer.reward_threshold
-            && self.threshold.is_none()
-            // What an untrained network reaches by luck says nothing of how it learns.
-            && self.clock.env_steps > 0
-            && evaluation.mean >= threshold_return
-        {
-            self.threshold = Some(Threshold { threshold_return, env_steps: self.clock.env_steps, cpu_seconds });
-        }
-        let point = CurvePoint::new(evaluation, cpu_seconds, wall_seconds);
-        let mut flow = Flow::Continue(());
-        for callback in callbacks.iter_mut() {
-            flow = either(flow, callback.on_evaluation(&point)?);
-        }
-        Ok(flow)
-    }
-
-    fn into_trained(
-        self,
-        result: Result<Flow, TrainError>,
-        restarted: Vec<usize>,
-        action_space: Space,
-    ) -> Result<Trained, TrainError> {
-        let (cpu_seconds, wall_seconds) = self.watch.read();
-        let (ended, error) = match result {
-            Ok(Flow::Continue(())) => (Ended::Finished, None),
-            Ok(Flow::Break(())) => (Ended::Stopped, None),
-            Err(error) => (Ended::Failed, Some(error.to_string())),
-        };
-        Ok(Trained {
-            ended,
-            error,
-            env_steps: self.clock.env_steps,
-            updates: self.updates,
-            updates_failed: self.updates_failed,
-            cpu_seconds,
-            wall_seconds,
-            threshold: self.threshold,
-            last: self.agent.trained_policy()?,
-            action_space,
-            best: self.best,
-            restarted,
-        })
-    }
-}
-
-/// Every callback is asked; one that says stop is enough.
-fn either(a: Flow, b: Flow) -> Flow {
-    if a.is_break() { a } else { b }
 }

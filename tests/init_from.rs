@@ -78,7 +78,7 @@ fn critics_come_along_and_nothing_else() {
     let mut agent = build_agent(&config, &opened.observation_space, &opened.action_space).unwrap();
     let random = agent.state();
     let initial = egn_rl::run::initial::Initial::of(&config).unwrap().unwrap();
-    initial.start(&mut agent).unwrap();
+    agent.start_from(initial.networks()).unwrap();
     let begun = agent.state();
     for name in begun.names() {
         let bytes = |state: &State| state.clone().filtered(|other| other == name);

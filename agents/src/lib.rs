@@ -58,7 +58,7 @@ pub use body::{Body, Convolutions};
 pub use choice::{AgentConfig, AgentName};
 pub use deterministic_policy::DeterministicPolicy;
 pub use greedy::GreedyRule;
-pub use normalized::NormalizedAgent;
+pub use normalized::{NormalizedAgent, networks_of};
 pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, GaussianPolicy, Mode, Policy};
 pub use rollout::{Actions, Rollout};
 pub use squashed_gaussian::SquashedGaussianPolicy;

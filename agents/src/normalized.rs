@@ -75,6 +75,16 @@ impl NormalizedAgent {
         self.agent.learn(&rollout, clock)
     }
 
+    /// Takes over networks, and the statistics of the observations that they were trained on, from another
+    /// agent's; optimizers, memories and counters stay as they are.
+    ///
+    /// # Errors
+    /// When they do not fit; the agent is then as it was.
+    pub fn start_from(&mut self, networks: &State) -> Result<(), StateError> {
+        let begun = self.state().overlaid(networks, is_network)?;
+        self.restore(&begun)
+    }
+
     /// These environments were not taken back to where they stood: their episodes are new.
     pub fn forget_episodes(&mut self, envs: &[usize]) {
         if let Some(normalizer) = &mut Arc::make_mut(&mut self.normalizer).rewards {
@@ -110,6 +120,17 @@ impl NormalizedAgent {
         }
         self.agent.restore(state)
     }
+}
+
+/// What [`NormalizedAgent::start_from`] takes, of a [`NormalizedAgent::state`].
+pub fn networks_of(agent: State) -> State {
+    agent.filtered(is_network)
+}
+
+/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name, or
+/// of the statistics of observations.
+fn is_network(name: &str) -> bool {
+    name.ends_with("/params") || name.starts_with("normalizer/observations/")
 }
 
 /// Takes in what a rollout brought: the observations that the policy saw, all at once, and the rewards step

@@ -10,8 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::NormalizedAgent;
-use egn_solver::{Layer, Network, State, StateError};
+use egn_agents::networks_of;
+use egn_solver::{Layer, Network, State};
 
 use super::{RunError, checkpoint};
 use crate::{config::RunConfig, env_name::Opened, trainer::build_agent};
@@ -22,12 +22,6 @@ pub struct Initial {
     /// Settings of the earlier run.
     config: RunConfig,
     networks: State,
-}
-
-/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name, or
-/// of the statistics of observations.
-fn is_network(name: &str) -> bool {
-    name.ends_with("/params") || name.starts_with("normalizer/observations/")
 }
 
 impl Initial {
@@ -49,20 +43,16 @@ impl Initial {
     fn read(record: &Path) -> Result<Self, RunError> {
         let refuse = |error: RunError| RunError::Initial { record: record.to_owned(), problem: error.to_string() };
         let (state, config) = checkpoint::read(record).map_err(refuse)?;
-        Ok(Self { record: record.to_owned(), config, networks: state.part("agent").filtered(is_network) })
+        Ok(Self { record: record.to_owned(), config, networks: networks_of(state.part("agent")) })
     }
 
     fn digest(&self) -> String {
         format!("{:016x}", self.networks.digest())
     }
 
-    /// Puts the networks into an agent that has learned nothing yet.
-    ///
-    /// # Errors
-    /// When they do not fit; the agent is then as it was.
-    pub fn start(&self, agent: &mut NormalizedAgent) -> Result<(), StateError> {
-        let begun = agent.state().overlaid(&self.networks, is_network)?;
-        agent.restore(&begun)
+    /// The networks, for [`crate::trainer::Trainer::initial`].
+    pub fn networks(&self) -> &State {
+        &self.networks
     }
 
     /// Whether the networks fit the run whose record will be in `dir`, told before anything is recorded;
@@ -94,7 +84,7 @@ impl Initial {
         }
         let agent = build_agent(config, &opened.observation_space, &opened.action_space);
         let mut agent = agent.map_err(crate::trainer::TrainError::from)?;
-        self.start(&mut agent).map_err(|error| differ(&format!(": {error}")))
+        agent.start_from(&self.networks).map_err(|error| differ(&format!(": {error}")))
     }
 
     fn refused(&self, problem: impl ToString) -> RunError {

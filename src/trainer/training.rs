@@ -1,0 +1,297 @@
+//! A run under way: rollout by rollout, from its beginning or a checkpoint to its end.
+
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Instant};
+
+use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
+use egn_solver::State;
+
+use super::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer};
+use crate::{
+    evaluation::{TRAINING_SEED, greedy_returns, summarise},
+    record::{CurvePoint, Ended, Evaluation, Threshold},
+    resources::Stopwatch,
+    workers::{Collected, Task, Workers},
+};
+
+/// A run under way.
+pub(super) struct Training<'a> {
+    trainer: &'a Trainer<'a>,
+    agent: NormalizedAgent,
+    watch: Stopwatch,
+    clock: Clock,
+    updates: u64,
+    updates_failed: u64,
+    /// Failed steps of each network since its last good one.
+    failures_in_a_row: BTreeMap<String, u64>,
+    threshold: Option<Threshold>,
+    best: Option<(Evaluation, TrainedPolicy)>,
+    /// Collected while the agent learned from the rollout before.
+    ahead: Option<Collected>,
+    /// None before the first: that is due at once.
+    last_checkpoint: Option<Instant>,
+}
+
+impl<'a> Training<'a> {
+    /// At its beginning, or where the trainer's saved state left it.
+    ///
+    /// # Errors
+    /// When the state, or the networks to start from, do not fit.
+    pub(super) fn begin(
+        trainer: &'a Trainer<'a>,
+        agent: NormalizedAgent,
+        workers: &Workers,
+    ) -> Result<Self, TrainError> {
+        let mut training = Self {
+            trainer,
+            agent,
+            watch: Stopwatch::start(),
+            clock: Clock { env_steps: 0, total_steps: trainer.config.run.steps },
+            updates: 0,
+            updates_failed: 0,
+            failures_in_a_row: BTreeMap::new(),
+            threshold: None,
+            best: None,
+            ahead: None,
+            last_checkpoint: trainer.resume.map(|_| Instant::now()),
+        };
+        match (trainer.resume, trainer.initial) {
+            (Some(state), _) => training.restore(state, workers)?,
+            (None, Some(networks)) => training.agent.start_from(networks)?,
+            (None, None) => {}
+        }
+        training.agent.forget_episodes(workers.restarted());
+        Ok(training)
+    }
+
+    /// Until the last step, or until a callback or the trainer's `stop` ends it.
+    ///
+    /// # Errors
+    /// What broke it off.
+    pub(super) fn train(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        let mut flow = if self.clock.env_steps == 0 { self.evaluate(callbacks)? } else { Flow::Continue(()) };
+        while flow.is_continue() && self.clock.env_steps < self.clock.total_steps {
+            flow = if self.trainer.stop.load(Ordering::Relaxed) {
+                Flow::Break(())
+            } else {
+                self.advance(workers, callbacks)?
+            };
+            self.checkpoint(workers, callbacks, flow)?;
+        }
+        let tried = self.updates + self.updates_failed;
+        if tried > 0 || flow.is_break() { Ok(flow) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
+    }
+
+    /// Hands the state of the run to the callbacks where that is due.
+    fn checkpoint(
+        &mut self,
+        workers: &Workers,
+        callbacks: &mut [&mut dyn Callback],
+        flow: Flow,
+    ) -> Result<(), TrainError> {
+        let Some(every) = self.trainer.checkpoint_every else { return Ok(()) };
+        let is_over = flow.is_break() || self.clock.env_steps >= self.clock.total_steps;
+        if !is_over && self.last_checkpoint.is_some_and(|last| last.elapsed() < every) {
+            return Ok(());
+        }
+        let mut state = self.state();
+        state.put_part("workers", workers.state());
+        for callback in callbacks.iter_mut() {
+            callback.on_checkpoint(&mut state)?;
+        }
+        self.last_checkpoint = Some(Instant::now());
+        Ok(())
+    }
+
+    /// All that the rest of the run depends on, its environments aside.
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("agent", self.agent.state());
+        state.put("counters", &[self.clock.env_steps, self.updates, self.updates_failed]);
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        state.put("seconds", &[cpu_seconds, wall_seconds]);
+        for (network, failures) in &self.failures_in_a_row {
+            state.put(&format!("failures/{network}"), &[*failures]);
+        }
+        let threshold = self.threshold.map(|t| [t.threshold_return, t.env_steps as f64, t.cpu_seconds]);
+        state.put("threshold", threshold.as_slice().as_flattened());
+        if let Some((evaluation, policy)) = &self.best {
+            let Evaluation { env_steps, episodes, mean, std, min, max } = *evaluation;
+            state.put("best/evaluation", &[env_steps as f64, episodes as f64, mean, std, min, max]);
+            state.put_part("best", policy.state());
+        }
+        if let Some(ahead) = &self.ahead {
+            state.put_part("ahead", ahead.state());
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &State, workers: &Workers) -> Result<(), TrainError> {
+        self.agent.restore(&state.part("agent"))?;
+        let counters = state.get_all::<u64>("counters", 3)?;
+        (self.clock.env_steps, self.updates, self.updates_failed) = (counters[0], counters[1], counters[2]);
+        let seconds = state.get_all::<f64>("seconds", 2)?;
+        self.watch = Stopwatch::resume((seconds[0], seconds[1]));
+        let failures = state.part("failures");
+        for network in failures.names() {
+            self.failures_in_a_row.insert(network.to_owned(), failures.number(network)?);
+        }
+        self.threshold = match state.get_grown::<f64>("threshold", 3)?[..] {
+            [threshold_return, env_steps, cpu_seconds] => {
+                Some(Threshold { threshold_return, env_steps: env_steps as u64, cpu_seconds })
+            }
+            _ => None,
+        };
+        let best = state.get_all::<f64>("best/evaluation", 6)?;
+        let evaluation = Evaluation {
+            env_steps: best[0] as u64,
+            episodes: best[1] as u64,
+            mean: best[2],
+            std: best[3],
+            min: best[4],
+            max: best[5],
+        };
+        self.best = Some((evaluation, self.agent.trained_policy()?.restored(&state.part("best"))?));
+        let ahead = state.part("ahead");
+        if ahead.names().next().is_some() {
+            self.ahead =
+                Some(Collected::from_state(&ahead, workers.observation_space().len(), workers.action_space())?);
+        }
+        Ok(())
+    }
+
+    /// One rollout, learned from; and an evaluation where one is due.
+    fn advance(&mut self, workers: &Workers, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        let settings = &self.trainer.config.run;
+        let before = self.clock;
+        let Collected { rollout, episodes } = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => {
+                workers.begin(&self.task()?);
+                workers.finish()?
+            }
+        };
+        self.clock.env_steps += rollout.len() as u64;
+        let overlaps = settings.overlap && self.clock.env_steps < self.clock.total_steps;
+        if overlaps {
+            workers.begin(&self.task()?);
+        }
+        let learned = self.agent.learn(rollout, self.clock)?;
+        if overlaps {
+            self.ahead = Some(workers.finish()?);
+        }
+        let stuck = self.count(&learned);
+        let event =
+            RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
+        let mut flow = Flow::Continue(());
+        for callback in callbacks.iter_mut() {
+            flow = either(flow, callback.on_rollout(&event)?);
+        }
+        // After the callbacks, so that the record holds the steps that led there.
+        stuck?;
+        let every = settings.eval_every();
+        let is_due = self.clock.env_steps / every > before.env_steps / every;
+        if is_due || self.clock.env_steps >= self.clock.total_steps {
+            flow = either(flow, self.evaluate(callbacks)?);
+        }
+        Ok(flow)
+    }
+
+    /// A rollout with the policy as it is now.
+    fn task(&self) -> Result<Task, AgentError> {
+        Ok(Task {
+            policy: self.agent.policy()?,
+            n_steps: self.agent.steps_per_rollout(),
+            env_steps: self.clock.env_steps,
+            total_steps: self.clock.total_steps,
+        })
+    }
+
+    /// Counts steps that were taken and steps that failed.
+    ///
+    /// # Errors
+    /// [`TrainError::Stuck`] when too many of one network failed in a row.
+    fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
+        let limit = self.trainer.config.run.max_failed_updates;
+        for update in &learned.updates {
+            if !self.failures_in_a_row.contains_key(update.network) {
+                self.failures_in_a_row.insert(update.network.to_owned(), 0);
+            }
+            let Some(in_a_row) = self.failures_in_a_row.get_mut(update.network) else { continue };
+            match &update.result {
+                Ok(_) => {
+                    self.updates += 1;
+                    *in_a_row = 0;
+                }
+                Err(error) => {
+                    self.updates_failed += 1;
+                    *in_a_row += 1;
+                    if *in_a_row >= limit {
+                        let (network, failures) = (update.network, *in_a_row);
+                        return Err(TrainError::Stuck { network, failures, last: error.clone() });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, callbacks: &mut [&mut dyn Callback]) -> Result<Flow, TrainError> {
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        let policy = self.agent.policy()?;
+        let n_episodes = self.trainer.config.run.eval_episodes;
+        let environments = self.trainer.environments;
+        let returns = self.watch.paused(|| greedy_returns(environments, &*policy, n_episodes, TRAINING_SEED))?;
+        let evaluation = summarise(self.clock.env_steps, &returns);
+        // Of equals the later one, which has learned from more.
+        if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
+            self.best = Some((evaluation, self.agent.trained_policy()?));
+        }
+        if let Some(threshold_return) = self.trainer.reward_threshold
+            && self.threshold.is_none()
+            // What an untrained network reaches by luck says nothing of how it learns.
+            && self.clock.env_steps > 0
+            && evaluation.mean >= threshold_return
+        {
+            self.threshold = Some(Threshold { threshold_return, env_steps: self.clock.env_steps, cpu_seconds });
+        }
+        let point = CurvePoint::new(evaluation, cpu_seconds, wall_seconds);
+        let mut flow = Flow::Continue(());
+        for callback in callbacks.iter_mut() {
+            flow = either(flow, callback.on_evaluation(&point)?);
+        }
+        Ok(flow)
+    }
+
+    /// What came of it, once it has ended with `result`.
+    pub(super) fn into_trained(
+        self,
+        result: Result<Flow, TrainError>,
+        workers: &Workers,
+    ) -> Result<Trained, TrainError> {
+        let (cpu_seconds, wall_seconds) = self.watch.read();
+        let (ended, error) = match result {
+            Ok(Flow::Continue(())) => (Ended::Finished, None),
+            Ok(Flow::Break(())) => (Ended::Stopped, None),
+            Err(error) => (Ended::Failed, Some(error.to_string())),
+        };
+        Ok(Trained {
+            ended,
+            error,
+            env_steps: self.clock.env_steps,
+            updates: self.updates,
+            updates_failed: self.updates_failed,
+            cpu_seconds,
+            wall_seconds,
+            threshold: self.threshold,
+            last: self.agent.trained_policy()?,
+            action_space: workers.action_space().clone(),
+            best: self.best,
+            restarted: workers.restarted().to_vec(),
+        })
+    }
+}
+
+/// Every callback is asked; one that says stop is enough.
+fn either(a: Flow, b: Flow) -> Flow {
+    if a.is_break() { a } else { b }
+}
