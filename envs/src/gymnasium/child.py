@@ -5,6 +5,7 @@ Frames of fixed size pass over the socket that is standard input, many environme
 error, so that a chatty environment cannot break a frame.
 """
 
+import gc
 import json
 import os
 import signal
@@ -68,9 +69,20 @@ def action_frame(space):
     refuse(NOT_SUPPORTED, f"actions of {space}; only Discrete and Box of floats are supported")
 
 
+def at_once(view):
+    """Bytes received within some microseconds, in which a process that slept would not be awake yet."""
+    for _ in range(40):
+        try:
+            return pipe.recv_into(view, 0, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            pass
+    return None
+
+
 def receive(view):
     while len(view):
-        n = pipe.recv_into(view)
+        n = at_once(view)
+        n = pipe.recv_into(view) if n is None else n
         if n == 0:
             sys.exit(0)
         view = view[n:]
@@ -90,31 +102,39 @@ def main(env_id, n_envs, kwargs):
         b"H" + struct.pack("<IBIQdI", flat.shape[0], kind, count, limit, threshold, len(version)) + version + b"".join(bounds)
     )
 
-    plain = isinstance(space, spaces.Box)
+    is_flat = isinstance(space, spaces.Box) and len(space.shape) == 1
     n_entries = count if kind else 1
     requests = np.zeros(n_envs, [("command", "u1"), ("seed", "<u4"), ("action", "<f4", (n_entries,))])
-    replies = np.zeros(n_envs, [("flags", "u1"), ("reward", "<f8"), ("observation", "<f4", flat.shape)])
+    layout = np.dtype([("flags", "u1"), ("reward", "<f8"), ("observation", "<f4", flat.shape)])
+    # Tag and replies in one piece: the parent wakes once.
+    frame = bytearray(b"R" + bytes(n_envs * layout.itemsize))
+    replies = np.frombuffer(frame, layout, offset=1)
     incoming = memoryview(requests).cast("B")
     commands, seeds, actions = requests["command"], requests["seed"], requests["action"]
     flags, rewards, observations = replies["flags"], replies["reward"], replies["observation"]
+    seen = list(observations)
+    steps = [env.step for env in envs]
+    # What is here now stays: nothing of it need be looked at again.
+    gc.freeze()
     while True:
         receive(incoming)
         chosen = to_actions(actions)
+        new_rewards, new_flags = rewards.tolist(), flags.tolist()
         for i, command in enumerate(commands.tolist()):
             if command == 0:
                 continue
             try:
                 if command == 1:
                     observation, _ = envs[i].reset(seed=int(seeds[i]))
-                    rewards[i], flags[i] = 0.0, 0
+                    new_rewards[i], new_flags[i] = 0.0, 0
                 else:
-                    observation, reward, terminated, truncated, _ = envs[i].step(chosen[i])
-                    rewards[i], flags[i] = reward, bool(terminated) + 2 * bool(truncated)
-                observations[i] = observation.ravel() if plain else spaces.flatten(space, observation)
+                    observation, new_rewards[i], terminated, truncated, _ = steps[i](chosen[i])
+                    new_flags[i] = (1 if terminated else 0) + (2 if truncated else 0)
+                seen[i][:] = observation if is_flat else spaces.flatten(space, observation)
             except Exception:
                 refuse((RAISED, i), traceback.format_exc())
-        pipe.sendall(b"R")
-        pipe.sendall(memoryview(replies).cast("B"))
+        rewards[:], flags[:] = new_rewards, new_flags
+        pipe.sendall(frame)
 
 
 if __name__ == "__main__":
