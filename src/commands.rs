@@ -91,7 +91,10 @@ fn exit_code(error: &anyhow::Error) -> u8 {
         matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
             || matches!(cause.downcast_ref(), Some(RunError::Env(_) | RunError::Record(RecordError::Exists { .. })))
             || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
-            || matches!(cause.downcast_ref(), Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. }))))
+            || matches!(
+                cause.downcast_ref(),
+                Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. } | AgentError::Image { .. })))
+            )
             || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
             || matches!(
                 cause.downcast_ref(),

@@ -63,6 +63,11 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
         (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--optimizers", "egn,egn"], &["egn twice"]),
         (&["compare", "--env", "CartPole-v1", "--agent", "ppo", "--set", "run.seed=3"], &["run.seed", "--seeds"]),
         (&[&TRAIN[..], &["--set", "agent.hidden=[4000000, 4000000]"]].concat(), &["GB of memory", "agent.hidden"]),
+        (
+            &[&TRAIN[..], &["--set", "agent.convolutions={image=[10,10,4],filters=[16]}"]].concat(),
+            &["agent.convolutions.image is [10, 10, 4], 400 numbers, and an observation has 4"],
+        ),
+        (&[&TRAIN[..], &["--overlap"]].concat(), &["run.overlap is for agents with a replay memory"]),
         (&["bench-step", "4-0", "32", "mse", "egn"], &["4-64-64-2"]),
         (&["bench-step", "4-2", "32", "mse", "adm"], &["did you mean 'adam'"]),
         (&["plot", "nowhere"], &["nowhere"]),
