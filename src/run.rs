@@ -194,12 +194,12 @@ pub fn run_in(
         Some(state) => {
             // The log first: it refuses before anything is cut.
             let log = Log::resume(&dir, config, state)?;
-            let events = Events::resume(&dir, settings.steps, state);
+            let events = Events::resume(&dir, state);
             (log, events.map_err(|error| checkpoint::refused(&dir, error))??)
         }
         None => {
             let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
-            (Log::begin(&dir, config, force)?, Events::begin(&dir, settings.steps)?)
+            (Log::begin(&dir, config, force)?, Events::begin(&dir)?)
         }
     };
     let trainer = Trainer {

@@ -39,14 +39,10 @@ const CPU_SECONDS: &str = "time/cpu_seconds";
 /// Episodes in a mean, as in Stable-Baselines3.
 const EPISODES_IN_MEAN: usize = 100;
 
-/// Points of a curve at most.
-const POINTS: u64 = 1000;
-
 /// Writes the events of a run.
 pub struct Events {
     path: PathBuf,
     file: BufWriter<File>,
-    total_steps: u64,
     /// Thousandth of the run that was last written.
     slot: Option<u64>,
     /// Return and length of the last episodes.
@@ -58,10 +54,10 @@ impl Events {
     ///
     /// # Errors
     /// [`RecordError::Io`].
-    pub fn begin(dir: &Path, total_steps: u64) -> Result<Self, RecordError> {
+    pub fn begin(dir: &Path) -> Result<Self, RecordError> {
         let path = dir.join(EVENTS);
         let file = File::create(&path).map_err(|source| RecordError::io("create", &path, source))?;
-        let mut events = Self { path, file: BufWriter::new(file), total_steps, slot: None, recent: VecDeque::new() };
+        let mut events = Self { path, file: BufWriter::new(file), slot: None, recent: VecDeque::new() };
         // Field 3 of an event: the version of the file.
         events.record(event_now().text(3, "brain.Event:2"))?;
         Ok(events)
@@ -71,7 +67,7 @@ impl Events {
     ///
     /// # Errors
     /// [`RecordError::Io`]; `Err` inside when the state is none.
-    pub fn resume(dir: &Path, total_steps: u64, state: &State) -> Result<Result<Self, RecordError>, StateError> {
+    pub fn resume(dir: &Path, state: &State) -> Result<Result<Self, RecordError>, StateError> {
         let state = state.part("events");
         let length = state.number::<u64>("length")?;
         let recent = state.get::<f64>("recent")?.as_chunks::<2>().0.iter().copied().collect();
@@ -83,7 +79,7 @@ impl Events {
             Ok(BufWriter::new(file))
         };
         let file = open().map_err(|source| RecordError::io("go on with", &path, source));
-        Ok(file.map(|file| Self { path, file, total_steps, slot, recent }))
+        Ok(file.map(|file| Self { path, file, slot, recent }))
     }
 
     fn scalars(&mut self, step: u64, scalars: &BTreeMap<String, f64>) -> Result<(), RecordError> {
@@ -139,7 +135,7 @@ impl Callback for Events {
                 self.recent.pop_front();
             }
         }
-        let slot = event.after.env_steps * POINTS / self.total_steps;
+        let slot = event.after.thousandth();
         if self.slot.replace(slot) != Some(slot) {
             let figures = self.figures(event);
             if !figures.is_empty() {
@@ -250,7 +246,7 @@ mod tests {
     #[test]
     fn a_record_is_length_checksum_message_checksum() {
         let dir = tempfile::tempdir().unwrap();
-        let mut events = Events::begin(dir.path(), 10).unwrap();
+        let mut events = Events::begin(dir.path()).unwrap();
         events.scalars(7, &[("a".to_owned(), 0.5)].into()).unwrap();
         events.flush().unwrap();
         let bytes = std::fs::read(dir.path().join(EVENTS)).unwrap();

@@ -290,7 +290,7 @@ mod tests {
             next_observations: vec![1.0; n],
             outcomes: (0..n).map(outcome_of).collect(),
         };
-        let clock = Clock { env_steps: 0, total_steps: 1 };
+        let clock = Clock { env_steps: 0, total_steps: 1, diagnose: true };
         let all: Vec<usize> = (0..n).collect();
         for _ in 0..200 {
             let experience = networks.experience(&rollout, 0.9, 0.95, 1.0).unwrap();

@@ -41,6 +41,8 @@ pub struct Clock {
     pub env_steps: u64,
     /// Steps of the whole run.
     pub total_steps: u64,
+    /// Whether the first reports of each network will be kept, so that they should have what costs extra.
+    pub diagnose: bool,
 }
 
 impl Clock {
@@ -49,9 +51,14 @@ impl Clock {
         (self.env_steps as f64 / self.total_steps as f64).min(1.0)
     }
 
-    /// For an optimizer's step; the first of a series also reports what costs extra.
+    /// Which thousandth of the run it is: one report of each network is kept in every one.
+    pub fn thousandth(&self) -> u64 {
+        self.env_steps * 1000 / self.total_steps
+    }
+
+    /// For an optimizer's step; the first of a series may report what costs extra.
     pub(crate) fn context(&self, first: bool) -> StepContext {
-        StepContext { progress: self.progress(), diagnose: first }
+        StepContext { progress: self.progress(), diagnose: first && self.diagnose }
     }
 }
 

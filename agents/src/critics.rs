@@ -138,16 +138,15 @@ impl Critics {
             .collect::<Result<_, SolverError>>()?;
         let values = all.iter().skip(1).fold(all[0].clone(), |least, values| minimum(&least, values));
         let mut slopes = vec![0.0; values.len() * n];
-        let mut is_open = vec![true; values.len()];
+        let (mut is_open, width) = (vec![true; values.len()], pairs.dim(1)?);
         for (critic, own) in critics.iter_mut().zip(&all) {
             // Where two critics agree the first one counts.
-            let chosen: Vec<bool> = (0..values.len()).map(|i| is_open[i] && own[i] <= values[i]).collect();
-            is_open.iter_mut().zip(&chosen).for_each(|(open, chosen)| *open &= !chosen);
-            let cotangents: Vec<f64> = chosen.iter().map(|&chosen| f64::from(u8::from(chosen))).collect();
-            let gradient = critic.input_gradient(pairs, &cotangents)?;
-            let width = gradient.len() / values.len();
-            for (slopes, row) in slopes.chunks_exact_mut(n).zip(gradient.chunks_exact(width)) {
-                slopes.iter_mut().zip(&row[width - n..]).for_each(|(slope, g)| *slope += g);
+            let chosen: Vec<usize> = (0..values.len()).filter(|&i| is_open[i] && own[i] <= values[i]).collect();
+            chosen.iter().for_each(|&i| is_open[i] = false);
+            critic.select(&chosen);
+            let gradient = critic.input_gradient(&vec![1.0; chosen.len()]);
+            for (&i, row) in chosen.iter().zip(gradient.chunks_exact(width)) {
+                slopes[i * n..][..n].copy_from_slice(&row[width - n..]);
             }
         }
         Ok(Judgement { values, slopes })

@@ -253,7 +253,7 @@ mod tests {
         actions.continuous()[0]
     }
 
-    const CLOCK: Clock = Clock { env_steps: 2, total_steps: 9 };
+    const CLOCK: Clock = Clock { env_steps: 2, total_steps: 9, diagnose: false };
 
     #[test]
     fn observations_are_learned_from_as_the_policy_saw_them_and_rewards_by_all_that_is_known() {

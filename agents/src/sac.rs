@@ -247,14 +247,15 @@ impl Sac {
     fn update(&mut self, clock: Clock, first: bool, learned: &mut Learned) -> Result<f64, SolverError> {
         let n = self.range.width();
         let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
-        let observations = batch_of(&batch.observations, self.width)?;
-        let outputs = self.actor.forward(&observations)?.clone();
+        let next_outputs = self.actor.forward(&batch_of(&batch.next_observations, self.width)?)?.clone();
+        // After the other, for the actor's step to go on from.
+        let outputs = self.actor.forward(&batch_of(&batch.observations, self.width)?)?.clone();
         let drawn = draws(&outputs.values, n, &mut self.rng);
         let log_probs = log_probs(&drawn, n);
         let alpha = self.temperature.value()?;
         learned.updates.extend(self.temperature.update(&log_probs, clock.context(false))?);
 
-        let targets = self.targets(&batch, alpha)?;
+        let targets = self.targets(&batch, &next_outputs, alpha)?;
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
         learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
 
@@ -263,17 +264,16 @@ impl Sac {
         let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
         let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
         let loss = QuadraticModel::new(value, &outputs, slopes.root(&drawn, alpha, n));
-        let result = self.actor.step(&observations, &loss, clock.context(first));
+        let result = self.actor.step_at_last(&loss, clock.context(first));
         learned.updates.push(Update { network: "actor", result });
         self.critics.follow()?;
         Ok(-log_probs.iter().sum::<f64>() / log_probs.len() as f64)
     }
 
-    /// y of every transition.
-    fn targets(&mut self, batch: &Transitions, alpha: f64) -> Result<Vec<f64>, SolverError> {
+    /// y of every transition, from the actor's outputs at the states they lead to.
+    fn targets(&mut self, batch: &Transitions, next: &Outputs, alpha: f64) -> Result<Vec<f64>, SolverError> {
         let n = self.range.width();
-        let next = batch_of(&batch.next_observations, self.width)?;
-        let drawn = draws(&self.actor.forward(&next)?.values, n, &mut self.rng);
+        let drawn = draws(&next.values, n, &mut self.rng);
         let pairs = pairs(&batch.next_observations, drawn.iter().map(|draw| draw.action), n, self.width)?;
         let soft = self.critics.delayed_values(&pairs)?.into_iter().zip(log_probs(&drawn, n));
         let soft = soft.map(|(value, log_prob)| value - alpha * log_prob);

@@ -44,7 +44,7 @@ impl Target {
     /// # Errors
     /// When candle cannot add the parameters.
     pub fn update(&mut self, online: &Learner) -> Result<(), SolverError> {
-        self.network = self.network.towards(&online.snapshot()?, self.tau)?;
+        self.network = online.pull(&self.network, self.tau)?;
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Target {
     ) -> Result<(), SolverError> {
         let n_updates = updates_due(clock.env_steps, rollout.n_envs as u64, rollout.n_steps as u64, interval);
         if n_updates > 0 {
-            self.network = self.network.towards(&online.snapshot()?, compounded(self.tau, n_updates))?;
+            self.network = online.pull(&self.network, compounded(self.tau, n_updates))?;
         }
         Ok(())
     }

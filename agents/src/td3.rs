@@ -228,7 +228,7 @@ impl Td3 {
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
         let loss = QuadraticModel::new(mean_loss(&judgement), &outputs, root(&actions, &judgement.slopes, n));
-        Ok(Update { network: "actor", result: self.actor.step(&observations, &loss, clock.context(first)) })
+        Ok(Update { network: "actor", result: self.actor.step_at_last(&loss, clock.context(first)) })
     }
 }
 

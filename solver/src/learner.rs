@@ -78,14 +78,30 @@ impl Learner {
         self.trained.step(inputs, loss, context)
     }
 
-    /// The derivative by the inputs: row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given
+    /// The same at the inputs of the last [`Learner::forward`], whose work is not done again.
+    ///
+    /// # Errors
+    /// As [`Learner::step`].
+    pub fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        self.trained.step_at_last(loss, context)
+    }
+
+    /// Narrows the inputs of the last [`Learner::forward`] to some of its samples, in ascending order.
+    ///
+    /// # Panics
+    /// When the samples are in another order or beyond the last.
+    pub fn select(&mut self, samples: &[usize]) {
+        self.trained.select(samples);
+    }
+
+    /// The derivative by the inputs of the last [`Learner::forward`]: row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given
     /// `cotangents` u (b, c). With u = 1 and one output it is ∂Q/∂(s, a) of a critic that an actor
     /// climbs.
     ///
-    /// # Errors
-    /// When candle cannot read the inputs.
-    pub fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError> {
-        self.trained.input_gradient(inputs, cotangents)
+    /// # Panics
+    /// When the cotangents are not those of the last inputs.
+    pub fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
+        self.trained.input_gradient(cotangents)
     }
 
     /// Sets every free output ([`Network::with_free_outputs`]) to `value`; a new network has zeros.
@@ -113,6 +129,16 @@ impl Learner {
     pub fn snapshot(&self) -> Result<Snapshot, SolverError> {
         let (network, params) = self.trained.network();
         Ok(Snapshot { network: network.clone(), params: params.copy()? })
+    }
+
+    /// `follower` moved towards this network as it is now: [`Snapshot::towards`] without a snapshot.
+    ///
+    /// # Errors
+    /// When candle cannot copy the parameters.
+    pub fn pull(&self, follower: &Snapshot, tau: f64) -> Result<Snapshot, SolverError> {
+        let (network, params) = self.trained.network();
+        // Shares the parameters, and is gone before they change.
+        follower.towards(&Snapshot { network: network.clone(), params: params.clone() }, tau)
     }
 }
 
@@ -214,7 +240,9 @@ fn blend<T: Real>(params: &Tensor, with: &Tensor, tau: f64) {
 trait Trained: Send {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
-    fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError>;
+    fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn select(&mut self, samples: &[usize]);
+    fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64>;
     fn set_free_outputs(&mut self, value: f64);
     fn network(&self) -> (&Network, &Tensor);
     fn state_of_training(&self) -> State;
@@ -235,20 +263,32 @@ impl<T: Real> WithOptimizer<T> {
 impl<T: Real> Trained for WithOptimizer<T> {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError> {
         self.model.load(inputs)?;
-        Ok(self.model.forward())
+        self.model.forward();
+        self.model.is_current = true;
+        Ok(&self.model.outputs)
     }
 
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.model.load(inputs)?;
-        self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context)
+        self.step_at_last(loss, context)
     }
 
-    fn input_gradient(&mut self, inputs: &Tensor, cotangents: &[f64]) -> Result<Vec<f64>, SolverError> {
-        self.model.load(inputs)?;
-        Ok(self.model.input_gradient(cotangents))
+    fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        let result = self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context);
+        self.model.is_current = false;
+        result
+    }
+
+    fn select(&mut self, samples: &[usize]) {
+        self.model.select(samples);
+    }
+
+    fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
+        self.model.input_gradient(cotangents)
     }
 
     fn set_free_outputs(&mut self, value: f64) {
+        self.model.is_current = false;
         let free = self.model.network.free_outputs();
         update_flat::<T, _>(&self.model.params, |theta| theta[free].fill(T::of(value)));
     }
@@ -268,6 +308,7 @@ impl<T: Real> Trained for WithOptimizer<T> {
         let n_params = self.model.params.elem_count();
         let params = state.get_all::<T>("params", n_params)?;
         self.optimizer.restore(&state.part("optimizer"), n_params)?;
+        self.model.is_current = false;
         update_flat::<T, _>(&self.model.params, |theta| theta.copy_from_slice(&params));
         Ok(())
     }

@@ -118,6 +118,21 @@ impl<T: Real> Pass<T> {
         if self.outputs.is_empty() { &self.traces[self.traces.len() - 1].outputs } else { &self.outputs }
     }
 
+    /// Forgets all samples of the batch but these, in ascending order. What is known of them stays.
+    pub fn select(&mut self, samples: &[usize]) {
+        let batch = std::mem::replace(&mut self.batch, samples.len());
+        assert!(samples.is_sorted_by(|a, b| a < b) && samples.last().is_none_or(|&last| last < batch));
+        let layers =
+            self.traces.iter_mut().flat_map(|trace| [&mut trace.outputs, &mut trace.slopes, &mut trace.patches]);
+        for values in layers.chain([&mut self.inputs, &mut self.outputs]) {
+            let width = values.len() / batch.max(1);
+            for (to, &from) in samples.iter().enumerate() {
+                values.copy_within(from * width..(from + 1) * width, to * width);
+            }
+            values.truncate(samples.len() * width);
+        }
+    }
+
     /// Carries rows given at the outputs (b·k, c), sample-major, back to every layer.
     pub fn propagate_rows(&mut self, network: &Network, params: &[T], output_rows: &[f64]) {
         let layers = network.layers();

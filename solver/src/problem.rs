@@ -76,7 +76,10 @@ impl<'a, T: Real> NetworkProblem<'a, T> {
         if self.model.pass.batch() == 0 {
             return Err(SolverError::EmptyBatch);
         }
-        self.model.forward();
+        // Once: the parameters move behind the model's back.
+        if !std::mem::take(&mut self.model.is_current) {
+            self.model.forward();
+        }
         Ok(())
     }
 }

@@ -201,7 +201,8 @@ fn input_gradient_sums_the_cotangents_of_a_sample() -> Result<(), SolverError> {
     for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-5)] {
         let params = Tensor::new(&*setting.params, &Device::Cpu)?.to_dtype(dtype)?;
         let mut learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Sgd.into())?;
-        let found = learner.input_gradient(&setting.inputs(), &cotangents)?;
+        learner.forward(&setting.inputs())?;
+        let found = learner.input_gradient(&cotangents);
         let weighed = |x: Vec<f64>, sample: usize| -> f64 {
             let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();
             let mut model = Model::<f64>::new(setting.network.clone(), params);

@@ -352,3 +352,36 @@ fn a_learner_restored_from_its_state_goes_on_bit_for_bit() {
         }
     }
 }
+
+/// A step that goes on from the last forward pass is the step at the same inputs, and a pass from before a
+/// step, a restore or a change of the free outputs is not believed.
+#[test]
+fn a_step_at_the_last_inputs_is_the_step_there() {
+    let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), SquaredError { targets: &[1.0, 0.0, 0.5] });
+    let context = StepContext::default();
+    for optimizer in every_optimizer() {
+        let [mut plain, mut at_last] = [(); 2].map(|()| learner(&[1, 3, 1], Precision::F64, &optimizer));
+        let beginning = plain.state();
+        at_last.forward(&x).unwrap();
+        for _ in 0..3 {
+            // The second and third find a pass of other parameters.
+            assert_eq!(plain.step(&x, &loss, context), at_last.step_at_last(&loss, context), "{optimizer:?}");
+            assert_eq!(bits(&plain), bits(&at_last), "{optimizer:?}");
+        }
+        at_last.forward(&x).unwrap();
+        at_last.restore(&beginning).unwrap();
+        plain.restore(&beginning).unwrap();
+        assert_eq!(plain.step(&x, &loss, context), at_last.step_at_last(&loss, context), "{optimizer:?}, restored");
+    }
+    let network = Network::mlp(&[1, 3, 1], Activation::Tanh).with_free_outputs(1);
+    let [mut plain, mut at_last] = [(); 2].map(|()| {
+        let mut rng = ChaCha8Rng::seed_from_u64(5);
+        Learner::new(network.clone(), Initialisation::Uniform, Precision::F64, &egn(0.1), &mut rng).unwrap()
+    });
+    at_last.forward(&x).unwrap();
+    at_last.set_free_outputs(2.0);
+    plain.set_free_outputs(2.0);
+    let both = SquaredError { targets: &[1.0, 0.0, 0.5, 0.0, 1.0, 0.5] };
+    assert_eq!(plain.step(&x, &both, context), at_last.step_at_last(&both, context));
+    assert_eq!(bits(&plain), bits(&at_last));
+}

@@ -22,9 +22,8 @@ use crate::{
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
-/// Update reports kept of each network: at most one in every thousandth of a run, and those of
-/// failed steps besides, up to as many again.
-const REPORTS_PER_NETWORK: u64 = 1000;
+/// Reports of failed steps that are kept, beside one of each network in every thousandth of the run.
+const MOST_FAILURES: u64 = 1000;
 
 /// Writes the record while the run goes on.
 pub(super) struct Log {
@@ -115,8 +114,7 @@ impl Log {
     }
 
     /// Whether this network has not reported in the present thousandth of the run; notes that it has.
-    fn is_due(&mut self, network: &str, env_steps: u64) -> bool {
-        let slot = env_steps * REPORTS_PER_NETWORK / self.total_steps;
+    fn is_due(&mut self, network: &str, slot: u64) -> bool {
         match self.last_report.get_mut(network) {
             Some(last) => std::mem::replace(last, slot) != slot,
             None => self.last_report.insert(network.to_owned(), slot).is_none(),
@@ -128,8 +126,8 @@ impl Log {
         let env_steps = event.after.env_steps;
         let failed = update.result.is_err();
         self.n_failures += u64::from(failed);
-        let is_due = self.is_due(update.network, env_steps);
-        let is_kept_failure = failed && self.n_failures <= REPORTS_PER_NETWORK;
+        let is_due = self.is_due(update.network, event.after.thousandth());
+        let is_kept_failure = failed && self.n_failures <= MOST_FAILURES;
         if !is_due && !is_kept_failure {
             return Ok(());
         }

@@ -1,6 +1,10 @@
 //! A run under way: rollout by rollout, from its beginning or a checkpoint to its end.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::atomic::Ordering,
+    time::Instant,
+};
 
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
 use egn_solver::State;
@@ -23,6 +27,8 @@ pub(super) struct Training<'a> {
     updates_failed: u64,
     /// Failed steps of each network since its last good one.
     failures_in_a_row: BTreeMap<String, u64>,
+    /// Networks that have made a step in the present thousandth of the run.
+    reported: BTreeSet<&'static str>,
     threshold: Option<Threshold>,
     best: Option<(Evaluation, TrainedPolicy)>,
     /// Collected while the agent learned from the rollout before.
@@ -45,10 +51,11 @@ impl<'a> Training<'a> {
             trainer,
             agent,
             watch: Stopwatch::start(),
-            clock: Clock { env_steps: 0, total_steps: trainer.config.run.steps },
+            clock: Clock { env_steps: 0, total_steps: trainer.config.run.steps, diagnose: true },
             updates: 0,
             updates_failed: 0,
             failures_in_a_row: BTreeMap::new(),
+            reported: BTreeSet::new(),
             threshold: None,
             best: None,
             ahead: None,
@@ -171,6 +178,11 @@ impl<'a> Training<'a> {
             }
         };
         self.clock.env_steps += rollout.len() as u64;
+        if self.clock.thousandth() != before.thousandth() {
+            self.reported.clear();
+        }
+        let n_networks = self.failures_in_a_row.len();
+        self.clock.diagnose = n_networks == 0 || self.reported.len() < n_networks;
         let overlaps = settings.overlap && self.clock.env_steps < self.clock.total_steps;
         if overlaps {
             workers.begin(&self.task()?);
@@ -179,6 +191,7 @@ impl<'a> Training<'a> {
         if overlaps {
             self.ahead = Some(workers.finish()?);
         }
+        self.reported.extend(learned.updates.iter().map(|update| update.network));
         let stuck = self.count(&learned);
         let event =
             RolloutEvent { before, after: self.clock, n_envs: settings.envs, episodes: &episodes, learned: &learned };
