@@ -206,8 +206,9 @@ fn say_resumed(config: &RunConfig, execution: &Execution<'_>) {
     if execution.force {
         return;
     }
-    if let Some(env_steps) = checkpoint::resumable(&dir, config, execution.resume) {
-        let _ = writeln!(std::io::stderr(), "resuming {} at {env_steps} environment steps", dir.display());
+    if let Some((env_steps, instead)) = checkpoint::resumable(&dir, config, execution.resume) {
+        let why = instead.map_or_else(String::new, |why| format!(", from the checkpoint before the last: {why}"));
+        let _ = writeln!(std::io::stderr(), "resuming {} at {env_steps} environment steps{why}", dir.display());
     }
 }
 

@@ -128,6 +128,76 @@ where
     }
 }
 
+/// The group of `environments` that begins with `first_env`, every answer of which is looked at: what is not
+/// finite is the failure of its environment, and reaches no network, memory or statistic.
+///
+/// # Errors
+/// As [`Environments::group`].
+pub fn checked_group(
+    environments: &dyn Environments,
+    first_env: usize,
+    draws: Vec<Draws>,
+) -> Result<Box<dyn EnvGroup>, GroupError> {
+    Ok(Box::new(Checked(environments.group(first_env, draws)?)))
+}
+
+/// See [`checked_group`].
+struct Checked(Box<dyn EnvGroup>);
+
+impl Checked {
+    fn check_observations(&self, which: &[usize], observations: &[f32]) -> Result<(), GroupError> {
+        let width = self.observation_space().len();
+        for &i in which {
+            let row = &observations[i * width..(i + 1) * width];
+            if let Some(entry) = row.iter().position(|x| !x.is_finite()) {
+                return Err(not_finite(i, &format!("entry {entry} of its observation"), f64::from(row[entry])));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was answered, which nothing can be learned from.
+fn not_finite(i: usize, what: &str, value: f64) -> GroupError {
+    let message =
+        format!("{what} is {value}; nothing of this step was learned from, and the environment must be mended");
+    GroupError { envs: i..i + 1, message }
+}
+
+impl EnvGroup for Checked {
+    fn observation_space(&self) -> &Space {
+        self.0.observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        self.0.action_space()
+    }
+
+    fn draws(&self) -> &[Draws] {
+        self.0.draws()
+    }
+
+    fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError> {
+        self.0.reset(which, observations)?;
+        self.check_observations(which, observations)
+    }
+
+    fn step(
+        &mut self,
+        which: &[usize],
+        actions: &Actions,
+        observations: &mut [f32],
+        steps: &mut [Step],
+    ) -> Result<(), GroupError> {
+        self.0.step(which, actions, observations, steps)?;
+        self.check_observations(which, observations)?;
+        match which.iter().find(|&&i| !steps[i].reward.is_finite()) {
+            Some(&i) => Err(not_finite(i, "its reward", steps[i].reward)),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Environments of this process, one after the other.
 struct NativeGroup {
     envs: Vec<Box<dyn Env>>,

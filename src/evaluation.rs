@@ -8,7 +8,7 @@ use std::ops::Range;
 use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, stream};
 
 use crate::{
-    env_group::{Draws, Environments, GroupError, NO_STEP},
+    env_group::{Draws, Environments, GroupError, NO_STEP, checked_group},
     record::Evaluation,
 };
 
@@ -63,7 +63,7 @@ pub fn greedy_returns(
         message,
     };
     let draws = (0..n_episodes as u64).map(|i| Draws::episode(first_seed + i)).collect();
-    let mut group = environments.group(0, draws).map_err(failed)?;
+    let mut group = checked_group(environments, 0, draws).map_err(failed)?;
     let (width, mut actions) = (group.observation_space().len(), Actions::none(group.action_space()));
     let (mut observations, mut steps) = (vec![0.0; n_episodes * width], vec![NO_STEP; n_episodes]);
     let mut alive: Vec<usize> = (0..n_episodes).collect();

@@ -55,7 +55,7 @@ pub enum RunError {
     #[error(transparent)]
     Train(#[from] TrainError),
     /// The checkpoint cannot be used; nothing was changed.
-    #[error("cannot use {}: {problem}", path.display())]
+    #[error("cannot use {}: {problem}; what is recorded stays as it is, and --force begins anew", path.display())]
     Checkpoint {
         /// The checkpoint.
         path: PathBuf,
@@ -187,7 +187,8 @@ pub fn run_in(
     let settings = &config.run;
     let dir = dir_of(config, execution.records);
     let _lock = lock(&dir)?;
-    let saved = if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)? };
+    let saved =
+        if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)?.map(|found| found.state) };
     // Before the log, which may replace what it is read from.
     let initial = if saved.is_some() { None } else { Initial::of(config)? };
     let (mut log, mut events) = match &saved {

@@ -18,8 +18,11 @@ use rand::RngCore;
 struct Faulty {
     inner: CartPole,
     steps_left: u64,
-    fault: fn() -> Result<(), EnvError>,
+    fault: Fault,
 }
+
+/// What becomes of a step and its observation.
+type Fault = fn(&mut Step, &mut [f32]) -> Result<(), EnvError>;
 
 impl Env for Faulty {
     fn observation_space(&self) -> &Space {
@@ -36,10 +39,11 @@ impl Env for Faulty {
 
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         self.steps_left = self.steps_left.saturating_sub(1);
+        let mut step = self.inner.step(action, rng, observation)?;
         if self.steps_left == 0 {
-            (self.fault)()?;
+            (self.fault)(&mut step, observation)?;
         }
-        self.inner.step(action, rng, observation)
+        Ok(step)
     }
 }
 
@@ -52,7 +56,7 @@ fn config() -> RunConfig {
 }
 
 /// Trains with environment 4 faulty after 200 of its steps; evaluation uses healthy ones.
-fn train_with(fault: fn() -> Result<(), EnvError>) -> (tempfile::TempDir, Summary) {
+fn train_with(fault: Fault) -> (tempfile::TempDir, Summary) {
     let folder = tempfile::tempdir().unwrap();
     let made = AtomicU64::new(0);
     let make_env = |_| {
@@ -72,7 +76,7 @@ fn record_of(folder: &tempfile::TempDir, summary: &Summary) -> Record {
 
 #[test]
 fn a_panic_in_a_worker_ends_the_run_as_failed_with_environment_and_seed() {
-    let (folder, summary) = train_with(|| panic!("the pole broke"));
+    let (folder, summary) = train_with(|_, _| panic!("the pole broke"));
     assert_eq!(summary.ended, Ended::Failed);
     assert_eq!(summary.error.as_deref(), Some("environment 4 (run seed 5) failed: panicked: the pole broke"));
     let record = record_of(&folder, &summary);
@@ -82,10 +86,54 @@ fn a_panic_in_a_worker_ends_the_run_as_failed_with_environment_and_seed() {
 
 #[test]
 fn an_environment_that_errs_ends_the_run_as_failed() {
-    let (_folder, summary) = train_with(|| Err(EnvError::EpisodeOver));
+    let (_folder, summary) = train_with(|_, _| Err(EnvError::EpisodeOver));
     assert_eq!(summary.ended, Ended::Failed);
     let error = summary.error.unwrap();
     assert!(error.starts_with("environment 4 (run seed 5) failed: "), "{error}");
+}
+
+#[test]
+fn what_is_not_finite_reaches_no_network_and_is_laid_at_its_environments_door() {
+    let faults: [(Fault, &str); 4] = [
+        (
+            |_, observation| {
+                observation[2] = f32::NAN;
+                Ok(())
+            },
+            "entry 2 of its observation is NaN",
+        ),
+        (
+            |_, observation| {
+                observation[0] = f32::NEG_INFINITY;
+                Ok(())
+            },
+            "entry 0 of its observation is -inf",
+        ),
+        (
+            |step, _| {
+                step.reward = f64::NAN;
+                Ok(())
+            },
+            "its reward is NaN",
+        ),
+        (
+            |step, _| {
+                step.reward = f64::INFINITY;
+                Ok(())
+            },
+            "its reward is inf",
+        ),
+    ];
+    for (fault, expected) in faults {
+        let (folder, summary) = train_with(fault);
+        assert_eq!((summary.ended, summary.updates_failed), (Ended::Failed, 0));
+        let error = summary.error.clone().unwrap();
+        assert!(error.starts_with(&format!("environment 4 (run seed 5) failed: {expected}")), "{error}");
+        let record = record_of(&folder, &summary);
+        assert!(record.curve.len() >= 2 && summary.updates > 0, "what was learned before stays");
+        let episodes = std::fs::read_to_string(record.dir.join("episodes.csv")).unwrap();
+        assert!(episodes.lines().count() > 1 && !episodes.contains("NaN") && !episodes.contains("inf"), "{episodes}");
+    }
 }
 
 /// Presses Ctrl-C after the third rollout.

@@ -15,7 +15,12 @@ use egn_agents::AgentName;
 use egn_rl::{
     config::RunConfig,
     record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
-    run::{BEST_POLICY, Execution, LAST_POLICY, RunError, checkpoint::CHECKPOINT, policy_file::POLICY_FILES, run},
+    run::{
+        BEST_POLICY, Execution, LAST_POLICY, RunError,
+        checkpoint::{CHECKPOINT, PREVIOUS, resumable},
+        policy_file::POLICY_FILES,
+        run,
+    },
     tensorboard::{EVENTS, scalars_without_clock},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
@@ -162,13 +167,14 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
     let config = config(AgentName::Dqn, "egn");
     go(&config, folder.path(), 20).unwrap();
     let dir = dir_of(&config, folder.path());
+    fs::remove_file(dir.join(PREVIOUS)).unwrap();
     let whole = fs::read(dir.join(CHECKPOINT)).unwrap();
     let before = without_clock_fields(&dir).unwrap();
     let n_cuts = 60;
     for cut in (0..n_cuts).map(|i| whole.len() * i / n_cuts).chain([8, whole.len() - 1]) {
         fs::write(dir.join(CHECKPOINT), &whole[..cut]).unwrap();
         let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("checkpoint"), "{error}");
+        assert!(error.contains("checkpoint") && error.contains("--force begins anew"), "{error}");
         assert_eq!(without_clock_fields(&dir).unwrap(), before, "cut at {cut}");
     }
     // One bit anywhere in the arrays, of which the last lies at the end.
@@ -189,6 +195,34 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
     assert!(fs::read(dir.join("episodes.csv")).unwrap().ends_with(b"more"), "a refusal cuts nothing");
     fs::write(dir.join("updates.jsonl"), &updates).unwrap();
     assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+}
+
+#[test]
+fn where_the_last_checkpoint_is_damaged_the_run_goes_on_from_the_one_before() {
+    let config = config(AgentName::Dqn, "egn");
+    let whole = tempfile::tempdir().unwrap();
+    go(&config, whole.path(), u64::MAX).unwrap();
+    type Damage = fn(&[u8]) -> Option<Vec<u8>>;
+    let damages: [Damage; 4] = [
+        |_| None,
+        |bytes| Some(bytes[..bytes.len() / 2].to_vec()),
+        |_| Some(Vec::new()),
+        |bytes| Some([&bytes[..bytes.len() - 1], &[!bytes[bytes.len() - 1]]].concat()),
+    ];
+    for (i, damage) in damages.into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        go(&config, folder.path(), 20).unwrap();
+        let dir = dir_of(&config, folder.path());
+        let path = dir.join(CHECKPOINT);
+        match damage(&fs::read(&path).unwrap()) {
+            Some(damaged) => fs::write(&path, damaged).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let (env_steps, why) = resumable(&dir, &config, false).unwrap();
+        assert!(env_steps < 20 * 5 * 4 && why.unwrap().contains("state.safetensors"), "damage {i}");
+        assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+        assert_eq!(files(&config, folder.path()), files(&config, whole.path()), "damage {i}");
+    }
 }
 
 #[test]

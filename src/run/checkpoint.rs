@@ -3,7 +3,7 @@
 //!
 //! *Design.* The file is a safetensors file of everything ([`State`]), with the layout's version, the
 //! program's and the configuration in it, so that it can be told whether it fits before anything is
-//! touched. The one before it stays until the next is complete.
+//! touched. The one before it is kept beside it: where the last one is damaged, the run goes on from there.
 
 use std::{
     fs,
@@ -15,12 +15,18 @@ use egn_solver::State;
 use super::RunError;
 use crate::{
     config::{RunConfig, flat_settings},
-    record::{Ended, Record, write_whole},
+    record::{Ended, Record, RecordError, write_whole},
     trainer::TrainError,
 };
 
 /// Where the state is, in its record.
 pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
+
+/// Where the state before that is.
+pub const PREVIOUS: &str = "checkpoint/previous.safetensors";
+
+/// Where the next one is until it is whole.
+const NEXT: &str = "checkpoint/next.safetensors";
 
 /// Version of the layout; another one is refused.
 const SCHEMA: u32 = 2;
@@ -28,17 +34,29 @@ const SCHEMA: u32 = 2;
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
 
-/// Replaces the checkpoint of the record in `dir`.
+/// Replaces the checkpoint of the record in `dir`, which becomes the one before.
 pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), TrainError> {
     state.put("schema", &[SCHEMA]);
     state.put("version", env!("CARGO_PKG_VERSION").as_bytes());
     state.put("config", config.as_bytes());
     state.put("digest", &[state.digest()]);
-    let path = dir.join(CHECKPOINT);
+    let [path, previous, next] = [CHECKPOINT, PREVIOUS, NEXT].map(|name| dir.join(name));
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|source| crate::record::RecordError::io("create", folder, source))?;
+        fs::create_dir_all(folder).map_err(|source| RecordError::io("create", folder, source))?;
     }
-    Ok(write_whole(&path, &state.to_bytes()?)?)
+    write_whole(&next, &state.to_bytes()?)?;
+    if path.exists() {
+        fs::rename(&path, &previous).map_err(|source| RecordError::io("rename", &path, source))?;
+    }
+    Ok(fs::rename(&next, &path).map_err(|source| RecordError::io("rename", &next, source))?)
+}
+
+/// What a run goes on from.
+pub struct Found {
+    /// All that the rest of the run depends on.
+    pub state: State,
+    /// Why it is not the last checkpoint but the one before.
+    pub instead: Option<String>,
 }
 
 /// The state that a run with these settings goes on from, if the record in `dir` has one: that of a run
@@ -46,25 +64,24 @@ pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), T
 ///
 /// # Errors
 /// When there is one that cannot be used; nothing has been changed.
-pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Option<State>, RunError> {
-    let path = dir.join(CHECKPOINT);
-    if !path.exists() && !even_if_ended {
-        return Ok(None);
+pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Option<Found>, RunError> {
+    if ![CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists()) {
+        // There is none, which is an error where one is asked for.
+        return if even_if_ended { last_sound(dir).map(Some) } else { Ok(None) };
     }
-    let bytes = fs::read(&path).map_err(|error| refused(dir, error))?;
-    let summary = Record::read(dir).map_err(|error| refused(dir, error))?.summary;
+    let summary = Record::read(dir)?.summary;
     let is_over = summary.is_some_and(|summary| matches!(summary.ended, Ended::Finished | Ended::Failed));
     if is_over && !even_if_ended {
         return Ok(None);
     }
-    let state = sound(dir, &bytes)?;
-    let saved = text(dir, &state, "config")?;
+    let found = last_sound(dir)?;
+    let saved = text(dir, &found.state, "config")?;
     let wanted = config.to_toml();
     if seed_of(&saved) != Some(config.run.seed) {
         return Err(refused(dir, "it is of another seed"));
     }
     match difference(&saved, &wanted) {
-        None => Ok(Some(state)),
+        None => Ok(Some(found)),
         Some(_) if !even_if_ended => Ok(None),
         Some(key) => Err(refused(dir, format!("its run has another {key}"))),
     }
@@ -75,15 +92,24 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
 /// # Errors
 /// When there is none that is whole and of this program's layout.
 pub(super) fn read(dir: &Path) -> Result<(State, RunConfig), RunError> {
-    let bytes = fs::read(dir.join(CHECKPOINT)).map_err(|error| refused(dir, error))?;
-    let state = sound(dir, &bytes)?;
+    let state = last_sound(dir)?.state;
     let config = RunConfig::from_toml(&text(dir, &state, "config")?).map_err(|error| refused(dir, error))?;
     Ok((state, config))
 }
 
+/// The last state that is whole, or what is wrong with the last.
+fn last_sound(dir: &Path) -> Result<Found, RunError> {
+    let last = match sound(dir, CHECKPOINT) {
+        Ok(state) => return Ok(Found { state, instead: None }),
+        Err(error) => error,
+    };
+    sound(dir, PREVIOUS).map(|state| Found { state, instead: Some(last.to_string()) }).map_err(|_| last)
+}
+
 /// A state that is whole and of this program's layout.
-fn sound(dir: &Path, bytes: &[u8]) -> Result<State, RunError> {
-    let state = State::from_bytes(bytes).map_err(|error| refused(dir, error))?;
+fn sound(dir: &Path, name: &str) -> Result<State, RunError> {
+    let bytes = fs::read(dir.join(name)).map_err(|error| refused(dir, error))?;
+    let state = State::from_bytes(&bytes).map_err(|error| refused(dir, error))?;
     let digest = state.number::<u64>("digest").map_err(|error| refused(dir, error))?;
     if state.clone().filtered(|name| name != "digest").digest() != digest {
         return Err(refused(dir, "it is damaged: its digest is not that of its contents"));
@@ -91,9 +117,7 @@ fn sound(dir: &Path, bytes: &[u8]) -> Result<State, RunError> {
     let schema = state.number::<u32>("schema").map_err(|error| refused(dir, error))?;
     let (version, ours) = (text(dir, &state, "version")?, env!("CARGO_PKG_VERSION"));
     if schema != SCHEMA || version != ours {
-        let problem = format!(
-            "its layout is {schema} of version {version}, this program's is {SCHEMA} of {ours}; --force begins anew"
-        );
+        let problem = format!("its layout is {schema} of version {version}, this program's is {SCHEMA} of {ours}");
         return Err(refused(dir, problem));
     }
     Ok(state)
@@ -111,13 +135,14 @@ pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let same = read("config.toml").is_none_or(|text| text == config.to_toml());
     // Its header and the evaluation before training.
     let n_rows = read("curve.csv").map_or(0, |text| text.lines().count());
-    same && n_rows <= 2 && !dir.join("summary.json").exists() && !dir.join(CHECKPOINT).exists()
+    same && n_rows <= 2 && !["summary.json", CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
 }
 
-/// Environment steps of the checkpoint that `config` would go on from, for a word on the screen.
-pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<u64> {
-    let state = find(dir, config, even_if_ended).ok()??;
-    state.get_all::<u64>("counters", 3).ok().map(|counters| counters[0])
+/// Environment steps of the checkpoint that `config` would go on from, and why it is the one before the
+/// last, for a word on the screen.
+pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<(u64, Option<String>)> {
+    let Found { state, instead } = find(dir, config, even_if_ended).ok()??;
+    state.get_all::<u64>("counters", 3).ok().map(|counters| (counters[0], instead))
 }
 
 /// A setting in which two configurations differ and may not.

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     RunError,
-    checkpoint::{self, CHECKPOINT},
+    checkpoint::{self, CHECKPOINT, PREVIOUS},
     policy_file::POLICY_FILES,
 };
 use crate::{
@@ -61,7 +61,7 @@ impl Log {
         let mut writer = RecordWriter::create(dir, force)?;
         let text = config.to_toml();
         writer.config(&text)?;
-        for stale in POLICY_FILES.into_iter().chain([CHECKPOINT]).map(|name| dir.join(name)) {
+        for stale in POLICY_FILES.into_iter().chain([CHECKPOINT, PREVIOUS]).map(|name| dir.join(name)) {
             match fs::remove_file(&stale) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(RunError::Folder { path: stale, source });

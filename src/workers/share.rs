@@ -14,7 +14,7 @@ use egn_envs::{Outcome, Step};
 use egn_solver::{State, StateError};
 
 use super::{Episode, GROUP_SIZE, Task, WorkerError};
-use crate::env_group::{Draws, EnvGroup, Environments, GroupError, NO_STEP, panic_message};
+use crate::env_group::{Draws, EnvGroup, Environments, GroupError, NO_STEP, checked_group, panic_message};
 
 /// What the environments of a worker lived through.
 pub(super) struct Segment {
@@ -90,7 +90,7 @@ impl Share {
             }
         }
         let draws = draws.into_iter().map(|stream| Draws::Stream(Box::new(stream))).collect();
-        let envs = environments.group(first_env, draws).map_err(failed)?;
+        let envs = checked_group(environments, first_env, draws).map_err(failed)?;
         let none = Actions::none(envs.action_space());
         let mut share = Self {
             first_env,
