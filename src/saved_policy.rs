@@ -39,8 +39,12 @@ impl SavedPolicy {
         };
         let path = record.join(file);
         if !path.exists() {
+            let way_out = match which {
+                Which::Last if record.join(BEST_POLICY).exists() => "; --which best has the best so far",
+                Which::Last | Which::Best => "",
+            };
             return Err(anyhow!(Usage(format!(
-                "{} has no policy {file}: its run is under way, or ended before it had one to keep",
+                "{} has no policy {file}: its run is under way, or was killed{way_out}",
                 record.display()
             ))));
         }

@@ -61,6 +61,9 @@ pub enum TrainError {
     /// The record cannot be written.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// A callback could not do its work.
+    #[error(transparent)]
+    Callback(Box<dyn std::error::Error + Send + Sync>),
     /// A saved state is not that of such a run.
     #[error("the checkpoint does not fit this run: {0}")]
     State(#[from] StateError),
@@ -97,6 +100,14 @@ pub trait Callback {
     /// # Errors
     /// Ends the run as failed.
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError>;
+
+    /// When an evaluation was the best so far, with the policy that was judged.
+    ///
+    /// # Errors
+    /// Ends the run as failed.
+    fn on_best(&mut self, _policy: &TrainedPolicy) -> Result<(), TrainError> {
+        Ok(())
+    }
 
     /// When the run can be resumed from `state`, now and then; adds to it what it needs itself.
     ///

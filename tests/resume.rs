@@ -287,6 +287,7 @@ fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
         child.wait().unwrap();
     }
     assert!(n_killed > 0);
+    assert!(dir_of(&config, killed.path()).join(BEST_POLICY).exists(), "a killed run leaves the best policy it had");
     let status = start().wait().unwrap();
     assert!(status.success() || dir_of(&config, killed.path()).join("summary.json").exists(), "{status}");
     assert_eq!(files(&config, killed.path()), files(&config, whole.path()), "after {n_killed} kills");

@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::Update;
+use egn_agents::{TrainedPolicy, Update};
 use egn_solver::{Report, State, StateError};
 use serde::Serialize;
 
 use super::{
-    RunError,
+    BEST_POLICY, RunError,
     checkpoint::{self, CHECKPOINT, PREVIOUS},
-    policy_file::POLICY_FILES,
+    policy_file::{self, POLICY_FILES},
 };
 use crate::{
     config::RunConfig,
@@ -166,6 +166,11 @@ impl Callback for Log {
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
         self.writer.evaluation(point)?;
         Ok(Flow::Continue(()))
+    }
+
+    /// At once: a run that is killed leaves the best policy it had.
+    fn on_best(&mut self, policy: &TrainedPolicy) -> Result<(), TrainError> {
+        policy_file::save(policy, &self.dir.join(BEST_POLICY)).map_err(|error| TrainError::Callback(Box::new(error)))
     }
 
     fn on_checkpoint(&mut self, state: &mut State) -> Result<(), TrainError> {

@@ -257,7 +257,11 @@ impl<'a> Training<'a> {
         let evaluation = summarise(self.clock.env_steps, &returns);
         // Of equals the later one, which has learned from more.
         if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
-            self.best = Some((evaluation, self.agent.trained_policy()?));
+            let policy = self.agent.trained_policy()?;
+            for callback in callbacks.iter_mut() {
+                callback.on_best(&policy)?;
+            }
+            self.best = Some((evaluation, policy));
         }
         if let Some(threshold_return) = self.trainer.reward_threshold
             && self.threshold.is_none()
