@@ -83,8 +83,8 @@ pub struct LegendEntry<'a> {
     pub label: &'a str,
     /// Colour of its lines, `#rrggbb`.
     pub color: String,
-    /// 0 for whole lines, more for ever shorter dashes.
-    pub dash: usize,
+    /// Lengths that are drawn and left out in turn (pixels), none for a whole line.
+    pub dashes: &'static [f64],
 }
 
 /// One pair of axes.
@@ -169,7 +169,7 @@ impl Chart {
         self.lines.iter().map(|line| LegendEntry {
             label: &line.label,
             color: drawing::color_name(&line.optimizer),
-            dash: line.dash,
+            dashes: drawing::dash_pattern(line.dash),
         })
     }
 

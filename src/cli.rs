@@ -1,11 +1,11 @@
 //! The command line: words to settings.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use toml::{Table, Value};
 
-use crate::config::Sources;
+use crate::{config::Sources, trainer::Interval};
 
 /// Reinforcement learning by exact Gauss-Newton: train, compare with Adam, plot.
 #[derive(Debug, Parser)]
@@ -116,9 +116,9 @@ pub struct TrainArgs {
     /// that was stopped or killed goes on without being told.
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
-    /// Seconds between two checkpoints.
-    #[arg(long, default_value_t = 30.0, value_parser = seconds)]
-    pub checkpoint_every: f64,
+    /// Environment steps between two checkpoints, such as 10000, or time, such as 30s.
+    #[arg(long, default_value = "30s", value_parser = interval, value_name = "STEPS|SECONDSs")]
+    pub checkpoint_every: Interval,
     /// How progress is shown.
     #[arg(long, value_enum, default_value_t = ProgressStyle::Bar)]
     pub progress: ProgressStyle,
@@ -142,10 +142,16 @@ impl TrainArgs {
     }
 }
 
-/// A time of up to a day.
-fn seconds(text: &str) -> Result<f64, String> {
-    let refuse = || format!("'{text}' is not a number of seconds from 0 to 86400");
-    text.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds)).ok_or_else(refuse)
+/// `10000`, of environment steps, or `30s`, of up to a day.
+fn interval(text: &str) -> Result<Interval, String> {
+    let seconds = |number: &str| number.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    let parsed = match text.strip_suffix('s') {
+        Some(number) => seconds(number).map(|seconds| Interval::Wall(Duration::from_secs_f64(seconds))),
+        None => text.parse().ok().filter(|&steps| steps > 0).map(Interval::Steps),
+    };
+    parsed.ok_or_else(|| {
+        format!("'{text}' is neither a number of environment steps, such as 10000, nor a time from 0s to 86400s")
+    })
 }
 
 fn sources(run: Table, config: Option<PathBuf>, set: &[String]) -> Sources {

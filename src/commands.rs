@@ -4,6 +4,7 @@ mod export;
 mod report;
 
 use std::{
+    error::Error,
     io::{ErrorKind, Write, stdout},
     path::Path,
     process::ExitCode,
@@ -11,7 +12,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use anyhow::{Context, Result, anyhow};
@@ -87,28 +87,37 @@ fn dispatch(cli: &Cli) -> Result<u8> {
 
 /// A person's mistake is 2, all else 1.
 fn exit_code(error: &anyhow::Error) -> u8 {
-    let refused = error.chain().any(|cause| {
-        matches!(cause.downcast_ref(), Some(RecordError::Exists { .. }))
-            || matches!(cause.downcast_ref(), Some(RunError::Env(_) | RunError::Record(RecordError::Exists { .. })))
-            || matches!(cause.downcast_ref(), Some(CompareError::Exists { .. }))
-            || matches!(
-                cause.downcast_ref(),
-                Some(RunError::Train(TrainError::Agent(AgentError::ActionSpace { .. } | AgentError::Image { .. })))
-            )
-            || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
-            || matches!(
-                cause.downcast_ref(),
-                Some(
-                    RunError::Config(_)
-                        | RunError::Checkpoint { .. }
-                        | RunError::Initial { .. }
-                        | RunError::Busy { .. }
-                )
-            )
-            || cause.is::<ConfigError>()
-            || cause.is::<Usage>()
-    });
-    if refused { USAGE } else { FAILED }
+    if error.chain().any(is_persons_mistake) { USAGE } else { FAILED }
+}
+
+fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
+    let record = |error: &RecordError| matches!(error, RecordError::Exists { .. } | RecordError::Changed { .. });
+    let training = |error: &TrainError| match error {
+        TrainError::Agent(error) => matches!(error, AgentError::ActionSpace { .. } | AgentError::Image { .. }),
+        TrainError::Record(error) => record(error),
+        _ => false,
+    };
+    let run = |error: &RunError| match error {
+        RunError::Env(_)
+        | RunError::Config(_)
+        | RunError::Checkpoint { .. }
+        | RunError::Initial { .. }
+        | RunError::Busy { .. }
+        | RunError::Ended { .. } => true,
+        RunError::Record(error) => record(error),
+        RunError::Train(error) => training(error),
+        RunError::Policy { .. } | RunError::Folder { .. } => false,
+    };
+    cause.downcast_ref().is_some_and(run)
+        || cause.downcast_ref().is_some_and(record)
+        || cause.downcast_ref().is_some_and(|error| match error {
+            CompareError::Exists { .. } => true,
+            CompareError::Run(error) => run(error),
+            CompareError::Folder { .. } => false,
+        })
+        || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
+        || cause.is::<ConfigError>()
+        || cause.is::<Usage>()
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -140,9 +149,9 @@ fn train(args: &TrainArgs) -> Result<u8> {
         python: args.settings.python.as_deref(),
         stop: &stop,
         resume: args.resume,
-        checkpoint_every: Duration::from_secs_f64(args.checkpoint_every),
+        checkpoint_every: args.checkpoint_every,
     };
-    say_resumed(&config, &execution);
+    let resumed_at = say_resumed(&config, &execution);
     let steps = config.run.steps;
     let summary = match args.progress {
         ProgressStyle::None => run(&config, &execution, &mut Watch::new(steps, |_| {}))?,
@@ -160,17 +169,31 @@ fn train(args: &TrainArgs) -> Result<u8> {
             let settings = &config.run;
             let name = format!("{} {} {} seed {}", settings.env, settings.agent, settings.optimizer, settings.seed);
             let mut view = View::begin(name, steps);
+            if let Some(env_steps) = resumed_at {
+                view.recall(&dir_of(&config, execution.records), env_steps);
+            }
             let summary = run(&config, &execution, &mut view)?;
             view.finish(&outcome(&summary));
             summary
         }
     };
     writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
+    say_how_to_go_on(&config, &execution, &summary);
     Ok(code_of(&summary))
 }
 
 fn verify_record(args: &VerifyArgs) -> Result<u8> {
     let config = read_config(&args.record)?;
+    let record = Record::read(&args.record)?;
+    if !record.is_over() {
+        let steps = record.curve.last().map_or(0, |point| point.env_steps);
+        return Err(anyhow!(Usage(format!(
+            "{} holds an unfinished run, last evaluated at {steps} of {} environment steps: only one that has ended \
+             can be verified (the command that began it goes on with it)",
+            args.record.display(),
+            config.run.steps
+        ))));
+    }
     let stop = stop_on_ctrl_c()?;
     let folder = std::env::temp_dir().join(format!("egn-verify-{}", std::process::id()));
     let execution = Execution {
@@ -191,7 +214,7 @@ fn verify_record(args: &VerifyArgs) -> Result<u8> {
         Verdict::Differs(files) => {
             writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
             // A record that was edited or extended says so.
-            for warning in Record::read(&args.record)?.warnings {
+            for warning in record.warnings {
                 writeln!(stdout(), "{warning}")?;
             }
             Ok(FAILED)
@@ -200,15 +223,28 @@ fn verify_record(args: &VerifyArgs) -> Result<u8> {
     }
 }
 
-/// Says on the screen that a run goes on where it stopped.
-fn say_resumed(config: &RunConfig, execution: &Execution<'_>) {
+/// Says on the screen that a run goes on where it stopped, and gives the environment steps of that.
+fn say_resumed(config: &RunConfig, execution: &Execution<'_>) -> Option<u64> {
     let dir = dir_of(config, execution.records);
     if execution.force {
-        return;
+        return None;
     }
-    if let Some((env_steps, instead)) = checkpoint::resumable(&dir, config, execution.resume) {
-        let why = instead.map_or_else(String::new, |why| format!(", from the checkpoint before the last: {why}"));
-        let _ = writeln!(std::io::stderr(), "resuming {} at {env_steps} environment steps{why}", dir.display());
+    let (env_steps, instead) = checkpoint::resumable(&dir, config, execution.resume)?;
+    let why = instead.map_or_else(String::new, |why| format!(", from the checkpoint before the last: {why}"));
+    let _ = writeln!(std::io::stderr(), "resuming {} at {env_steps} environment steps{why}", dir.display());
+    Some(env_steps)
+}
+
+/// Says on the screen what takes a run further that did not come to its end.
+fn say_how_to_go_on(config: &RunConfig, execution: &Execution<'_>, summary: &Summary) {
+    let how = match summary.ended {
+        Ended::Finished => return,
+        Ended::Stopped => "the same command goes on",
+        Ended::Failed => "once what failed is mended, the same command with --resume goes on",
+    };
+    let dir = dir_of(config, execution.records);
+    if let Some((env_steps, _)) = checkpoint::resumable(&dir, config, true) {
+        let _ = writeln!(std::io::stderr(), "{how} from the checkpoint at {env_steps} environment steps");
     }
 }
 

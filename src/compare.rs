@@ -23,8 +23,8 @@ use indicatif::MultiProgress;
 use crate::{
     config::RunConfig,
     progress::{Line, Standing},
-    record::{Ended, Record},
-    run::{checkpoint, dir_of},
+    record::{CONFIG, Ended, Record},
+    run::{RunError, checkpoint, dir_of},
 };
 
 /// A run to be made.
@@ -52,6 +52,9 @@ pub enum CompareError {
         /// How many more.
         n_others: usize,
     },
+    /// A run would go on, but cannot.
+    #[error(transparent)]
+    Run(RunError),
     /// A folder cannot be written.
     #[error("cannot write to {}: {source}", path.display())]
     Folder {
@@ -99,7 +102,7 @@ impl Planned {
 
     /// Whether its record is there, finished, with these very settings.
     fn is_done(&self) -> bool {
-        let same = fs::read_to_string(self.dir.join("config.toml")).is_ok_and(|text| text == self.config.to_toml());
+        let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| text == self.config.to_toml());
         let summary = Record::read(&self.dir).ok().and_then(|record| record.summary);
         same && summary.is_some_and(|summary| summary.ended == Ended::Finished)
     }
@@ -124,7 +127,7 @@ impl Planned {
     }
 
     fn exists(&self) -> bool {
-        self.dir.join("config.toml").exists() || self.dir.join("curve.csv").exists()
+        self.dir.join(CONFIG).exists() || self.dir.join("curve.csv").exists()
     }
 
     /// Agent, optimizer and seed, for a line on the screen.
@@ -159,6 +162,8 @@ pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, Compare
         .map(|(run, _)| run)
         .collect();
     if let Some((first, rest)) = in_the_way.split_first() {
+        // A checkpoint that cannot be used is in the way for a reason of its own.
+        checkpoint::find(&first.dir, &first.config, false).map_err(CompareError::Run)?;
         return Err(CompareError::Exists { dir: first.dir.clone(), n_others: rest.len() });
     }
 

@@ -20,15 +20,17 @@
 
 mod clock;
 mod contradiction;
+mod log_file;
 mod reader;
 mod writer;
 
 pub use clock::without_clock_fields;
+pub use log_file::{LogFile, Mark};
 #[cfg(test)]
 pub(crate) use reader::example_summary;
-pub use reader::{RecordError, find_records};
-pub(crate) use writer::partial_path;
+pub use reader::{RecordError, find_records, read_episodes};
 pub use writer::{RecordWriter, check_writable, write_whole};
+pub(crate) use writer::{is_partial, partial_path};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,7 +43,8 @@ pub const SCHEMA: u32 = 1;
 /// Columns and keys that tell of clocks and memory: all that may differ between two equal runs.
 pub const CLOCK_FIELDS: [&str; 3] = ["cpu_seconds", "wall_seconds", "peak_rss_bytes"];
 
-const CONFIG: &str = "config.toml";
+/// Every setting of a run, in its record.
+pub const CONFIG: &str = "config.toml";
 const EPISODES: &str = "episodes.csv";
 const CURVE: &str = "curve.csv";
 const UPDATES: &str = "updates.jsonl";

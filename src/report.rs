@@ -105,8 +105,10 @@ fn charts(cohorts: &[Cohort], threshold: Option<f64>) -> Result<String> {
         Err(error) => return Err(error.into()),
     };
     let entry = |entry: crate::chart::LegendEntry<'_>| {
-        let line = ["solid", "dashed", "dotted"][entry.dash.min(2)];
-        format!("<li><i style=\"border-top: 3px {line} {}\"></i>{}</li>\n", entry.color, escaped(entry.label))
+        let dashes = entry.dashes.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
+        let line = format!("stroke=\"{}\" stroke-width=\"3\" stroke-dasharray=\"{dashes}\"", entry.color);
+        let sample = format!("<svg width=\"36\" height=\"10\"><path d=\"M0 5H36\" {line}/></svg>");
+        format!("<li>{sample}{}</li>\n", escaped(entry.label))
     };
     let legend: String = chart.legend().map(entry).collect();
     let svgs = chart.panel_svgs().map_err(Error::msg)?.concat();
@@ -220,7 +222,8 @@ mod tests {
             assert!(page.contains(said), "{said} is not on the page");
         }
         assert!(!page.contains("agent.batch_size"), "a default is no news");
-        assert_eq!(page.matches("<svg").count(), 2);
+        // Two panels, and a sample of each line in the legend.
+        assert_eq!((page.matches("<svg").count(), page.matches("M0 5H36").count()), (4, 2));
     }
 
     #[test]

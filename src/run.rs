@@ -23,10 +23,10 @@ use crate::{
     env_name::Opened,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     memory::check_memory,
-    record::{Ended, Evaluation, RecordError, SCHEMA, Summary, record_dir},
+    record::{Ended, Evaluation, RecordError, SCHEMA, Summary, is_partial, record_dir},
     resources::peak_rss_bytes,
     tensorboard::Events,
-    trainer::{Callback, TrainError, Trained, Trainer, build_agent},
+    trainer::{Callback, Interval, TrainError, Trained, Trainer, build_agent},
 };
 use initial::Initial;
 use log::Log;
@@ -70,6 +70,17 @@ pub enum RunError {
         /// What is wrong.
         problem: String,
     },
+    /// The record is that of a run which has ended, and may be taken further.
+    #[error(
+        "{} holds a run that ended at {env_steps} environment steps; \
+         --resume takes it further, --force replaces it", dir.display()
+    )]
+    Ended {
+        /// The record.
+        dir: PathBuf,
+        /// Where it ended.
+        env_steps: u64,
+    },
     /// Another process is writing the record.
     #[error("{} is being written by another process", dir.display())]
     Busy {
@@ -108,14 +119,14 @@ pub struct Execution<'a> {
     pub stop: &'a AtomicBool,
     /// Go on from the checkpoint of a record that ended, too; without it only of one that did not.
     pub resume: bool,
-    /// Wall time between two checkpoints.
-    pub checkpoint_every: Duration,
+    /// How often the run is saved.
+    pub checkpoint_every: Interval,
 }
 
 impl<'a> Execution<'a> {
     /// On one thread, with a checkpoint every half minute.
     pub fn new(records: &'a Path, stop: &'a AtomicBool) -> Self {
-        let checkpoint_every = Duration::from_secs(30);
+        let checkpoint_every = Interval::Wall(Duration::from_secs(30));
         Self { records, force: false, n_workers: 1, python: None, stop, resume: false, checkpoint_every }
     }
 }
@@ -173,6 +184,25 @@ fn lock(dir: &Path) -> Result<fs::File, RunError> {
     Err(RunError::Busy { dir: dir.to_owned() })
 }
 
+/// Removes what writers that were killed left of files that never became whole; the record is locked.
+fn remove_partial_files(dir: &Path) -> Result<(), RunError> {
+    let folder = |source| RunError::Folder { path: dir.to_owned(), source };
+    for place in [dir.to_owned(), dir.join("best"), dir.join("checkpoint")] {
+        let entries = match fs::read_dir(&place) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(folder(error)),
+        };
+        for entry in entries {
+            let path = entry.map_err(folder)?.path();
+            if is_partial(&path) {
+                fs::remove_file(&path).map_err(folder)?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Trains on any environment and writes the record under the names in `config`.
 ///
 /// # Errors
@@ -187,18 +217,26 @@ pub fn run_in(
     let settings = &config.run;
     let dir = dir_of(config, execution.records);
     let _lock = lock(&dir)?;
+    remove_partial_files(&dir)?;
     let saved =
         if execution.force { None } else { checkpoint::find(&dir, config, execution.resume)?.map(|found| found.state) };
     // Before the log, which may replace what it is read from.
     let initial = if saved.is_some() { None } else { Initial::of(config)? };
     let (mut log, mut events) = match &saved {
         Some(state) => {
-            // The log first: it refuses before anything is cut.
-            let log = Log::resume(&dir, config, state)?;
-            let events = Events::resume(&dir, state);
-            (log, events.map_err(|error| checkpoint::refused(&dir, error))??)
+            // All is looked at before anything is cut.
+            let (mut log, events) = (Log::resume(&dir, config, state)?, Events::resume(&dir, state)?);
+            log.go_on()?;
+            events.go_on()?;
+            (log, events)
         }
         None => {
+            if !execution.force
+                && let Some((env_steps, _)) = checkpoint::resumable(&dir, config, true)
+                && env_steps < settings.steps
+            {
+                return Err(RunError::Ended { dir, env_steps });
+            }
             let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
             (Log::begin(&dir, config, force)?, Events::begin(&dir)?)
         }

@@ -10,6 +10,7 @@ use crate::{
     commands::Usage,
     config::RunConfig,
     env_name::Opened,
+    record::CONFIG,
     run::{BEST_POLICY, LAST_POLICY, RunError, policy_file},
 };
 
@@ -61,7 +62,7 @@ impl SavedPolicy {
 /// # Errors
 /// When the folder is no record ([`Usage`]), or its settings are refused.
 pub fn read_config(record: &Path) -> Result<RunConfig> {
-    let path = record.join("config.toml");
+    let path = record.join(CONFIG);
     let text = std::fs::read_to_string(&path).map_err(|error| {
         anyhow!(Usage(format!("{} is no record: cannot read {}: {error}", record.display(), path.display())))
     })?;

@@ -16,17 +16,16 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    fs::File,
     io::{BufWriter, Write},
-    path::{Path, PathBuf},
+    path::Path,
     time::SystemTime,
 };
 
-use egn_solver::{State, StateError};
+use egn_solver::State;
 
 use crate::{
     protobuf::{Field, Message, fields},
-    record::{CurvePoint, RecordError},
+    record::{CurvePoint, LogFile, RecordError},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
@@ -41,8 +40,7 @@ const EPISODES_IN_MEAN: usize = 100;
 
 /// Writes the events of a run.
 pub struct Events {
-    path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<LogFile>,
     /// Thousandth of the run that was last written.
     slot: Option<u64>,
     /// Return and length of the last episodes.
@@ -55,31 +53,32 @@ impl Events {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn begin(dir: &Path) -> Result<Self, RecordError> {
-        let path = dir.join(EVENTS);
-        let file = File::create(&path).map_err(|source| RecordError::io("create", &path, source))?;
-        let mut events = Self { path, file: BufWriter::new(file), slot: None, recent: VecDeque::new() };
+        let file = BufWriter::new(LogFile::create(dir.join(EVENTS))?);
+        let mut events = Self { file, slot: None, recent: VecDeque::new() };
         // Field 3 of an event: the version of the file.
         events.record(event_now().text(3, "brain.Event:2"))?;
         Ok(events)
     }
 
-    /// For a run that goes on: what came after its checkpoint is cut off.
+    /// For a run that goes on from a checkpoint. Nothing is changed before [`Events::go_on`].
     ///
     /// # Errors
-    /// [`RecordError::Io`]; `Err` inside when the state is none.
-    pub fn resume(dir: &Path, state: &State) -> Result<Result<Self, RecordError>, StateError> {
+    /// When the state is none, or the file no longer what it was.
+    pub fn resume(dir: &Path, state: &State) -> Result<Self, TrainError> {
         let state = state.part("events");
-        let length = state.number::<u64>("length")?;
+        let mark = state.get_all::<u64>("mark", 2)?;
         let recent = state.get::<f64>("recent")?.as_chunks::<2>().0.iter().copied().collect();
         let slot = state.optional("slot")?;
-        let path = dir.join(EVENTS);
-        let open = || {
-            let file = File::options().append(true).create(true).open(&path)?;
-            file.set_len(length)?;
-            Ok(BufWriter::new(file))
-        };
-        let file = open().map_err(|source| RecordError::io("go on with", &path, source));
-        Ok(file.map(|file| Self { path, file, slot, recent }))
+        let file = BufWriter::new(LogFile::reopen(dir.join(EVENTS), [mark[0], mark[1]])?);
+        Ok(Self { file, slot, recent })
+    }
+
+    /// Removes what came after the checkpoint.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn go_on(&self) -> Result<(), RecordError> {
+        self.file.get_ref().cut()
     }
 
     fn scalars(&mut self, step: u64, scalars: &BTreeMap<String, f64>) -> Result<(), RecordError> {
@@ -95,11 +94,15 @@ impl Events {
         let length = (event.len() as u64).to_le_bytes();
         let parts = [&length[..], &masked_crc(&length).to_le_bytes(), event, &masked_crc(event).to_le_bytes()];
         let written = self.file.write_all(&parts.concat());
-        written.map_err(|source| RecordError::io("write", &self.path, source))
+        written.map_err(|source| self.io_error(source))
     }
 
     fn flush(&mut self) -> Result<(), RecordError> {
-        self.file.flush().map_err(|source| RecordError::io("write", &self.path, source))
+        self.file.flush().map_err(|source| self.io_error(source))
+    }
+
+    fn io_error(&self, source: std::io::Error) -> RecordError {
+        RecordError::io("write", self.file.get_ref().path(), source)
     }
 
     /// What a rollout has to tell.
@@ -155,9 +158,8 @@ impl Callback for Events {
 
     fn on_checkpoint(&mut self, state: &mut State) -> Result<(), TrainError> {
         self.flush()?;
-        let length = std::fs::metadata(&self.path).map_err(|source| RecordError::io("read", &self.path, source))?;
         let mut events = State::default();
-        events.put("length", &[length.len()]);
+        events.put("mark", &self.file.get_ref().mark()?);
         events.put("slot", self.slot.as_slice());
         let recent: Vec<f64> = self.recent.iter().flatten().copied().collect();
         events.put("recent", &recent);

@@ -118,6 +118,15 @@ pub trait Callback {
     }
 }
 
+/// What lies between two checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Interval {
+    /// Environment steps, at least one; a rollout is not broken up.
+    Steps(u64),
+    /// Wall time.
+    Wall(Duration),
+}
+
 /// Makes an agent for the spaces and optimizers of a run.
 pub type MakeAgent<'a> = dyn Fn(&Setting) -> Result<Box<dyn Agent>, AgentError> + 'a;
 
@@ -139,8 +148,8 @@ pub struct Trainer<'a> {
     /// Networks of an earlier run ([`egn_agents::networks_of`]) that the agent starts from, where nothing is
     /// resumed.
     pub initial: Option<&'a State>,
-    /// Wall time between two checkpoints, none without it; there is also one at the end.
-    pub checkpoint_every: Option<Duration>,
+    /// How often callbacks get the state of the run; never without it, else at the end, too.
+    pub checkpoint_every: Option<Interval>,
     /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
     pub stop: &'a AtomicBool,
 }

@@ -2,7 +2,14 @@
 // Helpers of tests may panic like tests.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
 
 use egn_envs::{Action, CartPole, Env, EnvError, Space, Step};
 use egn_rl::{
@@ -206,4 +213,108 @@ fn a_run_that_never_comes_to_learn_is_no_success() {
     );
     assert_eq!((summary.ended, summary.updates), (Ended::Failed, 0));
     assert!(summary.error.unwrap().contains("nothing was learned in 200 environment steps"));
+}
+
+/// `egn train` of a small run, with more arguments.
+fn egn_train(records: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_egn"));
+    command.args(["train", "--env", "CartPole-v1", "--agent", "ppo", "--optimizer", "egn", "--progress", "none"]);
+    command.args(["--set", "run.envs=4", "--checkpoint-every", "0s", "--records"]).arg(records).args(args);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn record_dir_of(records: &Path) -> PathBuf {
+    record_dir(records, "CartPole-v1", "ppo", "egn", 0)
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs until a run has evaluated a few times, or breaks.
+#[cfg(unix)]
+fn wait_until_under_way(child: &mut Child, records: &Path) {
+    let begun = Instant::now();
+    let n_rows =
+        || fs::read_to_string(record_dir_of(records).join("curve.csv")).map_or(0, |curve| curve.lines().count());
+    while n_rows() < 5 {
+        assert!(child.try_wait().unwrap().is_none() && begun.elapsed() < Duration::from_secs(60));
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_to_end_closes_the_record_and_the_same_command_goes_on() {
+    let whole = tempfile::tempdir().unwrap();
+    let steps = ["--steps", "120000", "--set", "run.eval_every=2000", "--set", "run.eval_episodes=2"];
+    assert!(egn_train(whole.path(), &steps).output().unwrap().status.success());
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        let records = tempfile::tempdir().unwrap();
+        let mut child = egn_train(records.path(), &steps).spawn().unwrap();
+        wait_until_under_way(&mut child, records.path());
+        // SAFETY: kill has no memory effects; the child has not been waited for.
+        assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, signal) }, 0);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "signal {signal}: {}", stderr(&output));
+        assert!(stderr(&output).contains("the same command goes on from the checkpoint at"), "{}", stderr(&output));
+        let record = Record::read(&record_dir_of(records.path())).unwrap();
+        assert_eq!(record.summary.unwrap().ended, Ended::Stopped);
+
+        let output = egn_train(records.path(), &steps).output().unwrap();
+        assert!(output.status.success() && stderr(&output).starts_with("resuming"), "{}", stderr(&output));
+        let [resumed, uninterrupted] = [&records, &whole]
+            .map(|folder| egn_rl::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
+        assert!(resumed == uninterrupted, "signal {signal}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn where_no_more_can_be_written_the_file_is_named_and_the_run_goes_on_later() {
+    use std::os::unix::process::CommandExt;
+    let whole = tempfile::tempdir().unwrap();
+    assert!(egn_train(whole.path(), &["--steps", "30000"]).output().unwrap().status.success());
+    // Files of the record have at most this many bytes: as on a full disk, a write fails, in a log or a checkpoint.
+    for limit in [30_000, 70_000, 100_000, 160_000, 200_000] {
+        let records = tempfile::tempdir().unwrap();
+        let mut command = egn_train(records.path(), &["--steps", "30000"]);
+        let confine = move || {
+            let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+            // SAFETY: both calls only touch the state of the process that is about to run `egn`.
+            match unsafe { (libc::signal(libc::SIGXFSZ, libc::SIG_IGN), libc::setrlimit(libc::RLIMIT_FSIZE, &limit)) } {
+                (_, 0) => Ok(()),
+                _ => Err(std::io::Error::last_os_error()),
+            }
+        };
+        // SAFETY: `confine` makes async-signal-safe calls only.
+        let output = unsafe { command.pre_exec(confine) }.output().unwrap();
+        let said = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let dir = record_dir_of(records.path());
+        assert!(said.contains("cannot write") && said.contains(&dir.display().to_string()), "{said}");
+        assert!(Record::read(&dir).unwrap().warnings.len() <= 1, "what is there can be read");
+
+        // Space has been made. Where not even one checkpoint had been written, there is nothing to go on from.
+        let resumable = dir.join("checkpoint/state.safetensors").exists();
+        let how = if resumable { "--resume" } else { "--force" };
+        let output = egn_train(records.path(), &["--steps", "30000", how]).output().unwrap();
+        assert!(output.status.success(), "limit {limit}: {}", stderr(&output));
+        assert!(resumable || limit < 100_000, "limit {limit}");
+        let [again, never_full] = [&records, &whole]
+            .map(|folder| egn_rl::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
+        assert!(again == never_full, "limit {limit}");
+    }
+}
+
+#[test]
+fn an_unfinished_record_is_not_verified() {
+    let records = tempfile::tempdir().unwrap();
+    assert!(egn_train(records.path(), &["--steps", "2000"]).output().unwrap().status.success());
+    fs::remove_file(record_dir_of(records.path()).join("summary.json")).unwrap();
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_egn"));
+    let output = verify.arg("verify").arg(record_dir_of(records.path())).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("unfinished run") && stderr(&output).contains("of 2000 environment steps"));
 }

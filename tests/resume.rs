@@ -24,6 +24,8 @@ use egn_rl::{
     tensorboard::{EVENTS, scalars_without_clock},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
 fn config(agent: AgentName, optimizer: &str) -> RunConfig {
     let (env, settings) = match agent {
@@ -51,15 +53,17 @@ fn config(agent: AgentName, optimizer: &str) -> RunConfig {
     RunConfig::from_toml(&text).unwrap()
 }
 
-/// Presses Ctrl-C after some rollouts.
+/// Presses Ctrl-C after some rollouts, and counts them.
 struct StopAfter<'a> {
     rollouts: u64,
+    n_rollouts: u64,
     stop: &'a AtomicBool,
 }
 
 impl Callback for StopAfter<'_> {
     fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
         self.rollouts = self.rollouts.saturating_sub(1);
+        self.n_rollouts += 1;
         self.stop.store(self.rollouts == 0, Ordering::Relaxed);
         Ok(Flow::Continue(()))
     }
@@ -70,8 +74,14 @@ impl Callback for StopAfter<'_> {
 }
 
 fn go(config: &RunConfig, records: &Path, rollouts: u64) -> Result<Summary, RunError> {
+    go_counting(config, records, rollouts).map(|(summary, _)| summary)
+}
+
+/// The summary, and how many rollouts there were.
+fn go_counting(config: &RunConfig, records: &Path, rollouts: u64) -> Result<(Summary, u64), RunError> {
     let stop = AtomicBool::new(false);
-    run(config, &Execution::new(records, &stop), &mut StopAfter { rollouts, stop: &stop })
+    let mut watch = StopAfter { rollouts, n_rollouts: 0, stop: &stop };
+    Ok((run(config, &Execution::new(records, &stop), &mut watch)?, watch.n_rollouts))
 }
 
 fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
@@ -92,7 +102,7 @@ fn files(config: &RunConfig, records: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn a_run_stopped_three_times_leaves_the_record_of_one_that_never_stopped() {
+fn a_run_stopped_at_three_random_points_leaves_the_record_of_one_that_never_stopped() {
     let all = AgentName::ALL.iter().flat_map(|&agent| ["egn", "adam"].map(|optimizer| config(agent, optimizer)));
     let overlapping = AgentName::ALL.into_iter().filter(|agent| agent.has_replay()).map(|agent| {
         let mut config = config(agent, "egn");
@@ -106,13 +116,24 @@ fn a_run_stopped_three_times_leaves_the_record_of_one_that_never_stopped() {
         config.run.overlap = agent.has_replay();
         config
     });
+    // Other points with another seed.
+    let seed = std::env::var("EGN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
     for config in all.chain(overlapping).chain(with_statistics) {
         let [whole, parts] = [0, 1].map(|_| tempfile::tempdir().unwrap());
-        assert_eq!(go(&config, whole.path(), u64::MAX).unwrap().ended, Ended::Finished);
-        let what = format!("{:?} {:?}", config.run, config.env);
-        for rollouts in [1, 3, 2] {
-            let summary = go(&config, parts.path(), rollouts).unwrap();
+        let (summary, n_rollouts) = go_counting(&config, whole.path(), u64::MAX).unwrap();
+        assert_eq!(summary.ended, Ended::Finished);
+        let mut points = rand::seq::index::sample(&mut rng, n_rollouts as usize - 1, 3).into_vec();
+        points.sort_unstable();
+        let what = format!(
+            "stopped after one more than {points:?} of {n_rollouts} rollouts: {:?} {:?}",
+            config.run, config.env
+        );
+        let mut done = 0;
+        for point in points.iter().map(|&point| point as u64 + 1) {
+            let summary = go(&config, parts.path(), point - done).unwrap();
             assert_eq!(summary.ended, Ended::Stopped, "{what}");
+            done = point;
         }
         assert_eq!(go(&config, parts.path(), u64::MAX).unwrap().ended, Ended::Finished);
         let (whole, parts) = (files(&config, whole.path()), files(&config, parts.path()));
@@ -133,19 +154,19 @@ fn a_finished_run_can_be_taken_further() {
     config.run.steps = 1400;
     let stop = AtomicBool::new(false);
     let execution = Execution { resume: true, ..Execution::new(folder.path(), &stop) };
-    let summary = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, stop: &stop }).unwrap();
+    let summary = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, n_rollouts: 0, stop: &stop }).unwrap();
     assert_eq!((summary.ended, summary.env_steps), (Ended::Finished, 1440));
     assert_eq!(summary.extended_from, [900], "the record says that it was meant to be shorter");
     let curve = fs::read_to_string(dir_of(&config, folder.path()).join("curve.csv")).unwrap();
     let steps: Vec<u64> = curve.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect();
     assert!(steps.is_sorted() && steps.first() == Some(&0) && steps.last() == Some(&1440), "{steps:?}");
     config.run.steps = 2000;
-    let again = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, stop: &stop }).unwrap();
+    let again = run(&config, &execution, &mut StopAfter { rollouts: u64::MAX, n_rollouts: 0, stop: &stop }).unwrap();
     assert_eq!(again.extended_from, [900, 1400]);
     // With other settings it is another run.
     let OtherSeed(other) = OtherSeed::of(&config);
     assert!(matches!(
-        run(&other, &execution, &mut StopAfter { rollouts: 1, stop: &stop }),
+        run(&other, &execution, &mut StopAfter { rollouts: 1, n_rollouts: 0, stop: &stop }),
         Err(RunError::Checkpoint { .. })
     ));
 }
@@ -170,7 +191,8 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
     fs::remove_file(dir.join(PREVIOUS)).unwrap();
     let whole = fs::read(dir.join(CHECKPOINT)).unwrap();
     let before = without_clock_fields(&dir).unwrap();
-    let n_cuts = 60;
+    // As many as the environment asks for.
+    let n_cuts = std::env::var("EGN_CUTS").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
     for cut in (0..n_cuts).map(|i| whole.len() * i / n_cuts).chain([8, whole.len() - 1]) {
         fs::write(dir.join(CHECKPOINT), &whole[..cut]).unwrap();
         let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
@@ -187,14 +209,99 @@ fn a_checkpoint_cut_anywhere_is_refused_by_name_and_nothing_is_lost() {
         assert_eq!(without_clock_fields(&dir).unwrap(), before, "bit at {at}");
     }
     fs::write(dir.join(CHECKPOINT), &whole).unwrap();
-    let updates = fs::read(dir.join("updates.jsonl")).unwrap();
-    fs::write(dir.join("updates.jsonl"), &updates[..updates.len() - 30]).unwrap();
-    let episodes = fs::read(dir.join("episodes.csv")).unwrap();
-    fs::write(dir.join("episodes.csv"), [&episodes[..], b"more"].concat()).unwrap();
-    assert!(go(&config, folder.path(), u64::MAX).unwrap_err().to_string().contains("updates.jsonl"));
-    assert!(fs::read(dir.join("episodes.csv")).unwrap().ends_with(b"more"), "a refusal cuts nothing");
-    fs::write(dir.join("updates.jsonl"), &updates).unwrap();
     assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+    println!("{n_cuts} cuts refused");
+}
+
+/// Every file below a folder.
+fn snapshot(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files.extend(snapshot(&path)),
+            false => {
+                let bytes = fs::read(&path).unwrap();
+                files.insert(path, bytes);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_log_or_configuration_that_someone_changed_is_refused_by_name_and_nothing_is_touched() {
+    let config = config(AgentName::Dqn, "egn");
+    let [whole, folder] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    go(&config, whole.path(), u64::MAX).unwrap();
+    go(&config, folder.path(), 20).unwrap();
+    let dir = dir_of(&config, folder.path());
+    type Damage = fn(&[u8]) -> Option<Vec<u8>>;
+    let damages: [Damage; 4] = [
+        |_| None,
+        |_| Some(Vec::new()),
+        |bytes| Some(bytes[..bytes.len() - 3].to_vec()),
+        |bytes| {
+            let mut edited = bytes.to_vec();
+            edited[bytes.len() / 2] ^= 1;
+            Some(edited)
+        },
+    ];
+    let mut n_refused = 0;
+    for name in ["episodes.csv", "curve.csv", "updates.jsonl", EVENTS] {
+        let good = fs::read(dir.join(name)).unwrap();
+        for damage in damages {
+            match damage(&good) {
+                Some(bytes) => fs::write(dir.join(name), bytes).unwrap(),
+                None => fs::remove_file(dir.join(name)).unwrap(),
+            }
+            let before = snapshot(&dir);
+            let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+            assert_eq!(snapshot(&dir), before, "a refusal changes nothing");
+            n_refused += 1;
+        }
+        fs::write(dir.join(name), good).unwrap();
+    }
+    let good = fs::read_to_string(dir.join("config.toml")).unwrap();
+    for (edited, problem) in [
+        (good.replace("gamma = 0.99", "gamma = 0.9"), "another agent.gamma"),
+        (good.replace("seed = 4", "seed = 5"), "another run.seed"),
+        ("who knows".to_owned(), "no configuration"),
+    ] {
+        assert_ne!(edited, good);
+        fs::write(dir.join("config.toml"), &edited).unwrap();
+        let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("config.toml") && error.contains(problem), "{error}");
+        assert_eq!(fs::read_to_string(dir.join("config.toml")).unwrap(), edited);
+        n_refused += 1;
+    }
+    println!("{n_refused} changed files refused");
+
+    // What a kill leaves behind the checkpoint, and of files that never became whole, goes.
+    fs::write(dir.join("config.toml"), good).unwrap();
+    for name in ["episodes.csv", "curve.csv", "updates.jsonl", EVENTS] {
+        let log = fs::read(dir.join(name)).unwrap();
+        fs::write(dir.join(name), [&log[..], b"more"].concat()).unwrap();
+    }
+    let partial = [".77.summary.json", "best/.77.policy.safetensors", "checkpoint/.77.next.safetensors"];
+    partial.iter().for_each(|name| fs::write(dir.join(name), "half").unwrap());
+    fs::write(dir.join(".note"), "a person's").unwrap();
+    assert_eq!(go(&config, folder.path(), u64::MAX).unwrap().ended, Ended::Finished);
+    assert_eq!(files(&config, folder.path()), files(&config, whole.path()));
+    assert!(!partial.iter().any(|name| dir.join(name).exists()) && dir.join(".note").exists());
+}
+
+#[test]
+fn a_longer_run_than_the_one_that_ended_is_offered_to_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(AgentName::Ppo, "adam");
+    go(&config, folder.path(), u64::MAX).unwrap();
+    let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("already holds a record; give --force"), "{error}");
+    config.run.steps = 1400;
+    let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
+    assert!(error.contains("ended at 960 environment steps; --resume takes it further"), "{error}");
 }
 
 #[test]
@@ -275,7 +382,7 @@ fn a_run_killed_again_and_again_leaves_the_record_of_one_that_was_not() {
     let start = || {
         let mut command = Command::new(env!("CARGO_BIN_EXE_egn"));
         command.current_dir(killed.path()).args(["train", "--config", "run.toml", "--records", "."]);
-        command.args(["--progress", "none", "--checkpoint-every", "0"]).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["--progress", "none", "--checkpoint-every", "0s"]).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().unwrap()
     };
     let mut n_killed = 0;

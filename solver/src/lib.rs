@@ -100,7 +100,7 @@ pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 pub use sgn::{Sgn, SgnConfig};
-pub use state::{Element, State, StateError};
+pub use state::{Digest, Element, State, StateError};
 
 /// The README's example is a test.
 #[cfg(doctest)]

@@ -14,6 +14,32 @@ pub struct State {
     entries: BTreeMap<String, Array>,
 }
 
+/// A number that changes with any bit of what was added, to tell damage: FNV-1a.
+///
+/// Source: Fowler, Noll, Vo, draft-eastlake-fnv-17.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Adds bytes to those before.
+    pub fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// Of all bytes so far.
+    pub fn value(self) -> u64 {
+        self.0
+    }
+}
+
 /// An array of a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Array {
@@ -149,22 +175,15 @@ impl State {
         Ok(self.get_grown(name, 1)?.first().copied())
     }
 
-    /// A number that changes with any bit of any array, to tell damage: FNV-1a of names, types and bytes.
-    ///
-    /// Source: Fowler, Noll, Vo, draft-eastlake-fnv-17.
+    /// A number that changes with any bit of any array, to tell damage: of names, types and bytes.
     pub fn digest(&self) -> u64 {
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        let mut add = |bytes: &[u8]| {
-            for byte in bytes {
-                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        };
+        let mut digest = Digest::default();
         for (name, array) in &self.entries {
-            add(name.as_bytes());
-            add(format!("{:?}{}", array.dtype, array.bytes.len()).as_bytes());
-            add(&array.bytes);
+            digest.add(name.as_bytes());
+            digest.add(format!("{:?}{}", array.dtype, array.bytes.len()).as_bytes());
+            digest.add(&array.bytes);
         }
-        hash
+        digest.value()
     }
 
     /// The arrays whose names are wanted.
@@ -252,6 +271,20 @@ mod tests {
         assert_eq!(read.optional::<f64>("actor/none"), Ok(None));
         let bits: Vec<u32> = read.get::<f32>("actor/m").unwrap().iter().map(|x| x.to_bits()).collect();
         assert_eq!(bits, [f32::MIN_POSITIVE, -0.0, f32::NAN].map(f32::to_bits));
+    }
+
+    #[test]
+    fn a_digest_is_the_published_one() {
+        // draft-eastlake-fnv-17, appendix C.
+        let of = |bytes: &[u8]| {
+            let mut digest = Digest::default();
+            bytes.iter().for_each(|byte| digest.add(&[*byte]));
+            digest.value()
+        };
+        assert_eq!(
+            [of(b""), of(b"a"), of(b"foobar")],
+            [0xcbf2_9ce4_8422_2325, 0xaf63_dc4c_8601_ec8c, 0x8594_4171_f739_67e8]
+        );
     }
 
     #[test]

@@ -239,15 +239,36 @@ fn tick_label(value: f64, thousands: f64) -> String {
     format!("{sign}{}{unit}", digits.trim_start_matches('-'))
 }
 
-/// `path` in pieces: whole for the first kind of line, ever shorter dashes for the others.
+/// Lengths that are drawn and left out in turn (pixels): nothing for a whole line. Kinds repeat after the last.
+pub fn dash_pattern(kind: usize) -> &'static [f64] {
+    const PATTERNS: [&[f64]; 7] = [
+        &[],
+        &[9.0, 4.0],
+        &[3.0, 3.0],
+        &[10.0, 3.0, 2.0, 3.0],
+        &[18.0, 4.0],
+        &[10.0, 3.0, 2.0, 3.0, 2.0, 3.0],
+        &[2.0, 7.0],
+    ];
+    PATTERNS[kind % PATTERNS.len()]
+}
+
+/// Whether something is drawn at `position` along a dashed line.
+fn is_drawn(pattern: &[f64], position: f64) -> bool {
+    let mut left = position % pattern.iter().sum::<f64>();
+    let end = pattern.iter().position(|length| {
+        left -= length;
+        left < 0.0
+    });
+    end.is_none_or(|part| part % 2 == 0)
+}
+
+/// `path` in the pieces that are drawn of it.
 fn dashes(kind: usize, path: Vec<(i32, i32)>, scale: u32) -> Vec<Vec<(i32, i32)>> {
-    let (on, off) = match kind {
-        0 => return vec![path],
-        1 => (9.0, 4.0),
-        2 => (3.0, 3.0),
-        _ => (1.5, 3.0),
-    };
-    let (on, off) = (on * f64::from(scale), off * f64::from(scale));
+    let pattern = dash_pattern(kind);
+    if pattern.is_empty() {
+        return vec![path];
+    }
     let mut pieces: Vec<Vec<(i32, i32)>> = Vec::new();
     let (mut walked, mut was_on) = (0.0, false);
     for pair in path.windows(2) {
@@ -256,7 +277,7 @@ fn dashes(kind: usize, path: Vec<(i32, i32)>, scale: u32) -> Vec<Vec<(i32, i32)>
         let steps = length.ceil().max(1.0);
         for step in 0..=steps as i32 {
             let t = f64::from(step) / steps;
-            let is_on = (walked + t * length) % (on + off) < on;
+            let is_on = is_drawn(pattern, (walked + t * length) / f64::from(scale));
             let point = ((x0 + t * (x1 - x0)).round() as i32, (y0 + t * (y1 - y0)).round() as i32);
             match pieces.last_mut() {
                 Some(piece) if is_on && was_on => piece.push(point),
@@ -302,6 +323,13 @@ mod tests {
         assert_eq!(pieces.len(), 100);
         let drawn: usize = pieces.iter().map(Vec::len).sum();
         assert!((890..=910).contains(&drawn), "nine of thirteen pixels, give or take an end: {drawn}");
+        for kind in 1..7 {
+            let pattern = dash_pattern(kind);
+            assert!((1..kind).all(|other| dash_pattern(other) != pattern));
+            let share = pattern.iter().step_by(2).sum::<f64>() / pattern.iter().sum::<f64>();
+            let drawn = (0..10_000).filter(|&i| is_drawn(pattern, f64::from(i) / 10.0)).count();
+            assert!((drawn as f64 / 10_000.0 - share).abs() < 0.02, "kind {kind}: {drawn} of 10000, not {share}");
+        }
         assert_eq!(dashes(0, vec![(0, 0), (5, 5)], 1), [[(0, 0), (5, 5)]]);
     }
 }

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     io::{IsTerminal, Write, stderr},
     ops::ControlFlow,
+    path::Path,
     time::Instant,
 };
 
@@ -12,7 +13,7 @@ use egn_solver::Report;
 
 use super::{INTERVAL, Line, thousands};
 use crate::{
-    record::CurvePoint,
+    record::{CurvePoint, Record, read_episodes},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 
@@ -67,6 +68,21 @@ impl View {
         }
     }
 
+    /// Shows what a run that goes on at `env_steps` had shown until then, as far as its record in `dir` tells.
+    pub fn recall(&mut self, dir: &Path, env_steps: u64) {
+        // What cannot be read is refused elsewhere, by the run itself.
+        let (Ok(record), Ok(episodes)) = (Record::read(dir), read_episodes(dir)) else { return };
+        for point in record.curve.iter().filter(|point| point.env_steps <= env_steps) {
+            self.evaluated(point.mean);
+        }
+        for row in episodes.iter().filter(|row| row.env_steps <= env_steps) {
+            self.env_steps = row.env_steps;
+            self.played(row.episode_return);
+        }
+        self.env_steps = env_steps;
+        self.lines_printed = self.part(LINES);
+    }
+
     /// Ends the view with what became of the run.
     pub fn finish(&self, outcome: &str) {
         self.line.finish(outcome);
@@ -74,6 +90,20 @@ impl View {
 
     fn part(&self, parts: u64) -> u64 {
         (self.env_steps * parts / self.total_steps).min(parts)
+    }
+
+    /// Takes note of a training episode that has just ended.
+    fn played(&mut self, episode_return: f64) {
+        let part = self.part(PARTS).min(PARTS - 1) as usize;
+        self.returns[part].0 += episode_return;
+        self.returns[part].1 += 1;
+        self.last_return = Some(episode_return);
+    }
+
+    /// Takes note of an evaluation.
+    fn evaluated(&mut self, mean: f64) {
+        self.evaluation = Some(mean);
+        self.best = Some(self.best.map_or(mean, |best| best.max(mean)));
     }
 
     fn moved(&mut self) {
@@ -161,12 +191,7 @@ impl Callback for View {
     fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
         self.first_steps.get_or_insert(event.before.env_steps);
         self.env_steps = event.after.env_steps;
-        let part = self.part(PARTS).min(PARTS - 1) as usize;
-        for episode in event.episodes {
-            self.returns[part].0 += episode.episode_return;
-            self.returns[part].1 += 1;
-            self.last_return = Some(episode.episode_return);
-        }
+        event.episodes.iter().for_each(|episode| self.played(episode.episode_return));
         for update in &event.learned.updates {
             if let Ok(report) = update.result {
                 self.reports.insert(update.network, report);
@@ -177,8 +202,7 @@ impl Callback for View {
     }
 
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError> {
-        self.evaluation = Some(point.mean);
-        self.best = Some(self.best.map_or(point.mean, |best| best.max(point.mean)));
+        self.evaluated(point.mean);
         self.moved();
         Ok(ControlFlow::Continue(()))
     }

@@ -11,7 +11,8 @@ use thiserror::Error;
 use crate::config::flat_settings;
 
 use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, Record, SCHEMA, SUMMARY, Summary, contradiction::contradictions,
+    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, Evaluation, Record, SCHEMA,
+    SUMMARY, Summary, contradiction::contradictions,
 };
 
 /// What can be wrong with a record, with the place where it is.
@@ -32,6 +33,14 @@ pub enum RecordError {
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
+    },
+    /// A file is not what a run left that is to go on; nothing was changed.
+    #[error("cannot go on with {}: {problem}; what is recorded stays as it is, and --force begins anew", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A line that makes no sense.
     #[error("{}:{line}: {problem}", path.display())]
@@ -129,6 +138,24 @@ fn subfolders(dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
+/// What no evaluation has.
+const NOT_FINITE: &str = "a value is not finite";
+
+impl Evaluation {
+    /// Why no episodes have such returns, if that is so. A mean may be off by what its sum was rounded.
+    fn problem(&self) -> Option<&'static str> {
+        let Self { env_steps: _, episodes, mean, std, min, max } = *self;
+        let rounding = 1e-9 * min.abs().max(max.abs());
+        let problems = [
+            ([mean, std, min, max].iter().any(|x| !x.is_finite()), NOT_FINITE),
+            (episodes == 0, "an evaluation has at least one episode"),
+            (std < 0.0, "std is less than zero"),
+            (min > mean + rounding || mean > max + rounding, "the mean is not between min and max"),
+        ];
+        problems.into_iter().find_map(|(is_so, problem)| is_so.then_some(problem))
+    }
+}
+
 /// See [`Record::read`].
 pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
     let summary = read_summary(&dir.join(SUMMARY))?;
@@ -181,7 +208,16 @@ fn read_summary(path: &Path) -> Result<Option<Summary>, RecordError> {
         return Err(RecordError::Schema { path: path.to_path_buf(), found });
     }
     // From the text again, for errors that know their line.
-    serde_json::from_str(&text).map(Some).map_err(broken)
+    let summary: Summary = serde_json::from_str(&text).map_err(broken)?;
+    let evaluations = [("final", &summary.final_evaluation), ("best", &summary.best)];
+    for (name, evaluation) in evaluations.into_iter().filter_map(|(name, e)| Some((name, e.as_ref()?))) {
+        if let Some(problem) = evaluation.problem() {
+            let line = text.lines().position(|line| line.trim_start().starts_with(&format!("\"{name}\":")));
+            let line = line.map_or(1, |line| line as u64 + 1);
+            return Err(RecordError::line(path, line, format!("{name}: {problem}")));
+        }
+    }
+    Ok(Some(summary))
 }
 
 /// The evaluations in a `curve.csv`, and what had to be left out.
@@ -189,9 +225,14 @@ fn read_curve(path: &Path) -> Result<(Vec<CurvePoint>, Vec<String>), RecordError
     let (points, warnings) = read_rows::<CurvePoint>(path, &CURVE_COLUMNS)?;
     let mut previous: Option<CurvePoint> = None;
     for (line, point) in &points {
-        let CurvePoint { cpu_seconds, wall_seconds, mean, std, min, max, .. } = *point;
-        if [cpu_seconds, wall_seconds, mean, std, min, max].iter().any(|x| !x.is_finite()) {
-            return Err(RecordError::line(path, *line, "a value is not finite"));
+        let CurvePoint { cpu_seconds, wall_seconds, .. } = *point;
+        let problem = if [cpu_seconds, wall_seconds].iter().all(|seconds| seconds.is_finite()) {
+            point.evaluation().problem()
+        } else {
+            Some(NOT_FINITE)
+        };
+        if let Some(problem) = problem {
+            return Err(RecordError::line(path, *line, problem));
         }
         if previous.is_some_and(|p| point.env_steps < p.env_steps || cpu_seconds < p.cpu_seconds) {
             let problem = "env_steps or cpu_seconds is less than in the row before";
@@ -200,6 +241,15 @@ fn read_curve(path: &Path) -> Result<(Vec<CurvePoint>, Vec<String>), RecordError
         previous = Some(*point);
     }
     Ok((points.into_iter().map(|(_, point)| point).collect(), warnings))
+}
+
+/// The training episodes of the record in `dir`; one that a kill cut short is left out.
+///
+/// # Errors
+/// [`RecordError`], naming file and line.
+pub fn read_episodes(dir: &Path) -> Result<Vec<EpisodeRow>, RecordError> {
+    let (rows, _) = read_rows(&dir.join(EPISODES), &EPISODE_COLUMNS)?;
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
 }
 
 /// A log's rows with the line each stands on, and a warning when its last line was cut short.
@@ -330,7 +380,7 @@ mod tests {
             wall_seconds: 0.7,
             episodes: 20,
             mean,
-            std: mean,
+            std: mean.abs(),
             min: mean,
             max: mean,
         });
@@ -366,9 +416,25 @@ mod tests {
         assert!(said.contains("curve.csv:3: ") && said.contains("env_steps"), "{said}");
         let said = curve(3, format!("{HEADER}1000,0.7,0.7,20,NaN,0.0,1.0,1.0\n"));
         assert!(said.contains("curve.csv:2: a value is not finite"), "{said}");
+        for (row, problem) in [
+            ("1000,0.7,0.7,20,480.0,1.0,9.0,12.0", "the mean is not between min and max"),
+            ("1000,0.7,0.7,20,8.0,1.0,9.0,12.0", "the mean is not between min and max"),
+            ("1000,0.7,0.7,20,10.0,-1.0,9.0,12.0", "std is less than zero"),
+            ("1000,0.7,0.7,0,10.0,1.0,9.0,12.0", "at least one episode"),
+        ] {
+            let said = curve(9, format!("{HEADER}{row}\n"));
+            assert!(said.contains("curve.csv:2: ") && said.contains(problem), "{said}");
+        }
         let said = curve(4, format!("step,return\n{ROW}"));
         assert!(said.contains("curve.csv:1: the columns should be env_steps,"), "{said}");
         assert!(curve(5, String::new()).contains("curve.csv:1: "));
+
+        let mut edited = example_summary(1.0);
+        edited.best.as_mut().unwrap().mean = 500.0;
+        let edited = serde_json::to_string_pretty(&edited).unwrap();
+        let said = message(&record(root.path(), 10, HEADER, Some(&edited)));
+        let line = 1 + edited.lines().position(|line| line.contains("best")).unwrap();
+        assert!(said.contains(&format!("summary.json:{line}: best: the mean is not between")), "{said}");
 
         let summary = |seed, text: &str| message(&record(root.path(), seed, HEADER, Some(text)));
         let said = summary(6, "{\n  \"schema\": 1,\n  \"vers");

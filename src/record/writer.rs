@@ -1,14 +1,14 @@
 //! Writing a record while its run goes on.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES, RecordError, SUMMARY,
-    Summary, UPDATES,
+    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES, LogFile, Mark, RecordError,
+    SUMMARY, Summary, UPDATES,
 };
 
 /// The open record of a run: takes rows as they come, and the summary at the end.
@@ -18,9 +18,9 @@ use super::{
 #[derive(Debug)]
 pub struct RecordWriter {
     dir: PathBuf,
-    episodes: csv::Writer<File>,
-    curve: csv::Writer<File>,
-    updates: BufWriter<File>,
+    episodes: csv::Writer<LogFile>,
+    curve: csv::Writer<LogFile>,
+    updates: BufWriter<LogFile>,
 }
 
 impl RecordWriter {
@@ -43,58 +43,52 @@ impl RecordWriter {
         }
         Ok(Self {
             dir: dir.to_path_buf(),
-            episodes: csv_log(dir.join(EPISODES), &EPISODE_COLUMNS)?,
-            curve: csv_log(dir.join(CURVE), &CURVE_COLUMNS)?,
-            updates: BufWriter::new(open_log(&dir.join(UPDATES))?),
+            episodes: with_header(LogFile::create(dir.join(EPISODES))?, &EPISODE_COLUMNS)?,
+            curve: with_header(LogFile::create(dir.join(CURVE))?, &CURVE_COLUMNS)?,
+            updates: BufWriter::new(LogFile::create(dir.join(UPDATES))?),
         })
     }
 
-    /// Goes on with the record in `dir`, its logs cut to the lengths of a checkpoint: episodes, curve,
-    /// updates.
+    /// Goes on with the record in `dir`, its logs as a checkpoint saw them: episodes, curve, updates. Nothing
+    /// is changed before [`RecordWriter::go_on`].
     ///
     /// # Errors
-    /// [`RecordError::Io`] when a file cannot be written, or is shorter than it was.
-    pub fn resume(dir: &Path, lengths: [u64; 3]) -> Result<Self, RecordError> {
-        let logs = [(EPISODES, lengths[0]), (CURVE, lengths[1]), (UPDATES, lengths[2])];
-        // All are looked at before one is cut.
-        for (name, length) in logs {
-            let path = dir.join(name);
-            let found = fs::metadata(&path).map_err(|source| RecordError::io("go on with", &path, source))?.len();
-            if found < length {
-                let problem = format!("shorter than the {length} bytes it had at the checkpoint");
-                return Err(RecordError::io("go on with", &path, std::io::Error::other(problem)));
-            }
-        }
-        let [episodes, curve, updates] = logs.map(|(name, length)| reopen(&dir.join(name), length));
-        let log = |file| csv::WriterBuilder::new().has_headers(false).from_writer(file);
-        let writer = Self {
+    /// As [`LogFile::reopen`].
+    pub fn resume(dir: &Path, [episodes, curve, updates]: [Mark; 3]) -> Result<Self, RecordError> {
+        let log = |name, mark| LogFile::reopen(dir.join(name), mark);
+        Ok(Self {
             dir: dir.to_path_buf(),
-            episodes: log(episodes?),
-            curve: log(curve?),
-            updates: BufWriter::new(updates?),
-        };
-        let summary = dir.join(SUMMARY);
-        match fs::remove_file(&summary) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(RecordError::io("remove", &summary, source))
-            }
-            Ok(()) | Err(_) => Ok(writer),
-        }
+            episodes: rows(log(EPISODES, episodes)?),
+            curve: rows(log(CURVE, curve)?),
+            updates: BufWriter::new(log(UPDATES, updates)?),
+        })
     }
 
-    /// Lengths of the logs, all rows so far being on the disk: episodes, curve, updates.
+    /// Takes back what a resumed record says of the time after its checkpoint, and that it has ended.
     ///
     /// # Errors
     /// [`RecordError::Io`].
-    pub fn lengths(&mut self) -> Result<[u64; 3], RecordError> {
-        self.flush()?;
-        let mut lengths = [0; 3];
-        for (length, name) in lengths.iter_mut().zip([EPISODES, CURVE, UPDATES]) {
-            let path = self.dir.join(name);
-            let size = File::open(&path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
-            *length = size.map_err(|source| RecordError::io("write", &path, source))?.len();
+    pub fn go_on(&mut self) -> Result<(), RecordError> {
+        self.logs().into_iter().try_for_each(LogFile::cut)?;
+        let summary = self.dir.join(SUMMARY);
+        match fs::remove_file(&summary) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(RecordError::io("remove", &summary, source)),
+            Ok(()) | Err(_) => Ok(()),
         }
-        Ok(lengths)
+    }
+
+    /// How far the logs have come, all rows so far being on the disk: episodes, curve, updates.
+    ///
+    /// # Errors
+    /// [`RecordError::Io`].
+    pub fn marks(&mut self) -> Result<[Mark; 3], RecordError> {
+        self.flush()?;
+        let [episodes, curve, updates] = self.logs();
+        Ok([episodes.mark()?, curve.mark()?, updates.mark()?])
+    }
+
+    fn logs(&self) -> [&LogFile; 3] {
+        [self.episodes.get_ref(), self.curve.get_ref(), self.updates.get_ref()]
     }
 
     /// Writes `config.toml`, whole.
@@ -136,13 +130,7 @@ impl RecordWriter {
     /// # Errors
     /// [`RecordError::Io`].
     pub fn finish(mut self, summary: &Summary) -> Result<(), RecordError> {
-        self.flush()?;
-        for name in [EPISODES, CURVE, UPDATES] {
-            let path = self.dir.join(name);
-            File::open(&path)
-                .and_then(|file| file.sync_all())
-                .map_err(|source| RecordError::io("write", &path, source))?;
-        }
+        self.marks()?;
         let json = serde_json::to_string_pretty(summary).map_err(std::io::Error::from);
         let json = json.map_err(|source| self.io_error(SUMMARY, source))?;
         write_whole(&self.dir.join(SUMMARY), format!("{json}\n").as_bytes())
@@ -163,29 +151,18 @@ impl RecordWriter {
     }
 }
 
-/// An empty log at `path`, with `columns` as its first line, already on its way to the disk.
-fn csv_log(path: PathBuf, columns: &[&str]) -> Result<csv::Writer<File>, RecordError> {
-    let file = open_log(&path)?;
-    let mut log = csv::WriterBuilder::new().has_headers(false).from_writer(file);
-    log.write_record(columns)
-        .map_err(std::io::Error::from)
-        .and_then(|()| log.flush())
-        .map_err(|source| RecordError::io("write", &path, source))?;
+/// A log of rows.
+fn rows(log: LogFile) -> csv::Writer<LogFile> {
+    csv::WriterBuilder::new().has_headers(false).from_writer(log)
+}
+
+/// An empty log with `columns` as its first line, already on its way to the disk.
+fn with_header(log: LogFile, columns: &[&str]) -> Result<csv::Writer<LogFile>, RecordError> {
+    let path = log.path().to_owned();
+    let mut log = rows(log);
+    let written = log.write_record(columns).map_err(io::Error::from).and_then(|()| log.flush());
+    written.map_err(|source| RecordError::io("write", &path, source))?;
     Ok(log)
-}
-
-/// A log cut to `length`, to be appended to.
-fn reopen(path: &Path, length: u64) -> Result<File, RecordError> {
-    let open = || {
-        let file = File::options().append(true).open(path)?;
-        file.set_len(length)?;
-        Ok(file)
-    };
-    open().map_err(|source| RecordError::io("go on with", path, source))
-}
-
-fn open_log(path: &Path) -> Result<File, RecordError> {
-    File::create(path).map_err(|source| RecordError::io("create", path, source))
 }
 
 /// Writes a file whole or not at all: temporary file beside it, fsync, rename.
@@ -225,6 +202,13 @@ pub(crate) fn partial_path(path: &Path) -> PathBuf {
     path.with_file_name(format!(".{}.{name}", std::process::id()))
 }
 
+/// Whether a file has the name of one that is not yet whole.
+pub(crate) fn is_partial(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let id = name.and_then(|name| name.strip_prefix('.')?.split_once('.'));
+    id.is_some_and(|(id, name)| id.parse::<u32>().is_ok() && !name.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +217,14 @@ mod tests {
     fn point(env_steps: u64, mean: f64) -> CurvePoint {
         let (std, min, max) = (1.5, mean - 1.0, mean + 1.0);
         CurvePoint::new(Evaluation { env_steps, episodes: 20, mean, std, min, max }, 0.25, 0.5)
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_has_a_name_of_its_own() {
+        assert!(is_partial(&partial_path(Path::new("checkpoint/next.safetensors"))));
+        for whole in [".lock", ".12", "..", ".12.", "7.next", ".a.b", "summary.json", "x/.7.y/z"] {
+            assert!(!is_partial(Path::new(whole)), "{whole}");
+        }
     }
 
     #[test]

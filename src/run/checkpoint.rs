@@ -15,7 +15,7 @@ use egn_solver::State;
 use super::RunError;
 use crate::{
     config::{RunConfig, flat_settings},
-    record::{Ended, Record, RecordError, write_whole},
+    record::{CONFIG, Ended, Record, RecordError, write_whole},
     trainer::TrainError,
 };
 
@@ -29,7 +29,7 @@ pub const PREVIOUS: &str = "checkpoint/previous.safetensors";
 const NEXT: &str = "checkpoint/next.safetensors";
 
 /// Version of the layout; another one is refused.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
@@ -132,7 +132,7 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
 /// checkpoint, that is within its first rollout: it is begun anew.
 pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
-    let same = read("config.toml").is_none_or(|text| text == config.to_toml());
+    let same = read(CONFIG).is_none_or(|text| text == config.to_toml());
     // Its header and the evaluation before training.
     let n_rows = read("curve.csv").map_or(0, |text| text.lines().count());
     same && n_rows <= 2 && !["summary.json", CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
@@ -143,6 +143,23 @@ pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
 pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<(u64, Option<String>)> {
     let Found { state, instead } = find(dir, config, even_if_ended).ok()??;
     state.get_all::<u64>("counters", 3).ok().map(|counters| (counters[0], instead))
+}
+
+/// Whether the record's `config.toml`, if it is still there, has the settings of the run that is to go on.
+///
+/// # Errors
+/// [`RecordError::Changed`] when it has others.
+pub(super) fn check_settings(dir: &Path, state: &State) -> Result<(), RunError> {
+    let path = dir.join(CONFIG);
+    let Ok(present) = fs::read_to_string(&path) else { return Ok(()) };
+    let saved = text(dir, state, "config")?;
+    let problem = match (seed_of(&present), difference(&saved, &present)) {
+        (None, _) => "it is no configuration any more".to_owned(),
+        (seed, _) if seed != seed_of(&saved) => "it has another run.seed than the checkpoint".to_owned(),
+        (_, Some(key)) => format!("it has another {key} than the checkpoint"),
+        (_, None) => return Ok(()),
+    };
+    Err(RecordError::Changed { path, problem }.into())
 }
 
 /// A setting in which two configurations differ and may not.

@@ -76,11 +76,13 @@ impl Log {
         Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
     }
 
-    /// The record of a run that goes on: its logs as they were at the checkpoint.
+    /// The record of a run that goes on: its logs as they were at the checkpoint. Nothing is changed before
+    /// [`Log::go_on`].
     pub fn resume(dir: &Path, config: &RunConfig, state: &State) -> Result<Self, RunError> {
         let unfit = |error: StateError| checkpoint::refused(dir, error);
         let log = state.part("log");
-        let lengths = log.get_all::<u64>("lengths", 3).map_err(unfit)?;
+        checkpoint::check_settings(dir, state)?;
+        let marks = log.get_all::<u64>("marks", 6).map_err(unfit)?;
         let counters = log.get_all::<u64>("counters", 2).map_err(unfit)?;
         let seconds = log.get_all::<f64>("seconds", 2).map_err(unfit)?;
         let slots = log.part("last_report");
@@ -90,12 +92,17 @@ impl Log {
         let mut extended_from = log.get::<u64>("extended_from").map_err(unfit)?;
         let planned = log.number::<u64>("total_steps").map_err(unfit)?;
         extended_from.extend(Some(planned).filter(|&planned| planned != total_steps));
-        let mut writer = RecordWriter::resume(dir, [lengths[0], lengths[1], lengths[2]])?;
+        let writer = RecordWriter::resume(dir, [[marks[0], marks[1]], [marks[2], marks[3]], [marks[4], marks[5]]])?;
         let text = config.to_toml();
-        writer.config(&text)?;
         let (n_updates, n_failures) = (counters[0], counters[1]);
         let (dir, clock) = (dir.to_owned(), Stopwatch::resume((seconds[0], seconds[1])));
         Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
+    }
+
+    /// Takes the record back to the checkpoint.
+    pub fn go_on(&mut self) -> Result<(), RecordError> {
+        self.writer.go_on()?;
+        self.writer.config(&self.config)
     }
 
     /// (CPU, wall) seconds of the whole run so far.
@@ -175,7 +182,7 @@ impl Callback for Log {
 
     fn on_checkpoint(&mut self, state: &mut State) -> Result<(), TrainError> {
         let mut log = State::default();
-        log.put("lengths", &self.writer.lengths()?);
+        log.put("marks", self.writer.marks()?.as_flattened());
         log.put("counters", &[self.n_updates, self.n_failures]);
         log.put("total_steps", &[self.total_steps]);
         log.put("extended_from", &self.extended_from);

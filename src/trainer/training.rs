@@ -9,7 +9,7 @@ use std::{
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
 use egn_solver::State;
 
-use super::{Callback, Flow, RolloutEvent, TrainError, Trained, Trainer};
+use super::{Callback, Flow, Interval, RolloutEvent, TrainError, Trained, Trainer};
 use crate::{
     evaluation::{TRAINING_SEED, greedy_returns, summarise},
     record::{CurvePoint, Ended, Evaluation, Threshold},
@@ -34,7 +34,7 @@ pub(super) struct Training<'a> {
     /// Collected while the agent learned from the rollout before.
     ahead: Option<Collected>,
     /// None before the first: that is due at once.
-    last_checkpoint: Option<Instant>,
+    last_checkpoint: Option<(Instant, u64)>,
 }
 
 impl<'a> Training<'a> {
@@ -59,10 +59,13 @@ impl<'a> Training<'a> {
             threshold: None,
             best: None,
             ahead: None,
-            last_checkpoint: trainer.resume.map(|_| Instant::now()),
+            last_checkpoint: None,
         };
         match (trainer.resume, trainer.initial) {
-            (Some(state), _) => training.restore(state, workers)?,
+            (Some(state), _) => {
+                training.restore(state, workers)?;
+                training.last_checkpoint = Some((Instant::now(), training.clock.env_steps));
+            }
             (None, Some(networks)) => training.agent.start_from(networks)?,
             (None, None) => {}
         }
@@ -97,7 +100,11 @@ impl<'a> Training<'a> {
     ) -> Result<(), TrainError> {
         let Some(every) = self.trainer.checkpoint_every else { return Ok(()) };
         let is_over = flow.is_break() || self.clock.env_steps >= self.clock.total_steps;
-        if !is_over && self.last_checkpoint.is_some_and(|last| last.elapsed() < every) {
+        let is_due = |(when, env_steps): (Instant, u64)| match every {
+            Interval::Steps(every) => self.clock.env_steps / every > env_steps / every,
+            Interval::Wall(every) => when.elapsed() >= every,
+        };
+        if !is_over && !self.last_checkpoint.is_none_or(is_due) {
             return Ok(());
         }
         let mut state = self.state();
@@ -105,7 +112,7 @@ impl<'a> Training<'a> {
         for callback in callbacks.iter_mut() {
             callback.on_checkpoint(&mut state)?;
         }
-        self.last_checkpoint = Some(Instant::now());
+        self.last_checkpoint = Some((Instant::now(), self.clock.env_steps));
         Ok(())
     }
 
