@@ -20,7 +20,7 @@ use egn_rl::{
     config::{RunConfig, Sources, flat_settings},
     memory::check_memory,
     progress::Watch,
-    record::{Record, record_dir, without_clock_fields},
+    record::{Record, read_episodes, record_dir, without_clock_fields},
     run::{Execution, LAST_POLICY, checkpoint, checkpoint::CHECKPOINT, run},
     table,
     tensorboard::{EVENTS, scalars},
@@ -211,6 +211,7 @@ fn records() {
     fuzz("records", &changed(files), |(which, bytes)| {
         let copy = with(names[which], &bytes);
         let _ = without_clock_fields(copy.path());
+        let _ = read_episodes(copy.path());
         if let Ok(record) = Record::read(copy.path()) {
             let cohorts = Cohort::of(vec![record]);
             let threshold = egn_rl::cohort::reward_threshold_of(&cohorts);
