@@ -206,10 +206,17 @@ fn a_record_is_reproduced_and_one_that_was_changed_is_not() {
     assert_eq!((again.status.code(), stdout(&again).contains("reproduced bit for bit")), (Some(0), true));
     let curve = folder.path().join(record).join("curve.csv");
     let text = std::fs::read_to_string(&curve).unwrap();
-    std::fs::write(&curve, text.replacen(",1200", ",1201", 1) + "9,9,9,9,9,9,9,9\n").unwrap();
+    let (before, last) = text.trim_end().rsplit_once('\n').unwrap();
+    let mut fields: Vec<&str> = last.split(',').collect();
+    fields[3] = "19";
+    std::fs::write(&curve, format!("{before}\n{}\n", fields.join(","))).unwrap();
     let changed = egn(folder.path(), &["verify", record]);
     assert_eq!(changed.status.code(), Some(1));
     assert!(stdout(&changed).contains("curve.csv differ"), "{}", stdout(&changed));
+    std::fs::write(&curve, text + "9,9,9,9,9,9,9,9\n").unwrap();
+    let broken = egn(folder.path(), &["verify", record]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(stderr(&broken).contains("curve.csv:"), "{}", stderr(&broken));
 }
 
 #[test]
