@@ -45,7 +45,7 @@ impl SavedPolicy {
                 Which::Last | Which::Best => "",
             };
             return Err(anyhow!(Usage(format!(
-                "{} has no policy {file}: its run is under way, or was killed{way_out}",
+                "{} has no policy {file}: its run is under way or was killed, or the file was removed{way_out}",
                 record.display()
             ))));
         }

@@ -208,7 +208,8 @@ fn a_record_is_reproduced_and_one_that_was_changed_is_not() {
     let text = std::fs::read_to_string(&curve).unwrap();
     let (before, last) = text.trim_end().rsplit_once('\n').unwrap();
     let mut fields: Vec<&str> = last.split(',').collect();
-    fields[3] = "19";
+    let episodes = 3;
+    fields[episodes] = "19";
     std::fs::write(&curve, format!("{before}\n{}\n", fields.join(","))).unwrap();
     let changed = egn(folder.path(), &["verify", record]);
     assert_eq!(changed.status.code(), Some(1));
