@@ -1,6 +1,6 @@
 //! Noise that is added to the actions of a deterministic policy.
 
-use egn_solver::require;
+use egn_solver::{Schedule, require};
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
@@ -29,23 +29,24 @@ const TIME_STEP: f64 = 1e-2;
 pub struct ActionNoise {
     /// How it depends on the past.
     pub kind: NoiseKind,
-    /// σ.
-    pub std: f64,
+    /// σ over training.
+    pub std: Schedule,
 }
 
 impl ActionNoise {
-    /// Whether σ is in its range.
+    /// Whether σ stays in its range.
     ///
     /// # Errors
     /// When it is not.
     pub fn validate(self) -> Result<(), String> {
-        require(self.std >= 0.0 && self.std.is_finite(), "noise_std", "0 or more", self.std)
+        require(self.std.stays_within(0.0, f64::MAX), "noise_std", "0 or more", self.std)
     }
 
-    /// Adds one step's noise to an action.
-    pub fn add_to(self, action: &mut [f64], stream: &mut Stream) {
+    /// Adds one step's noise to an action, at `progress` of training.
+    pub fn add_to(self, action: &mut [f64], progress: f64, stream: &mut Stream) {
+        let std = self.std.at(progress);
         for (j, entry) in action.iter_mut().enumerate() {
-            let drawn = self.std * stream.sample::<f64, _>(StandardNormal);
+            let drawn = std * stream.sample::<f64, _>(StandardNormal);
             *entry += match self.kind {
                 NoiseKind::Normal => drawn,
                 NoiseKind::OrnsteinUhlenbeck => {
@@ -65,26 +66,26 @@ mod tests {
 
     #[test]
     fn correlated_noise_follows_its_recursion_and_starts_anew() {
-        let noise = ActionNoise { kind: NoiseKind::OrnsteinUhlenbeck, std: 0.5 };
+        let noise = ActionNoise { kind: NoiseKind::OrnsteinUhlenbeck, std: 0.5.into() };
         let (mut with_memory, mut plain) = (stream(1, Purpose::Exploration, 0), stream(1, Purpose::Exploration, 0));
         let mut expected = 0.0;
         for _ in 0..3 {
             let mut action = [0.25];
-            noise.add_to(&mut action, &mut with_memory);
+            noise.add_to(&mut action, 0.0, &mut with_memory);
             expected = expected * (1.0 - 0.0015) + 0.05 * plain.sample::<f64, _>(StandardNormal);
             assert!((action[0] - 0.25 - expected).abs() < 1e-15);
         }
         with_memory.forget();
         let mut action = [0.0];
-        noise.add_to(&mut action, &mut with_memory);
+        noise.add_to(&mut action, 0.0, &mut with_memory);
         assert!((action[0] - 0.05 * plain.sample::<f64, _>(StandardNormal)).abs() < 1e-15);
     }
 
     #[test]
-    fn independent_noise_has_its_deviation() {
-        let noise = ActionNoise { kind: NoiseKind::Normal, std: 0.5 };
+    fn independent_noise_has_the_deviation_of_its_schedule() {
+        let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::linear(1.0, 0.0) };
         let mut actions = vec![0.0; 20_000];
-        noise.add_to(&mut actions, &mut stream(0, Purpose::Exploration, 0));
+        noise.add_to(&mut actions, 0.5, &mut stream(0, Purpose::Exploration, 0));
         let variance = actions.iter().map(|a| a * a).sum::<f64>() / 20_000.0;
         // Five standard deviations of the variance of so many draws.
         assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0_f64 / 20_000.0).sqrt(), "{variance}");

@@ -10,6 +10,7 @@
 //! Source: Lillicrap et al. (2016), arXiv 1509.02971. Settings as in Stable-Baselines3, whose DDPG is
 //! its TD3 as well.
 
+use egn_solver::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -42,7 +43,7 @@ pub struct DdpgConfig {
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
-    pub noise_std: f64,
+    pub noise_std: Schedule,
 }
 
 impl Default for DdpgConfig {

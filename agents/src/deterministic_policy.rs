@@ -35,7 +35,7 @@ impl Policy for DeterministicPolicy {
                 if progress < self.random_before {
                     draw_uniformly(&mut action, &mut streams[i]);
                 } else {
-                    self.noise.add_to(&mut action, &mut streams[i]);
+                    self.noise.add_to(&mut action, progress, &mut streams[i]);
                 }
             }
             values.extend(action.iter().enumerate().map(|(j, &a)| self.range.to_env(j, a)));

@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use egn_envs::Space;
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Snapshot, SolverError, State, StateError,
+    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -71,7 +71,7 @@ pub struct Td3Config {
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
-    pub noise_std: f64,
+    pub noise_std: Schedule,
     /// d, updates of the critics for one of the actor, 1 or more.
     pub policy_delay: u64,
     /// σ̄, 0 or more: noise of the target's actions.
@@ -94,7 +94,7 @@ impl Default for Td3Config {
             batch_size: 256,
             tau: 0.005,
             noise: NoiseKind::Normal,
-            noise_std: 0.1,
+            noise_std: Schedule::Constant(0.1),
             policy_delay: 2,
             target_noise: 0.2,
             target_noise_clip: 0.5,
@@ -134,7 +134,7 @@ pub(crate) fn architecture(n_observations: usize, hidden: &[usize], actions: &Sp
 
 /// A deterministic policy read back from a record.
 pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> DeterministicPolicy {
-    let noise = ActionNoise { kind: NoiseKind::Normal, std: 0.0 };
+    let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::Constant(0.0) };
     DeterministicPolicy { actor, noise, range: range_of(actions, "td3"), random_before: 0.0 }
 }
 
