@@ -290,7 +290,7 @@ pub fn run_in(
 /// Enters in `summary` what came of a run, saves its policies, and judges those of a finished one.
 fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
-    summary.restarted = trained.restarted.iter().map(|&env| env as u64).collect();
+    summary.restarted.clone_from(&trained.restarted);
     (summary.env_steps, summary.updates, summary.updates_failed) =
         (trained.env_steps, trained.updates, trained.updates_failed);
     // Unless judged anew, the last word is the last evaluation there was.

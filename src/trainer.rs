@@ -17,7 +17,7 @@ use std::{ops::ControlFlow, sync::atomic::AtomicBool, thread, time::Duration};
 
 use egn_agents::{Agent, AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
 use egn_envs::Space;
-use egn_solver::{SolverError, State, StateError};
+use egn_solver::{State, StateError};
 
 use crate::{
     config::RunConfig,
@@ -42,10 +42,10 @@ pub enum TrainError {
     Stuck {
         /// The network.
         network: &'static str,
-        /// Failed steps without one that succeeded.
+        /// Steps that failed or were taken back, without one that was taken.
         failures: u64,
-        /// Why the last one failed.
-        last: SolverError,
+        /// Why the last one changed nothing.
+        last: String,
     },
     /// A run ended without a single step of an optimizer.
     #[error(
@@ -165,7 +165,7 @@ pub struct Trained {
     pub env_steps: u64,
     /// Optimizer steps taken.
     pub updates: u64,
-    /// Optimizer steps that failed and changed nothing.
+    /// Optimizer steps that changed nothing: none was found, or it was taken back.
     pub updates_failed: u64,
     /// CPU seconds of training, evaluations left out.
     pub cpu_seconds: f64,
@@ -180,7 +180,7 @@ pub struct Trained {
     /// The policy with the best evaluation, and that evaluation.
     pub best: Option<(Evaluation, TrainedPolicy)>,
     /// Environments whose episode could not be resumed and was begun anew.
-    pub restarted: Vec<usize>,
+    pub restarted: Vec<u64>,
 }
 
 impl<'a> Trainer<'a> {

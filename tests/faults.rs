@@ -6,7 +6,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -317,4 +320,71 @@ fn an_unfinished_record_is_not_verified() {
     let output = verify.arg("verify").arg(record_dir_of(records.path())).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("unfinished run") && stderr(&output).contains("of 2000 environment steps"));
+}
+
+/// CartPole in a world that may be another one when a run goes on.
+struct Elsewhere {
+    inner: CartPole,
+    world: Arc<AtomicU64>,
+}
+
+impl Env for Elsewhere {
+    fn observation_space(&self) -> &Space {
+        self.inner.observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        self.inner.action_space()
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        for _ in 0..self.world.load(Ordering::Relaxed) {
+            rng.next_u64();
+        }
+        self.inner.reset(rng, observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        self.inner.step(action, rng, observation)
+    }
+}
+
+/// Stops a run as soon as it has gone on for some rollouts.
+struct StopAfter(u64);
+
+impl Callback for StopAfter {
+    fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        self.0 -= 1;
+        Ok(if self.0 == 0 { Flow::Break(()) } else { Flow::Continue(()) })
+    }
+
+    fn on_evaluation(&mut self, _: &CurvePoint) -> Result<Flow, TrainError> {
+        Ok(Flow::Continue(()))
+    }
+}
+
+#[test]
+fn an_episode_that_cannot_be_played_again_is_named_however_often_the_run_goes_on() {
+    for overlap in [false, true] {
+        let config = RunConfig::from_toml(&format!(
+            "[run]\nenv = 'CartPole-v1'\nagent = 'dqn'\noptimizer = 'egn'\nsteps = 800\nenvs = 2\noverlap = {overlap}\n\
+             eval_every = 200\neval_episodes = 1\nfinal_episodes = 1\n[env]\nnormalize_reward = true\n\
+             [agent]\nhidden = [4]\nn_steps = 3\nlearning_starts = 20\nbatch_size = 8"
+        ))
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let (stop, world) = (AtomicBool::new(false), Arc::new(AtomicU64::new(0)));
+        let make_env = |_| {
+            let world = Arc::clone(&world);
+            Ok::<_, EnvError>(Box::new(Elsewhere { inner: CartPole::default(), world }) as Box<dyn Env>)
+        };
+        let execution = Execution { n_workers: 2, ..Execution::new(folder.path(), &stop) };
+        let go_on = |rollouts| run_in(&config, &make_env, None, &execution, &mut StopAfter(rollouts)).unwrap();
+        assert_eq!(go_on(30).ended, Ended::Stopped);
+        world.store(1, Ordering::Relaxed);
+        assert_eq!(go_on(30).restarted, [0, 1]);
+        // In the same world as before nothing is lost, and what was is not forgotten.
+        let summary = go_on(u64::MAX);
+        assert_eq!((summary.ended, &summary.restarted[..]), (Ended::Finished, &[0, 1][..]));
+    }
 }

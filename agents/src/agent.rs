@@ -71,6 +71,16 @@ pub struct Update {
     pub result: Result<Report, SolverError>,
 }
 
+impl Update {
+    /// Why the step changed nothing, where it did not.
+    pub fn failure(&self) -> Option<String> {
+        match &self.result {
+            Ok(report) => report.rejection.map(|rejection| rejection.to_string()),
+            Err(error) => Some(error.to_string()),
+        }
+    }
+}
+
 /// What came of a rollout.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
@@ -100,6 +110,14 @@ pub trait Agent: Send {
     /// The replay memory of an agent that has one.
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
         None
+    }
+
+    /// The episodes under way in these environments will not go on: nothing held of them may be joined to
+    /// what comes next.
+    fn forget_episodes(&mut self, envs: &[usize]) {
+        if let Some(replay) = self.replay() {
+            replay.forget_episodes(envs);
+        }
     }
 
     /// The network that acts, which [`crate::AgentConfig::policy_from`] turns into a policy again.

@@ -44,6 +44,8 @@ pub struct DdpgConfig {
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
     pub noise_std: Schedule,
+    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    pub preactivation_penalty: f64,
 }
 
 impl Default for DdpgConfig {
@@ -60,6 +62,7 @@ impl Default for DdpgConfig {
             tau,
             noise,
             noise_std,
+            preactivation_penalty,
             ..
         } = Td3Config::default();
         Self {
@@ -74,6 +77,7 @@ impl Default for DdpgConfig {
             tau,
             noise,
             noise_std,
+            preactivation_penalty,
         }
     }
 }
@@ -108,6 +112,7 @@ impl DdpgConfig {
             tau,
             noise,
             noise_std,
+            preactivation_penalty,
         } = self.clone();
         Td3Config {
             hidden,
@@ -121,6 +126,7 @@ impl DdpgConfig {
             tau,
             noise,
             noise_std,
+            preactivation_penalty,
             policy_delay: 1,
             target_noise: 0.0,
             target_noise_clip: 0.0,

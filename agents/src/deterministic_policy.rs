@@ -11,11 +11,12 @@ use crate::{ActionRange, Actions, AgentError, Mode, Policy, Stream, action_noise
 pub struct DeterministicPolicy {
     /// f.
     pub actor: Snapshot,
-    /// Added to explore.
+    /// Added to explore; what is beyond the range of an action is cut off.
     pub noise: ActionNoise,
     /// Where actions lie.
     pub range: ActionRange,
-    /// Progress before which actions are drawn uniformly, as in Stable-Baselines3's warm-up.
+    /// Progress before which it is added to actions that are drawn uniformly, as in Stable-Baselines3's
+    /// warm-up.
     pub random_before: f64,
 }
 
@@ -34,9 +35,8 @@ impl Policy for DeterministicPolicy {
             if let Mode::Explore { progress } = mode {
                 if progress < self.random_before {
                     draw_uniformly(&mut action, &mut streams[i]);
-                } else {
-                    self.noise.add_to(&mut action, progress, &mut streams[i]);
                 }
+                self.noise.add_to(&mut action, progress, &mut streams[i]);
             }
             values.extend(action.iter().enumerate().map(|(j, &a)| self.range.to_env(j, a)));
         }

@@ -4,7 +4,7 @@
 //! *Design.* Statistics move between two rollouts and never within one: a group of environments that
 //! waited for what another sees at each step could not be stepped on its own, and one that did not would
 //! make the record depend on the workers. So a policy acts under the statistics of all rollouts before its
-//! own, the first one under none; `VecNormalize` moves them at every step. Observations are
+//! own, the first one under mean 0 and variance 1; `VecNormalize` moves them at every step. Observations are
 //! learned from as the policy saw them, or out of a replay memory under the statistics of the present, as
 //! Stable-Baselines3 draws them; rewards always under those that include their own rollout.
 //!
@@ -87,6 +87,7 @@ impl NormalizedAgent {
 
     /// These environments were not taken back to where they stood: their episodes are new.
     pub fn forget_episodes(&mut self, envs: &[usize]) {
+        self.agent.forget_episodes(envs);
         if let Some(normalizer) = &mut Arc::make_mut(&mut self.normalizer).rewards {
             envs.iter().for_each(|&env| normalizer.returns[env] = 0.0);
         }

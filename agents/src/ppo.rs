@@ -49,7 +49,7 @@ pub struct PpoConfig {
     pub critic_batch_size: usize,
     /// Passes of the critic over a rollout; 0 is the actor's.
     pub critic_epochs: usize,
-    /// ε, in (0, ∞]: how far the ratio may go before the gradient stops; `inf` does not clip.
+    /// ε, in [0, ∞]: how far the ratio may go before the gradient stops; `inf` does not clip.
     pub clip: Schedule,
     /// ε_V, in (0, ∞]: how far a value may move in an update; `inf` does not clip.
     pub value_clip: Schedule,

@@ -250,6 +250,14 @@ impl Agent for Reinforce {
         Ok(Learned { updates, metrics })
     }
 
+    fn forget_episodes(&mut self, envs: &[usize]) {
+        for &env in envs {
+            if let Some(episode) = self.under_way.get_mut(env) {
+                *episode = Episode::begin(&self.no_actions);
+            }
+        }
+    }
+
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
         self.networks.policy_network()
     }

@@ -141,6 +141,11 @@ impl ReplayBuffer {
         }
     }
 
+    /// Drops the windows that these environments have open.
+    pub fn forget_episodes(&mut self, envs: &[usize]) {
+        self.windows.forget(envs);
+    }
+
     fn push(&mut self, window: &Window, next: &[f32]) {
         let width = self.width;
         if let Some(priorities) = &mut self.priorities {
@@ -337,6 +342,21 @@ mod tests {
         assert_eq!(buffer.next_observations, [4.0, 5.0, 5.0, 5.0]);
         assert_eq!(buffer.discounts, [0.125, 0.125, 0.25, 0.5]);
         assert_eq!(buffer.actions, Actions::Discrete(vec![1, 2, 3, 4]));
+    }
+
+    #[test]
+    fn windows_of_an_episode_that_does_not_go_on_are_dropped() {
+        let memory = Memory { capacity: 9, n_steps: 3, gamma: 0.5, priority: 0.0 };
+        let mut buffer = ReplayBuffer::new(memory, 1, &Space::Discrete { n: 100 });
+        let mut lost = rollout(1, 2);
+        lost.outcomes = vec![Outcome::Continues; 2];
+        buffer.extend(&lost);
+        // Of an environment that has not been met, too.
+        buffer.forget_episodes(&[0, 7]);
+        let mut next = rollout(50, 1);
+        next.outcomes = vec![Outcome::Truncated];
+        buffer.extend(&next);
+        assert_eq!((&buffer.rewards[..], &buffer.observations[..]), (&[50.0][..], &[50.0][..]));
     }
 
     #[test]

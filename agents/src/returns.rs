@@ -144,6 +144,15 @@ impl Windows {
         Ok(())
     }
 
+    /// Drops the open windows of these environments.
+    pub fn forget(&mut self, envs: &[usize]) {
+        for &env in envs {
+            if let Some(open) = self.open.get_mut(env) {
+                open.clear();
+            }
+        }
+    }
+
     /// One step of an environment, `(observation, actions, row)`: it opens a window, and those that
     /// end with it go to `closed`, the oldest first: the one that is n steps long, and all of them
     /// when the episode ends. The end of a termination has no value, that of a truncation has.

@@ -190,6 +190,16 @@ impl Rollout {
         self.rewards.is_empty()
     }
 
+    /// Ends the episodes of these environments with the rollout, as a time limit does.
+    pub fn truncate_at_end(&mut self, envs: &[usize]) {
+        for &env in envs {
+            let last = &mut self.outcomes[(env + 1) * self.n_steps - 1];
+            if *last == Outcome::Continues {
+                *last = Outcome::Truncated;
+            }
+        }
+    }
+
     /// All of it.
     pub fn state(&self) -> State {
         let mut state = State::default();
@@ -248,6 +258,16 @@ fn outcome(code: u32) -> Result<Outcome, StateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn episodes_that_do_not_go_on_are_truncated_where_they_have_not_ended() {
+        let mut rollout = Rollout { n_envs: 3, n_steps: 2, ..Rollout::empty(2, &Space::Discrete { n: 2 }) };
+        rollout.outcomes = vec![Outcome::Continues; 6];
+        rollout.outcomes[5] = Outcome::Terminated;
+        rollout.truncate_at_end(&[1, 2]);
+        use Outcome::{Continues, Terminated, Truncated};
+        assert_eq!(rollout.outcomes, [Continues, Continues, Continues, Truncated, Continues, Terminated]);
+    }
 
     #[test]
     fn a_rollout_comes_back_from_its_state() {

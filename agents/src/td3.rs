@@ -17,13 +17,18 @@
 //! the units of the reward, that λ and lr shorten. Adam's direction does not depend on q, but for its
 //! changes from batch to batch.
 //!
+//! *Saturated actions.* Where a ≈ ±1, r and S vanish, λ is all that is left, and an actor that was led there stays
+//! there, whatever the critic says later. With `preactivation_penalty` c the loss is ℓ + c f²/2 (Andrychowicz et al.
+//! (2017), arXiv 1707.01495, appendix A), r = −(1 − a²) ∂Q₁/∂a / q + c f, and the curvature (1 − a²)² + c.
+//!
 //! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477. Settings as in Stable-Baselines3.
 
 use std::sync::Arc;
 
 use egn_envs::Space;
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
+    Activation, Initialisation, Learner, Network, Outputs, Schedule, Snapshot, SolverError, State, StateError,
+    StepContext,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -45,6 +50,9 @@ use crate::{
     streams::seek_to,
     target::Target,
 };
+
+/// The actor's name in records.
+const ACTOR: &str = "actor";
 
 /// Settings of [`Td3`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -78,6 +86,8 @@ pub struct Td3Config {
     pub target_noise: f64,
     /// c, 0 or more: its bound.
     pub target_noise_clip: f64,
+    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    pub preactivation_penalty: f64,
 }
 
 impl Default for Td3Config {
@@ -98,6 +108,7 @@ impl Default for Td3Config {
             policy_delay: 2,
             target_noise: 0.2,
             target_noise_clip: 0.5,
+            preactivation_penalty: 0.0,
         }
     }
 }
@@ -119,7 +130,9 @@ impl Td3Config {
         self.exploration().validate()?;
         require(self.policy_delay > 0, "policy_delay", "1 or more", self.policy_delay)?;
         require(self.target_noise >= 0.0, "target_noise", "0 or more", self.target_noise)?;
-        require(self.target_noise_clip >= 0.0, "target_noise_clip", "0 or more", self.target_noise_clip)
+        require(self.target_noise_clip >= 0.0, "target_noise_clip", "0 or more", self.target_noise_clip)?;
+        let penalty = self.preactivation_penalty;
+        require((0.0..=f64::MAX).contains(&penalty), "preactivation_penalty", "0 or more", penalty)
     }
 
     fn exploration(&self) -> ActionNoise {
@@ -190,15 +203,18 @@ impl Td3 {
     }
 
     /// One update of the critics, and of actor and delayed networks where they are due.
-    fn update(&mut self, clock: Clock, first: bool, learned: &mut Learned) -> Result<(), SolverError> {
+    fn update(&mut self, clock: Clock, learned: &mut Learned) -> Result<(), SolverError> {
         let n = self.range.width();
         let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
         let targets = self.targets(&batch)?;
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
-        learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
+        let context = clock.context(learned.updates.is_empty());
+        learned.updates.extend(self.critics.learn(&taken, &targets, context));
         self.n_updates += 1;
         if self.n_updates.is_multiple_of(self.config.policy_delay) {
-            learned.updates.push(self.update_actor(&batch, clock, first)?);
+            // With a delay the first update of the actor is not the first of the round.
+            let first = !learned.updates.iter().any(|update| update.network == ACTOR);
+            learned.updates.push(self.update_actor(&batch, clock.context(first))?);
             self.critics.follow()?;
             self.delayed_actor.update(&self.actor)?;
         }
@@ -220,16 +236,32 @@ impl Td3 {
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
-    fn update_actor(&mut self, batch: &Transitions, clock: Clock, first: bool) -> Result<Update, SolverError> {
+    fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
         let n = self.range.width();
         let observations = batch_of(&batch.observations, self.width)?;
         let outputs = self.actor.forward(&observations)?.clone();
         let actions: Vec<f64> = outputs.values.iter().map(|u| u.tanh()).collect();
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
-        let loss = QuadraticModel::new(mean_loss(&judgement), &outputs, root(&actions, &judgement.slopes, n));
-        Ok(Update { network: "actor", result: self.actor.step_at_last(&loss, clock.context(first)) })
+        let loss = actor_loss(&outputs, &actions, &judgement, self.config.preactivation_penalty);
+        Ok(Update { network: ACTOR, result: self.actor.step_at_last(&loss, context) })
     }
+}
+
+/// The actor's loss at its outputs f, with actions tanh f and c, the penalty.
+fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty: f64) -> QuadraticModel {
+    let Root { mut rows, mut rho } = root(actions, &judgement.slopes, outputs.n_outputs);
+    let mut loss = mean_loss(judgement);
+    if penalty > 0.0 {
+        loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
+        for (entry, f) in outputs.values.iter().enumerate() {
+            let s = &mut rows[entry * outputs.n_outputs + entry % outputs.n_outputs];
+            let penalised = (*s * *s + penalty).sqrt();
+            rho[entry] = (*s * rho[entry] + penalty * f) / penalised;
+            *s = penalised;
+        }
+    }
+    QuadraticModel::new(loss, outputs, Root { rows, rho })
 }
 
 /// −mean Q / q.
@@ -268,8 +300,8 @@ impl Agent for Td3 {
         if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
             return Ok(learned);
         }
-        for i in 0..self.config.gradient_steps {
-            self.update(clock, i == 0, &mut learned)?;
+        for _ in 0..self.config.gradient_steps {
+            self.update(clock, &mut learned)?;
         }
         Ok(learned)
     }
@@ -305,7 +337,7 @@ impl Agent for Td3 {
 
 #[cfg(test)]
 mod tests {
-    use egn_solver::{Loss, Outputs};
+    use egn_solver::Loss;
 
     use super::*;
     use crate::recorded::{assert_close, numbers, recorded};
@@ -322,6 +354,22 @@ mod tests {
         // Theirs is the mean over three samples, and not divided by mean |∂Q/∂a|.
         let gradient: Vec<f64> = residual.iter().map(|r| r * mean_size(&slopes) / 3.0).collect();
         assert_close(&gradient, &numbers(&golden["gradient"]), 1e-12);
+    }
+
+    #[test]
+    fn a_penalty_leaves_curvature_where_actions_are_saturated() {
+        // At f = 40 tanh is 1 to the last digit: r = c f, S² = c. At f = 0: r = −2/q, S² = 1 + c.
+        let outputs = Outputs { values: vec![40.0, 0.0], n_outputs: 1 };
+        let judgement = Judgement { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
+        let loss = actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.25);
+        let (mut root, mut residual) = (Root { rows: Vec::new(), rho: Vec::new() }, Vec::new());
+        assert_eq!(loss.root(&outputs, &mut root), 0.125 * 1600.0 / 2.0);
+        loss.residual(&outputs, &mut residual);
+        assert_close(&residual, &[10.0, -1.0], 1e-15);
+        assert_close(&root.rows, &[0.5, 1.25_f64.sqrt()], 1e-15);
+        // None: the loss without it, bit for bit.
+        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &judgement.slopes, 1));
+        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.0), without);
     }
 
     #[test]

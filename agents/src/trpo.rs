@@ -4,9 +4,10 @@
 //! a limit on its KL divergence allows. How, the optimizer decides:
 //!
 //! - **EGN**: the constraint. One step along the exact natural gradient (F + λI)⁻¹ g from the whole
-//!   rollout, first to where the quadratic model puts KL = δ, then back by fifths until the
-//!   surrogate gains enough and the real divergence is within δ. This is the paper's algorithm but for
-//!   conjugate gradients, in whose place stands the row-space solve.
+//!   rollout, first as long as the learning rate says but no further than where the quadratic model puts
+//!   KL = δ, then back by fifths until the surrogate gains enough and the real divergence is within δ. With a
+//!   learning rate that never binds this is the paper's algorithm but for conjugate gradients, in whose place
+//!   stands the row-space solve.
 //! - **every other**: the penalty, κ KL(π_old‖π), in minibatches, with κ doubled after a rollout that
 //!   moved the policy by more than 1.5 δ and halved after one that moved it by less than δ/1.5.
 //!
@@ -48,7 +49,7 @@ pub struct TrpoConfig {
     pub gae_lambda: f64,
     /// δ, in (0, ∞): how far a rollout may move the policy.
     pub target_kl: Schedule,
-    /// Passes of the actor over a rollout under the penalty; the constraint takes one step.
+    /// Passes of the actor over a rollout under the penalty, 1 or more; the constraint takes one step.
     pub penalty_epochs: usize,
     /// κ at first, above 0.
     pub penalty: f64,
@@ -97,6 +98,7 @@ impl TrpoConfig {
         let positive = self.target_kl.stays_within(f64::MIN_POSITIVE, f64::MAX);
         require(positive, "target_kl", "positive", self.target_kl)?;
         require(self.penalty > 0.0 && self.penalty.is_finite(), "penalty", "above 0", self.penalty)?;
+        require(self.penalty_epochs > 0, "penalty_epochs", "1 or more", self.penalty_epochs)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         check_scales(self.reward_scale, self.log_std_init)
     }
@@ -105,8 +107,13 @@ impl TrpoConfig {
 /// What keeps the new policy near the old one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Rule {
-    Constraint,
-    Penalty { coefficient: f64 },
+    /// To be within this KL divergence, δ.
+    Constraint {
+        limit: Schedule,
+    },
+    Penalty {
+        coefficient: f64,
+    },
 }
 
 /// The agent.
@@ -116,12 +123,13 @@ pub struct Trpo {
     rule: Rule,
 }
 
-/// sb3-contrib's backtracking.
+/// Trials and factor of sb3-contrib, which takes any gain; here it is a tenth of the linear prediction, as in
+/// Schulman's modular_rl.
 const BACKTRACKING: LineSearchConfig =
     LineSearchConfig { restart: Restart::Longest, sufficient: 0.1, shrink: 0.8, grow: 1.0, max_trials: 10 };
 
 impl Trpo {
-    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, come before δ and the
+    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in place of δ and of the
     /// backtracking of this agent.
     ///
     /// # Errors
@@ -130,9 +138,8 @@ impl Trpo {
         let mut setting = setting.clone();
         let rule = match &mut setting.optimizer {
             OptimizerConfig::Egn(EgnConfig { kl_limit, line_search, .. }) => {
-                kl_limit.get_or_insert(config.target_kl);
                 line_search.get_or_insert(BACKTRACKING);
-                Rule::Constraint
+                Rule::Constraint { limit: *kl_limit.get_or_insert(config.target_kl) }
             }
             OptimizerConfig::Adam(_)
             | OptimizerConfig::AdamW(_)
@@ -146,20 +153,19 @@ impl Trpo {
 
     fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
         match self.rule {
-            Rule::Constraint => Ok(vec![self.natural_step(experience, clock)?]),
+            Rule::Constraint { limit } => Ok(vec![self.natural_step(experience, limit.at(clock.progress()), clock)?]),
             Rule::Penalty { coefficient } => Ok(self.penalised_steps(experience, coefficient, clock)),
         }
     }
 
     /// The one step of a rollout under the constraint.
-    fn natural_step(&mut self, experience: &Experience, clock: Clock) -> Result<Update, SolverError> {
+    fn natural_step(&mut self, experience: &Experience, limit: f64, clock: Clock) -> Result<Update, SolverError> {
         let mut batch = experience.policy.clone();
         if self.config.normalise_advantage {
             normalise(&mut batch.advantages);
         }
         let all: Vec<usize> = (0..batch.advantages.len()).collect();
         let observations = self.networks.rows(&experience.observations, &all)?;
-        let limit = self.config.target_kl.at(clock.progress());
         let ActorCritic { actor, distribution, .. } = &mut self.networks;
         let result = distribution.with_loss(&batch, Terms::default(), |surrogate| {
             let kl = |outputs: &Outputs| distribution.kl(&batch.old_outputs, outputs);
@@ -293,8 +299,9 @@ mod tests {
         assert_eq!(after(0.02), Rule::Penalty { coefficient: 6.0 });
         assert_eq!(after(0.01), Rule::Penalty { coefficient: 3.0 });
         assert_eq!(after(0.006), Rule::Penalty { coefficient: 1.5 });
-        let mut rule = Rule::Constraint;
+        let constraint = Rule::Constraint { limit: 0.01.into() };
+        let mut rule = constraint;
         rule.adapt(1.0, 0.01);
-        assert_eq!(rule, Rule::Constraint);
+        assert_eq!(rule, constraint);
     }
 }

@@ -6,7 +6,10 @@ use egn_agents::AgentName;
 use egn_solver::{OptimizerName, Precision, require};
 use serde::{Deserialize, Serialize};
 
-use crate::env_name::EnvName;
+use crate::{
+    env_name::EnvName,
+    evaluation::{FINAL_SEED, TRAINING_SEED},
+};
 
 /// What is trained, on what, for how long: section `run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,13 +41,13 @@ pub struct RunSettings {
     pub overlap: bool,
     /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
     pub eval_every: Option<u64>,
-    /// Greedy episodes of an evaluation in training, 1 or more.
+    /// Greedy episodes of an evaluation in training, 1 to 10,000.
     #[serde(default = "RunSettings::default_eval_episodes")]
     pub eval_episodes: usize,
-    /// Greedy episodes of the evaluations after training, 1 or more.
+    /// Greedy episodes of the evaluations after training, 1 to 100,000.
     #[serde(default = "RunSettings::default_final_episodes")]
     pub final_episodes: usize,
-    /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
+    /// Optimizer steps of one network that may fail or be taken back in a row, 1 or more: then the run fails.
     #[serde(default = "RunSettings::default_max_failed_updates")]
     pub max_failed_updates: u64,
     /// Record with whose networks training starts, as they were at its end; with random ones unless given.
@@ -83,9 +86,15 @@ impl RunSettings {
         require(self.steps > 0, "steps", "1 or more", self.steps)?;
         require((1..=4096).contains(&self.envs), "envs", "from 1 to 4096", self.envs)?;
         require(self.eval_every() > 0, "eval_every", "1 or more", self.eval_every())?;
-        let episodes = 1..=100_000;
-        require(episodes.contains(&self.eval_episodes), "eval_episodes", "from 1 to 100000", self.eval_episodes)?;
-        require(episodes.contains(&self.final_episodes), "final_episodes", "from 1 to 100000", self.final_episodes)?;
+        // More would be episodes of the evaluations after training.
+        let until_final = 1..=(FINAL_SEED - TRAINING_SEED) as usize;
+        require(until_final.contains(&self.eval_episodes), "eval_episodes", "from 1 to 10000", self.eval_episodes)?;
+        require(
+            (1..=100_000).contains(&self.final_episodes),
+            "final_episodes",
+            "from 1 to 100000",
+            self.final_episodes,
+        )?;
         require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)?;
         if !self.overlap || self.agent.has_replay() {
             return Ok(());

@@ -29,7 +29,7 @@ pub const PREVIOUS: &str = "checkpoint/previous.safetensors";
 const NEXT: &str = "checkpoint/next.safetensors";
 
 /// Version of the layout; another one is refused.
-const SCHEMA: u32 = 3;
+const SCHEMA: u32 = 4;
 
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];

@@ -25,7 +25,7 @@ pub(super) struct Training<'a> {
     clock: Clock,
     updates: u64,
     updates_failed: u64,
-    /// Failed steps of each network since its last good one.
+    /// Steps of each network that changed nothing, since the last one that was taken.
     failures_in_a_row: BTreeMap<String, u64>,
     /// Networks that have made a step in the present thousandth of the run.
     reported: BTreeSet<&'static str>,
@@ -33,6 +33,8 @@ pub(super) struct Training<'a> {
     best: Option<(Evaluation, TrainedPolicy)>,
     /// Collected while the agent learned from the rollout before.
     ahead: Option<Collected>,
+    /// Environments whose episode could not be resumed, now or earlier.
+    restarted: BTreeSet<u64>,
     /// None before the first: that is due at once.
     last_checkpoint: Option<(Instant, u64)>,
 }
@@ -59,6 +61,7 @@ impl<'a> Training<'a> {
             threshold: None,
             best: None,
             ahead: None,
+            restarted: BTreeSet::new(),
             last_checkpoint: None,
         };
         match (trainer.resume, trainer.initial) {
@@ -69,8 +72,18 @@ impl<'a> Training<'a> {
             (None, Some(networks)) => training.agent.start_from(networks)?,
             (None, None) => {}
         }
-        training.agent.forget_episodes(workers.restarted());
+        training.forget_episodes(workers.restarted());
         Ok(training)
+    }
+
+    /// The episodes that were under way in these environments do not go on: what was collected of them ends there,
+    /// as at a time limit, or what the agent holds of them is dropped.
+    fn forget_episodes(&mut self, envs: &[usize]) {
+        match &mut self.ahead {
+            Some(Collected { rollout, .. }) => rollout.truncate_at_end(envs),
+            None => self.agent.forget_episodes(envs),
+        }
+        self.restarted.extend(envs.iter().map(|&env| env as u64));
     }
 
     /// Until the last step, or until a callback or the trainer's `stop` ends it.
@@ -127,6 +140,7 @@ impl<'a> Training<'a> {
             state.put(&format!("failures/{network}"), &[*failures]);
         }
         let threshold = self.threshold.map(|t| [t.threshold_return, t.env_steps as f64, t.cpu_seconds]);
+        state.put("restarted", &self.restarted.iter().copied().collect::<Vec<_>>());
         state.put("threshold", threshold.as_slice().as_flattened());
         if let Some((evaluation, policy)) = &self.best {
             let Evaluation { env_steps, episodes, mean, std, min, max } = *evaluation;
@@ -149,6 +163,7 @@ impl<'a> Training<'a> {
         for network in failures.names() {
             self.failures_in_a_row.insert(network.to_owned(), failures.number(network)?);
         }
+        self.restarted = state.get("restarted")?.into_iter().collect();
         self.threshold = match state.get_grown::<f64>("threshold", 3)?[..] {
             [threshold_return, env_steps, cpu_seconds] => {
                 Some(Threshold { threshold_return, env_steps: env_steps as u64, cpu_seconds })
@@ -226,10 +241,10 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Counts steps that were taken and steps that failed.
+    /// Counts steps that were taken and steps that changed nothing.
     ///
     /// # Errors
-    /// [`TrainError::Stuck`] when too many of one network failed in a row.
+    /// [`TrainError::Stuck`] when too many of one network changed nothing in a row.
     fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
         let limit = self.trainer.config.run.max_failed_updates;
         for update in &learned.updates {
@@ -237,19 +252,15 @@ impl<'a> Training<'a> {
                 self.failures_in_a_row.insert(update.network.to_owned(), 0);
             }
             let Some(in_a_row) = self.failures_in_a_row.get_mut(update.network) else { continue };
-            match &update.result {
-                Ok(_) => {
-                    self.updates += 1;
-                    *in_a_row = 0;
-                }
-                Err(error) => {
-                    self.updates_failed += 1;
-                    *in_a_row += 1;
-                    if *in_a_row >= limit {
-                        let (network, failures) = (update.network, *in_a_row);
-                        return Err(TrainError::Stuck { network, failures, last: error.clone() });
-                    }
-                }
+            let Some(last) = update.failure() else {
+                self.updates += 1;
+                *in_a_row = 0;
+                continue;
+            };
+            self.updates_failed += 1;
+            *in_a_row += 1;
+            if *in_a_row >= limit {
+                return Err(TrainError::Stuck { network: update.network, failures: *in_a_row, last });
             }
         }
         Ok(())
@@ -310,7 +321,7 @@ impl<'a> Training<'a> {
             last: self.agent.trained_policy()?,
             action_space: workers.action_space().clone(),
             best: self.best,
-            restarted: workers.restarted().to_vec(),
+            restarted: self.restarted.into_iter().collect(),
         })
     }
 }

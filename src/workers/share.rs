@@ -160,6 +160,7 @@ impl Share {
             let replayed = self.replay(i, &actions);
             if replayed.is_err() || self.observations[i * width..(i + 1) * width] != saved {
                 self.reset(&[i]).map_err(|error| in_run(error, first_env, seed))?;
+                self.exploration[i].forget();
                 restarted.push(first_env + i);
             }
         }

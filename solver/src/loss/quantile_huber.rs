@@ -4,7 +4,7 @@ use super::{Loss, Outputs, Root};
 
 /// Quantile Huber loss of the chosen action's N quantiles θ against m target samples y:
 ///
-/// ℓ = w Σⱼ (1/m) Σₜ |τⱼ − 1(yₜ < θⱼ)| h(θⱼ − yₜ) / κ,  τⱼ = (j + ½)/N,  h Huber's function with κ.
+/// ℓ = Σⱼ (1/m) Σₜ |τⱼ − 1(yₜ < θⱼ)| h(θⱼ − yₜ) / κ,  τⱼ = (j + ½)/N,  h Huber's function with κ.
 ///
 /// Outputs, (b, n_actions·N): all quantiles of the first action, then of the next. Only those of
 /// the chosen action have a residual, and only they have rows: N a sample. Where every difference
@@ -12,7 +12,7 @@ use super::{Loss, Outputs, Root};
 /// that of reweighted least squares, as in [`super::ChosenAction`]: h(e) ≤ h(e₀) + ½ min(1, κ/|e₀|)
 /// (e² − e₀²), so that
 ///
-/// Q = diag(qⱼ),  qⱼ = w (1/m) Σₜ |τⱼ − 1(yₜ < θⱼ)| min(1, κ/|θⱼ − yₜ|) / κ,
+/// Q = diag(qⱼ),  qⱼ = (1/m) Σₜ |τⱼ − 1(yₜ < θⱼ)| min(1, κ/|θⱼ − yₜ|) / κ,
 ///
 /// positive always, since 0 < τⱼ < 1; S = diag(√qⱼ), ρⱼ = rⱼ/√qⱼ.
 ///
