@@ -19,8 +19,8 @@ const NETWORK_COPIES: f64 = 8.0;
 /// # Errors
 /// [`ConfigError::Setting`] that names the settings which decide it.
 pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -> Result<(), ConfigError> {
-    let demand = config.agent.demand(config.run.envs, config.run.steps);
-    let (needed, total) = (bytes(config, &demand, observations.len(), actions), total_bytes());
+    let demand = config.agent.demand(config.run.envs, config.run.steps, observations.len(), actions);
+    let (needed, total) = (bytes(config, &demand, observations.len()), total_bytes());
     if total == 0.0 || needed < total {
         return Ok(());
     }
@@ -32,22 +32,11 @@ pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -
     )))
 }
 
-/// Entries of the acting network's output, and most rows of curvature a sample: mean and deviation of a
-/// Gaussian policy have one each, a softmax has one less than actions.
-fn outputs_and_rows(actions: &Space) -> (usize, usize) {
-    match *actions {
-        Space::Discrete { n } => (n, n.saturating_sub(1).max(1)),
-        Space::Box { .. } => (2 * actions.len(), 2 * actions.len()),
-    }
-}
-
-fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize, actions: &Space) -> f64 {
-    let (n_outputs, n_rows) = outputs_and_rows(actions);
-    let widths: Vec<f64> =
-        [&[n_observations], &demand.hidden[..], &[n_outputs]].concat().into_iter().map(|width| width as f64).collect();
+fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize) -> f64 {
+    let widths: Vec<f64> = demand.widths.iter().map(|&width| width as f64).collect();
     let params: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
     let transitions = demand.transitions as f64 * (2.0 * 4.0 * n_observations as f64 + TRANSITION);
-    let rows = demand.batch_size as f64 * n_rows as f64;
+    let rows = demand.batch_size as f64 * demand.rows_per_sample as f64;
     // The side of the parameters is taken where rows outnumber them four to one.
     let side = if 4.0 * params <= rows { params } else { rows };
     let system = match config.run.optimizer {
@@ -81,7 +70,7 @@ mod tests {
     use crate::config::Sources;
 
     #[test]
-    fn three_zeros_too_many_are_refused_and_every_preset_fits() {
+    fn three_zeros_too_many_are_refused() {
         let check = |setting: &str| {
             let names = ["run.env=CartPole-v1", "run.agent=ppo", "run.optimizer=egn", setting];
             let config = Sources { set: names.map(str::to_owned).into(), ..Sources::default() }.resolve().unwrap();

@@ -20,14 +20,9 @@ fn stderr(output: &Output) -> String {
 /// Trains for a moment.
 fn train(folder: &Path, env: &str, agent: &str, more: &[&str]) -> Output {
     let names = ["train", "--env", env, "--agent", agent];
-    let small = [
-        "--steps=900",
-        "--eval-every=450",
-        "--set=run.eval_episodes=2",
-        "--set=run.final_episodes=2",
-        "--set=agent.hidden=[8]",
-    ];
-    egn(folder, &[&names[..], &small[..], more].concat())
+    let small = ["--steps=900", "--eval-every=450", "--set=run.eval_episodes=2", "--set=run.final_episodes=2"];
+    let network = if agent == "lqr-pi" { "--set=agent.n_steps=450" } else { "--set=agent.hidden=[8]" };
+    egn(folder, &[&names[..], &small[..], &[network], more].concat())
 }
 
 /// Means of the evaluations in a record.
@@ -49,6 +44,8 @@ fn training_starts_where_the_other_run_ended() {
         ("CartPole-v1", "a2c", "--set=env.normalize_observation=true"),
         ("Pendulum-v1", "sac", "--set=agent.learning_starts=100"),
         ("Pendulum-v1", "td3", "--set=agent.learning_starts=100"),
+        // The controller comes along, not only the form that it is greedy for.
+        ("LQR/controlgym-ac1-QI", "lqr-pi", "--set=agent.updates=1"),
     ] {
         let first = train(folder.path(), env, agent, &["--optimizer", "egn", set]);
         assert!(first.status.success(), "{}", stderr(&first));
@@ -88,6 +85,23 @@ fn critics_come_along_and_nothing_else() {
     let networks: Vec<&str> = begun.names().filter(|name| name.ends_with("/params")).collect();
     assert_eq!(networks, ["actor/params", "critic/params"]);
     assert_ne!(begun, random);
+}
+
+#[test]
+fn a_temperature_is_no_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let sac = |more: &[&str]| {
+        let output = train(folder.path(), "Pendulum-v1", "sac", &[&["--set=agent.learning_starts=100"], more].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    // One that stands still has no parameters, one that is found does.
+    sac(&["--optimizer", "egn", "--set=agent.temperature=0.2"]);
+    sac(&["--optimizer", "adam", "--init-from", "runs/records/Pendulum-v1/sac/egn/seed-0"]);
+    let record = folder.path().join("runs/records/Pendulum-v1/sac/adam/seed-0");
+    let saved = State::from_bytes(&fs::read(record.join(CHECKPOINT)).unwrap()).unwrap().part("agent");
+    let networks = egn_agents::networks_of(saved);
+    assert!(networks.names().all(|name| !name.starts_with("temperature")));
+    assert_eq!(networks.names().count(), 5, "an actor, two critics and a delayed copy of each");
 }
 
 #[test]

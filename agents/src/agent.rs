@@ -139,12 +139,14 @@ pub trait Agent: Send {
 /// How large an agent's settings make it, to be weighed before anything is allocated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demand {
-    /// Widths of each network's hidden layers.
-    pub hidden: Vec<usize>,
+    /// Widths of the largest network, from inputs to outputs.
+    pub widths: Vec<usize>,
     /// Transitions held at once, in replay memory or as a rollout of all environments.
     pub transitions: u64,
     /// Most samples of an optimizer step.
     pub batch_size: u64,
+    /// Most rows of curvature of a sample.
+    pub rows_per_sample: u64,
 }
 
 /// What an agent is made for and with.

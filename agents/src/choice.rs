@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use egn_envs::Space;
-use egn_solver::{Network, Snapshot, SolverError};
+use egn_solver::{Network, Products, Snapshot};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -239,14 +239,10 @@ impl AgentConfig {
         }
     }
 
-    /// That policy when greedy, in other words: a network that sees the observation, and what is done with
-    /// its outputs.
-    ///
-    /// # Errors
-    /// When a network cannot be made.
-    pub fn greedy(&self, network: &Snapshot, actions: &Space) -> Result<(Snapshot, GreedyRule), SolverError> {
+    /// What that policy does with the outputs of its network when it is greedy.
+    pub fn greedy_rule(&self, actions: &Space) -> GreedyRule {
         let argmax = |outputs_per_action| GreedyRule::Argmax { outputs_per_action };
-        let rule = match self {
+        match self {
             Self::Dqn(_) => argmax(1),
             Self::QrDqn(config) => argmax(config.n_quantiles),
             Self::Ddpg(_) | Self::Td3(_) | Self::Sac(_) => {
@@ -254,51 +250,75 @@ impl AgentConfig {
                 let (low, high) = range.bounds();
                 GreedyRule::Tanh { low: low.to_vec(), high: high.to_vec() }
             }
-            Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) => match actions {
+            Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) | Self::LqrPi(_) => match actions {
                 Space::Discrete { .. } => argmax(1),
                 Space::Box { low, high } => GreedyRule::Clip { low: low.clone(), high: high.clone() },
             },
-            // Its network is a Q-function, of actions too; what acts is linear.
-            Self::LqrPi(_) => return lqr_pi::policy_from(network, actions).greedy(),
-        };
-        Ok((network.clone(), rule))
+        }
     }
 
     /// What a run with so many environments and steps has to hold in memory.
-    pub fn demand(&self, n_envs: usize, total_steps: u64) -> Demand {
-        let seen = |see: &Option<Convolutions>, hidden: &[usize]| {
-            let image = see.as_ref().map(Convolutions::n_outputs);
-            image.into_iter().chain(hidden.iter().copied()).collect::<Vec<_>>()
+    pub fn demand(&self, n_envs: usize, total_steps: u64, n_observations: usize, actions: &Space) -> Demand {
+        let n = match *actions {
+            Space::Discrete { n } => n,
+            Space::Box { .. } => actions.len(),
         };
-        let off_policy = |hidden: &[usize], buffer_size: usize, batch_size: usize| Demand {
-            hidden: hidden.to_vec(),
+        // Mean and deviation of a Gaussian have an output and a row each; a softmax one row less than outputs.
+        let (n_outputs, policy_rows) = match actions {
+            Space::Discrete { .. } => (n, n.saturating_sub(1).max(1)),
+            Space::Box { .. } => (2 * n, 2 * n),
+        };
+        let network = |see: Option<&Convolutions>, hidden: &[usize], n_outputs: usize| {
+            let image = see.map(Convolutions::n_outputs);
+            [n_observations].into_iter().chain(image).chain(hidden.iter().copied()).chain([n_outputs]).collect()
+        };
+        let off_policy = |widths: Vec<usize>, buffer_size: usize, batch_size: usize, rows: usize| Demand {
+            widths,
             transitions: total_steps.min(buffer_size as u64),
             batch_size: batch_size as u64,
+            rows_per_sample: rows as u64,
         };
-        let on_policy = |hidden: &[usize], n_steps: usize, batch_size: usize| {
-            let transitions = (n_steps as u64).saturating_mul(n_envs as u64);
-            Demand { hidden: hidden.to_vec(), transitions, batch_size: (batch_size as u64).min(transitions) }
+        let collected = |n_steps: usize| (n_steps as u64).saturating_mul(n_envs as u64);
+        let on_policy = |widths: Vec<usize>, n_steps: usize, batch_size: usize| Demand {
+            widths,
+            transitions: collected(n_steps),
+            batch_size: (batch_size as u64).min(collected(n_steps)),
+            rows_per_sample: policy_rows as u64,
         };
         match self {
             Self::Dqn(config) => {
-                off_policy(&seen(&config.convolutions, &config.hidden), config.buffer_size, config.batch_size)
+                let widths = network(config.convolutions.as_ref(), &config.hidden, n);
+                off_policy(widths, config.buffer_size, config.batch_size, 1)
             }
             Self::QrDqn(config) => {
-                let rows = config.batch_size.saturating_mul(config.n_quantiles);
-                off_policy(&seen(&config.convolutions, &config.hidden), config.buffer_size, rows)
+                let n_quantiles = config.n_quantiles;
+                let widths = network(config.convolutions.as_ref(), &config.hidden, n.saturating_mul(n_quantiles));
+                off_policy(widths, config.buffer_size, config.batch_size, n_quantiles)
             }
-            Self::Ddpg(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
-            Self::Td3(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size),
-            Self::Sac(config) => off_policy(&config.hidden, config.buffer_size, config.batch_size.saturating_mul(2)),
+            Self::Ddpg(config) => {
+                off_policy(network(None, &config.hidden, n), config.buffer_size, config.batch_size, n)
+            }
+            Self::Td3(config) => off_policy(network(None, &config.hidden, n), config.buffer_size, config.batch_size, n),
+            Self::Sac(config) => {
+                off_policy(network(None, &config.hidden, 2 * n), config.buffer_size, config.batch_size, 2 * n)
+            }
             Self::Ppo(config) => {
-                let batch_size = config.batch_size.max(config.critic_batch_size);
-                on_policy(&seen(&config.convolutions, &config.hidden), config.n_steps, batch_size)
+                let widths = network(config.convolutions.as_ref(), &config.hidden, n_outputs);
+                on_policy(widths, config.n_steps, config.batch_size.max(config.critic_batch_size))
             }
-            Self::A2c(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
+            Self::A2c(config) => on_policy(network(None, &config.hidden, n_outputs), config.n_steps, usize::MAX),
             // The step under the constraint takes the whole rollout.
-            Self::Trpo(config) => on_policy(&config.hidden, config.n_steps, usize::MAX),
-            Self::Reinforce(config) => on_policy(&config.hidden, config.n_steps, config.batch_size),
-            Self::LqrPi(config) => on_policy(&[], config.n_steps, usize::MAX),
+            Self::Trpo(config) => on_policy(network(None, &config.hidden, n_outputs), config.n_steps, usize::MAX),
+            // Batches are of whole episodes, however long.
+            Self::Reinforce(config) => Demand {
+                batch_size: config.batch_size as u64,
+                transitions: collected(config.n_steps).max(config.batch_size as u64),
+                ..on_policy(network(None, &config.hidden, n_outputs), config.n_steps, config.batch_size)
+            },
+            Self::LqrPi(config) => {
+                let n_products = Products { n_inputs: n_observations + n }.n_outputs();
+                Demand { rows_per_sample: 1, ..on_policy(vec![n_products, 1], config.n_steps, usize::MAX) }
+            }
         }
     }
 
@@ -319,5 +339,26 @@ impl AgentConfig {
             Self::Reinforce(config) => config.validate(),
             Self::LqrPi(config) => config.validate(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demand_is_what_the_largest_step_takes() {
+        let actions = Space::Discrete { n: 6 };
+        let quantiles = AgentConfig::QrDqn(QrDqnConfig { n_quantiles: 50, ..Default::default() });
+        let demand = quantiles.demand(1, 1000, 4, &actions);
+        assert_eq!((demand.rows_per_sample, demand.widths.last(), demand.transitions), (50, Some(&300), 1000));
+        // Whole episodes, which may be longer than the rollouts that they come in.
+        let episodes = AgentConfig::Reinforce(ReinforceConfig { n_steps: 8, batch_size: 700, ..Default::default() });
+        let demand = episodes.demand(1, 1000, 4, &actions);
+        assert_eq!((demand.batch_size, demand.transitions, demand.rows_per_sample), (700, 700, 5));
+        // z = (x, u) with five entries has fifteen products.
+        let quadratic = AgentConfig::LqrPi(LqrPiConfig { n_steps: 100, ..Default::default() });
+        let demand = quadratic.demand(2, 1000, 3, &Space::symmetric(vec![1.0; 2]));
+        assert_eq!((demand.widths, demand.batch_size, demand.rows_per_sample), (vec![15, 1], 200, 1));
     }
 }

@@ -33,8 +33,8 @@ use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionRange, Actions, Agent, AgentError, Clock, GreedyRule, Learned, Mode, Policy, Rollout, Setting, Stream,
-    Update, deterministic_policy::range_of,
+    ActionRange, Actions, Agent, AgentError, Clock, Learned, Mode, Policy, Rollout, Setting, Stream, Update,
+    deterministic_policy::range_of,
 };
 
 /// Settings of [`LqrPi`].
@@ -91,7 +91,7 @@ impl LqrPi {
     pub fn new(config: LqrPiConfig, setting: &Setting) -> Result<Self, AgentError> {
         let limits = ActionRange::of(&setting.action_space, "lqr-pi")?;
         let n = setting.observation_space.len();
-        let n_products = architecture(n, &setting.action_space).n_params() - 1;
+        let n_products = Products { n_inputs: n + limits.width() }.n_outputs();
         let params = Tensor::zeros(n_products + 1, DType::F64, &Device::Cpu).map_err(SolverError::from)?;
         let linear = Network::mlp(&[n_products, 1], Activation::Identity);
         Ok(Self {
@@ -147,16 +147,16 @@ impl LqrPi {
     }
 }
 
-/// The quadratic form that acts, of observations and actions together.
+/// The controller, whose output is −K x; its bias is zero.
 pub(crate) fn architecture(n_observations: usize, actions: &Space) -> Network {
-    Network::quadratic(n_observations + actions.len(), true)
+    Network::mlp(&[n_observations, actions.len()], Activation::Identity)
 }
 
-/// The controller that is greedy for a saved form.
-pub(crate) fn policy_from(form: &Snapshot, actions: &Space) -> LinearController {
-    let limits = range_of(actions, "lqr-pi");
-    let n = form.network().n_inputs() - limits.width();
-    LinearController::idle(n, limits).improved(form)
+/// A controller read back from a record.
+pub(crate) fn policy_from(network: &Snapshot, actions: &Space) -> LinearController {
+    let mut controller = LinearController::idle(network.network().n_inputs(), range_of(actions, "lqr-pi"));
+    controller.set_parameters(&network.parameters());
+    controller
 }
 
 /// What the iteration should end at.
@@ -225,19 +225,23 @@ impl Agent for LqrPi {
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.quadratic()?)
+        let controller = &self.controller;
+        let network = Network::mlp(&[controller.n_states(), controller.limits.width()], Activation::Identity);
+        let params = Tensor::new(controller.parameters(), &Device::Cpu).map_err(SolverError::from)?;
+        Ok(Snapshot::new(network, params))
     }
 
     fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("form", self.form.state());
-        state.put("gain", &self.controller.gain);
+        state.put("controller/params", &self.controller.parameters());
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.form.restore(&state.part("form"))?;
-        self.controller.gain = state.get_all("gain", self.controller.gain.len())?;
+        let n_params = self.controller.parameters().len();
+        self.controller.set_parameters(&state.get_all("controller/params", n_params)?);
         Ok(())
     }
 }
@@ -290,16 +294,17 @@ impl LinearController {
         Self { gain, ..self.clone() }
     }
 
-    /// −K x as a network, and the limits.
-    pub(crate) fn greedy(&self) -> Result<(Snapshot, GreedyRule), SolverError> {
+    /// Weights (n, m) and bias of a network whose output is −K x.
+    fn parameters(&self) -> Vec<f64> {
         let (n, m) = (self.n_states(), self.limits.width());
-        let mut params: Vec<f64> = (0..n * m).map(|at| -self.gain[at % m * n + at / m]).collect();
-        // The bias.
-        params.resize(n * m + m, 0.0);
-        let network = Network::mlp(&[n, m], Activation::Identity);
-        let (low, high) = self.limits.bounds();
-        let rule = GreedyRule::Clip { low: low.to_vec(), high: high.to_vec() };
-        Ok((Snapshot::new(network, Tensor::new(params, &Device::Cpu)?), rule))
+        let weights = (0..n * m).map(|at| -self.gain[at % m * n + at / m]);
+        weights.chain(std::iter::repeat_n(0.0, m)).collect()
+    }
+
+    /// Takes the K of such parameters.
+    fn set_parameters(&mut self, params: &[f64]) {
+        let (n, m) = (self.n_states(), self.limits.width());
+        self.gain.iter_mut().enumerate().for_each(|(at, k)| *k = -params[at % n * m + at / n]);
     }
 
     /// −K x, within the limits.
@@ -354,8 +359,8 @@ mod tests {
                 .map(|at| optimum.form[at])
                 .chain([0.0])
                 .collect();
-            let snapshot = Snapshot::new(architecture(n, &actions), Tensor::new(upper, &Device::Cpu).unwrap());
-            let controller = policy_from(&snapshot, &actions);
+            let form = Snapshot::new(Network::quadratic(n + m, true), Tensor::new(upper, &Device::Cpu).unwrap());
+            let controller = LinearController::idle(n, range_of(&actions, "lqr-pi")).improved(&form);
             let error = relative_error(&controller.gain, &optimum.gain);
             assert!(error < 1e-5, "{}: {error:e}", problem.name);
 

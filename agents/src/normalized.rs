@@ -131,7 +131,11 @@ pub fn networks_of(agent: State) -> State {
 /// Whether an array in an agent's state is a network's parameters, which every learner calls by this name, or
 /// of the statistics of observations.
 fn is_network(name: &str) -> bool {
-    name.ends_with("/params") || name.starts_with("normalizer/observations/")
+    match name.split_once('/') {
+        // SAC's α, which is no network: it is found anew.
+        Some(("temperature", _)) => false,
+        _ => name.ends_with("/params") || name.starts_with("normalizer/observations/"),
+    }
 }
 
 /// Takes in what a rollout brought: the observations that the policy saw, all at once, and the rewards step

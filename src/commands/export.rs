@@ -2,7 +2,7 @@
 
 use std::io::{Write, stderr};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use egn_solver::Layer;
 
 use super::{SUCCESS, check_file_writable};
@@ -16,11 +16,8 @@ use crate::{
 pub(super) fn export(args: &ExportArgs) -> Result<u8> {
     let saved = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
     check_file_writable(&args.out)?;
-    let (network, rule) = saved
-        .config
-        .agent
-        .greedy(&saved.trained.network, &saved.env.action_space)
-        .with_context(|| format!("cannot export the policy of {}", args.record.display()))?;
+    let network = &saved.trained.network;
+    let rule = saved.config.agent.greedy_rule(&saved.env.action_space);
     let normalizer = saved.trained.normalizer.as_ref();
     let run = &saved.config.run;
     let about = [
@@ -31,7 +28,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
         ("network", network.network().to_string()),
     ];
     let bytes = match args.format {
-        ExportFormat::Onnx => onnx::model(&network, normalizer, &rule, &about),
+        ExportFormat::Onnx => onnx::model(network, normalizer, &rule, &about),
         ExportFormat::Safetensors => {
             let mut policy: serde_json::Map<String, serde_json::Value> =
                 about.iter().map(|(key, text)| ((*key).to_owned(), text.as_str().into())).collect();
