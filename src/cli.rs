@@ -89,6 +89,7 @@ impl SettingArgs {
 
 /// `egn train`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct TrainArgs {
     /// Environment id, such as CartPole-v1 (`egn list envs`), or `gymnasium:<id>` for Python's.
     #[arg(long)]
@@ -172,6 +173,7 @@ pub enum ProgressStyle {
 
 /// `egn compare`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct CompareArgs {
     /// Environment id, such as CartPole-v1 (`egn list envs`), or `gymnasium:<id>` for Python's.
     #[arg(long)]
@@ -264,6 +266,7 @@ impl Seeds {
 
 /// `egn plot`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct PlotArgs {
     /// Folder with records, at any depth.
     pub records: PathBuf,
@@ -277,6 +280,7 @@ pub struct PlotArgs {
 
 /// `egn report`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct ReportArgs {
     /// Folder with records, at any depth.
     pub records: PathBuf,
@@ -287,6 +291,7 @@ pub struct ReportArgs {
 
 /// `egn evaluate`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct EvaluateArgs {
     /// Folder of a record.
     pub record: PathBuf,
@@ -324,6 +329,7 @@ pub enum Which {
 
 /// `egn export`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct ExportArgs {
     /// Folder of a record.
     pub record: PathBuf,
@@ -352,6 +358,7 @@ pub enum ExportFormat {
 
 /// `egn verify`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct VerifyArgs {
     /// Folder of a record.
     pub record: PathBuf,
@@ -365,6 +372,7 @@ pub struct VerifyArgs {
 
 /// `egn list`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct ListArgs {
     /// Of what.
     #[arg(value_enum)]
@@ -384,6 +392,7 @@ pub enum Listing {
 
 /// `egn bench-step`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct BenchStepArgs {
     /// Widths of the network, such as 8-256-256-4.
     pub net: String,

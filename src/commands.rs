@@ -16,7 +16,10 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use egn_agents::{AgentError, Policy};
-use egn_solver::{Network, OptimizerConfig, OptimizerName, bench_step::median_step_seconds};
+use egn_solver::{
+    Network, OptimizerConfig, OptimizerName,
+    bench_step::{BenchLoss, median_step_seconds},
+};
 
 use crate::{
     cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, VerifyArgs},
@@ -27,7 +30,7 @@ use crate::{
     listing::list,
     present::present,
     progress::{Line, View, Watch},
-    record::{Ended, Record, RecordError, Summary, find_records, write_whole},
+    record::{CONFIG, CURVE, Ended, Record, RecordError, Summary, find_records, write_whole},
     run::{Execution, RunError, admit, checkpoint, dir_of, initial::pinned, run},
     saved_policy::{SavedPolicy, read_config},
     suggest::did_you_mean,
@@ -103,7 +106,8 @@ fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
         | RunError::Checkpoint { .. }
         | RunError::Initial { .. }
         | RunError::Busy { .. }
-        | RunError::Ended { .. } => true,
+        | RunError::Ended { .. }
+        | RunError::InTheWay { .. } => true,
         RunError::Record(error) => record(error),
         RunError::Train(error) => training(error),
         RunError::Policy { .. } | RunError::Folder { .. } => false,
@@ -237,14 +241,17 @@ fn say_resumed(config: &RunConfig, execution: &Execution<'_>) -> Option<u64> {
 
 /// Says on the screen what takes a run further that did not come to its end.
 fn say_how_to_go_on(config: &RunConfig, execution: &Execution<'_>, summary: &Summary) {
-    let how = match summary.ended {
+    let (how, else_how) = match summary.ended {
         Ended::Finished => return,
-        Ended::Stopped => "the same command goes on",
-        Ended::Failed => "once what failed is mended, the same command with --resume goes on",
+        Ended::Stopped => ("the same command goes on", ""),
+        Ended::Failed => (
+            "where the cause lies outside of the run and is mended, the same command with --resume goes on",
+            "; other settings are another run: give --force, or --records for another folder",
+        ),
     };
     let dir = dir_of(config, execution.records);
     if let Some((env_steps, _)) = checkpoint::resumable(&dir, config, true) {
-        let _ = writeln!(std::io::stderr(), "{how} from the checkpoint at {env_steps} environment steps");
+        let _ = writeln!(std::io::stderr(), "{how} from the checkpoint at {env_steps} environment steps{else_how}");
     }
 }
 
@@ -362,6 +369,12 @@ fn bench_step(args: &BenchStepArgs) -> Result<u8> {
     };
     let network = relu_network(&args.net)?;
     let loss = args.loss.parse().map_err(|message: String| anyhow!(Usage(message)))?;
+    if loss == BenchLoss::Ce && network.n_outputs() < 2 {
+        return Err(anyhow!(Usage(format!(
+            "loss ce needs a network with 2 outputs or more, and {} has one",
+            args.net
+        ))));
+    }
     let seconds = median_step_seconds(&network, args.batch as usize, loss, &optimizer)?;
     writeln!(stdout(), "{seconds:e}")?;
     Ok(SUCCESS)
@@ -369,6 +382,9 @@ fn bench_step(args: &BenchStepArgs) -> Result<u8> {
 
 fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     let SavedPolicy { config, env, policy, .. } = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
+    if args.gif.is_some() && args.gif == args.png_strip {
+        return Err(anyhow!(Usage("--gif and --png-strip name the same file".to_owned())));
+    }
     for path in [&args.gif, &args.png_strip].into_iter().flatten() {
         check_file_writable(path)?;
     }
@@ -398,6 +414,14 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
 /// A folder that is not there is said before anything long.
 fn check_file_writable(file: &Path) -> Result<()> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // best/ and checkpoint/ are within a record, too.
+    let around = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let is_record = |folder: &&Path| [CONFIG, CURVE].iter().all(|name| folder.join(name).exists());
+    if let Some(record) = around.ancestors().take(2).find(is_record) {
+        let message =
+            format!("{} lies within the record {}: name a file outside of it", file.display(), record.display());
+        return Err(anyhow!(Usage(message)));
+    }
     Ok(check_writable(folder)?)
 }
 

@@ -41,14 +41,15 @@ pub struct Planned {
 pub enum CompareError {
     /// Records are in the way.
     #[error(
-        "{} already holds a record with other settings, or an unfinished one{}; \
-         give --force to replace it, or --records for another folder",
+        "{} already holds {what}{}; give --force to replace it, or --records for another folder",
         dir.display(),
         others(*n_others)
     )]
     Exists {
         /// The first of them.
         dir: PathBuf,
+        /// What it holds.
+        what: String,
         /// How many more.
         n_others: usize,
     },
@@ -100,23 +101,25 @@ impl Planned {
         Self { dir: dir_of(&config, records), config }
     }
 
-    /// Whether its record is there, finished, with these very settings.
-    fn is_done(&self) -> bool {
+    /// Why its record, of these very settings, stands for the run: `None` where it has to be made.
+    fn why_kept(&self) -> Option<&'static str> {
         let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| text == self.config.to_toml());
-        let summary = Record::read(&self.dir).ok().and_then(|record| record.summary);
-        same && summary.is_some_and(|summary| summary.ended == Ended::Finished)
+        let summary = Record::read(&self.dir).ok().and_then(|record| record.summary).filter(|_| same)?;
+        match summary.ended {
+            Ended::Finished if self.is_of_older_program() => {
+                Some("kept: finished earlier with the same settings, by an older program (--force trains anew)")
+            }
+            Ended::Finished => Some("kept: finished earlier with the same settings"),
+            Ended::Failed => Some("kept: failed earlier with the same settings (egn train --resume goes on with it)"),
+            Ended::Stopped => None,
+        }
     }
 
-    /// Why a finished record stands for the run, and whether the program that wrote it may be another.
-    fn why_kept(&self) -> &'static str {
+    /// Whether the program that wrote its record may be another.
+    fn is_of_older_program(&self) -> bool {
         let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
         let program = std::env::current_exe().ok().and_then(|path| modified(&path));
-        match (program, modified(&self.dir.join("summary.json"))) {
-            (Some(program), Some(record)) if program > record => {
-                "kept: finished earlier with the same settings, by an older program (--force trains anew)"
-            }
-            _ => "kept: finished earlier with the same settings",
-        }
+        program.zip(modified(&self.dir.join("summary.json"))).is_some_and(|(program, record)| program > record)
     }
 
     /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint, or
@@ -154,29 +157,30 @@ pub fn check_writable(folder: &Path) -> Result<(), CompareError> {
 /// When a record is in the way or a folder cannot be written; nothing has run then.
 pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, CompareError> {
     check_writable(jobs.records)?;
-    let done: Vec<bool> = runs.iter().map(|run| !jobs.force && run.is_done()).collect();
+    let kept: Vec<Option<&str>> = runs.iter().map(|run| run.why_kept().filter(|_| !jobs.force)).collect();
     let in_the_way: Vec<&Planned> = runs
         .iter()
-        .zip(&done)
-        .filter(|(run, done)| !jobs.force && !**done && run.exists() && !run.can_go_on())
+        .zip(&kept)
+        .filter(|(run, kept)| !jobs.force && kept.is_none() && run.exists() && !run.can_go_on())
         .map(|(run, _)| run)
         .collect();
     if let Some((first, rest)) = in_the_way.split_first() {
         // A checkpoint that cannot be used is in the way for a reason of its own.
         checkpoint::find(&first.dir, &first.config, false).map_err(CompareError::Run)?;
-        return Err(CompareError::Exists { dir: first.dir.clone(), n_others: rest.len() });
+        let what = checkpoint::in_the_way(&first.dir, &first.config);
+        return Err(CompareError::Exists { dir: first.dir.clone(), what, n_others: rest.len() });
     }
 
     let screen = MultiProgress::new();
     let (sender, waiting) = unbounded();
     let mut fates = vec![Fate::Missing; runs.len()];
     for (i, run) in runs.iter().enumerate() {
-        if done[i] {
+        if let Some(why) = kept[i] {
             fates[i] = Fate::Kept;
             let mut line = Line::new(run.name());
             screen.add(line.bar().clone());
             line.begin(run.config.run.steps);
-            line.finish(run.why_kept());
+            line.finish(why);
         } else {
             // The receiver lives until the end of this function.
             let _ = sender.send(i);

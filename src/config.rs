@@ -179,6 +179,11 @@ impl RunConfig {
         within("run", self.run.validate())?;
         within("env", self.validate_env())?;
         within("agent", self.agent.validate())?;
+        if let Some(starts) = self.agent.learning_starts().filter(|&starts| starts >= self.run.steps) {
+            let steps = self.run.steps;
+            let message = format!("agent.learning_starts must be below run.steps, {steps}, not {starts}");
+            return Err(ConfigError::Setting(format!("{message}: nothing would be learned")));
+        }
         within("optimizer", self.optimizer.validate())?;
         within("critic_optimizer", self.critic_optimizer.validate())
     }
@@ -299,11 +304,23 @@ fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
     }
 }
 
+/// What serde says without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number, 0 or more",
+        "f64" => "a number",
+        other if other.starts_with("struct ") => "a table of settings",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
+}
+
 /// The settings of a section; `none` takes one back to its default.
 fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
     table.retain(|_, value| !is_unset(value));
     T::deserialize(Value::Table(table.clone())).map_err(|error| {
-        let message = unknown_key(error.message());
+        let message = in_words(&unknown_key(error.message()));
         // serde does not say which key has the wrong value: it is the one without which all is well.
         let key = table.keys().find(|key| {
             let mut without = table.clone();
@@ -390,7 +407,10 @@ mod tests {
             ),
             ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
             ("optimizer.lr=fast", &["optimizer.lr"]),
-            ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more, not -1"]),
+            ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more and finite, not -1"]),
+            ("optimizer.kl_limit=0", &["optimizer.kl_limit must be positive and finite, not 0.0"]),
+            ("optimizer.line_search=true", &["optimizer.line_search", "expected a table of settings"]),
+            ("agent.n_steps=-1", &["agent.n_steps", "expected a whole number, 0 or more"]),
             ("agent.gamma=1.5", &["agent.gamma must be in [0, 1], not 1.5"]),
             ("run.envs=0", &["run.envs must be from 1 to 4096, not 0"]),
             ("optimiser.lr=1", &["unknown section 'optimiser'", "did you mean 'optimizer'"]),

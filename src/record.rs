@@ -46,7 +46,8 @@ pub const CLOCK_FIELDS: [&str; 3] = ["cpu_seconds", "wall_seconds", "peak_rss_by
 /// Every setting of a run, in its record.
 pub const CONFIG: &str = "config.toml";
 const EPISODES: &str = "episodes.csv";
-const CURVE: &str = "curve.csv";
+/// Every evaluation of a run, in its record.
+pub const CURVE: &str = "curve.csv";
 const UPDATES: &str = "updates.jsonl";
 const SUMMARY: &str = "summary.json";
 

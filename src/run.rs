@@ -23,7 +23,7 @@ use crate::{
     env_name::Opened,
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     memory::check_memory,
-    record::{Ended, Evaluation, RecordError, SCHEMA, Summary, is_partial, record_dir},
+    record::{CONFIG, Ended, Evaluation, RecordError, SCHEMA, Summary, is_partial, record_dir},
     resources::peak_rss_bytes,
     tensorboard::Events,
     trainer::{Callback, Interval, TrainError, Trained, Trainer, build_agent},
@@ -72,14 +72,22 @@ pub enum RunError {
     },
     /// The record is that of a run which has ended, and may be taken further.
     #[error(
-        "{} holds a run that ended at {env_steps} environment steps; \
+        "{} holds a run that was meant to be shorter and stands at {env_steps} environment steps; \
          --resume takes it further, --force replaces it", dir.display()
     )]
     Ended {
         /// The record.
         dir: PathBuf,
-        /// Where it ended.
+        /// Where it stands.
         env_steps: u64,
+    },
+    /// A record is in the way; it stays as it is.
+    #[error("{} already holds {what}; give --force to replace it, or --records for another folder", dir.display())]
+    InTheWay {
+        /// The record.
+        dir: PathBuf,
+        /// What it holds.
+        what: String,
     },
     /// Another process is writing the record.
     #[error("{} is being written by another process", dir.display())]
@@ -238,6 +246,10 @@ pub fn run_in(
                 return Err(RunError::Ended { dir, env_steps });
             }
             let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
+            if !force && dir.join(CONFIG).exists() {
+                let what = checkpoint::in_the_way(&dir, config);
+                return Err(RunError::InTheWay { dir, what });
+            }
             (Log::begin(&dir, config, force)?, Events::begin(&dir)?)
         }
     };

@@ -68,7 +68,14 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
             &["agent.convolutions.image is [10, 10, 4], 400 numbers, and an observation has 4"],
         ),
         (&[&TRAIN[..], &["--overlap"]].concat(), &["run.overlap is for agents with a replay memory"]),
+        (&[&TRAIN[..], &["--steps", "-1"]].concat(), &["-1", "--steps"]),
+        (
+            &["train", "--env", "CartPole-v1", "--agent", "dqn", "--optimizer", "egn", "--steps", "50"],
+            &["agent.learning_starts must be below run.steps, 50"],
+        ),
+        (&[&TRAIN[..], &["--init-from", "nowhere"]].concat(), &["cannot start from nowhere"]),
         (&["bench-step", "4-0", "32", "mse", "egn"], &["4-64-64-2"]),
+        (&["bench-step", "4-1", "32", "ce", "egn"], &["2 outputs or more"]),
         (&["bench-step", "4-2", "32", "mse", "adm"], &["did you mean 'adam'"]),
         (&["plot", "nowhere"], &["nowhere"]),
         (&["evaluate", "nowhere"], &["nowhere"]),
@@ -175,7 +182,77 @@ fn compare_trains_charts_and_keeps_what_is_done() {
     assert_eq!(stderr(&again).matches("kept").count(), 4, "{}", stderr(&again));
     let other_settings = egn(folder.path(), &[&args[..], &["--set", "agent.gamma=0.5"]].concat());
     assert_eq!(other_settings.status.code(), Some(2));
-    assert!(stderr(&other_settings).contains("--force"), "{}", stderr(&other_settings));
+    for part in ["another agent.gamma", "(and 3 more)", "--force", "--records"] {
+        assert!(stderr(&other_settings).contains(part), "{part}: {}", stderr(&other_settings));
+    }
+}
+
+#[test]
+fn a_stopped_run_is_not_taken_further_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = small(&TRAIN);
+    assert!(egn(folder.path(), &args).status.success());
+    // As Ctrl-C leaves it.
+    let summary = folder.path().join("runs/records/CartPole-v1/ppo/egn/seed-0/summary.json");
+    let text = std::fs::read_to_string(&summary).unwrap();
+    assert!(text.contains("\"finished\""));
+    std::fs::write(&summary, text.replace("\"finished\"", "\"stopped\"")).unwrap();
+    let longer: Vec<&str> = args.iter().map(|&word| if word == "1200" { "9000" } else { word }).collect();
+    let refused = egn(folder.path(), &longer);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("--resume takes it further"), "{}", stderr(&refused));
+    assert!(egn(folder.path(), &[&longer[..], &["--resume"]].concat()).status.success());
+}
+
+#[test]
+fn what_is_written_for_a_person_destroys_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(egn(folder.path(), &small(&TRAIN)).status.success());
+    let record = "runs/records/CartPole-v1/ppo/egn/seed-0";
+    for args in [
+        &["export", record, "--format", "onnx", "--out", &format!("{record}/config.toml")][..],
+        &["export", record, "--format", "safetensors", "--out", &format!("{record}/best/policy.safetensors")],
+        &["evaluate", record, "--episodes", "1", "--gif", &format!("{record}/policy.safetensors")],
+        &["report", "runs", "--html", &format!("{record}/summary.json")],
+    ] {
+        let output = egn(folder.path(), args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains("within the record"), "{args:?}: {}", stderr(&output));
+    }
+    let twice = egn(folder.path(), &["evaluate", record, "--gif", "film", "--png-strip", "film"]);
+    assert_eq!(twice.status.code(), Some(2), "{}", stderr(&twice));
+    assert!(egn(folder.path(), &["verify", record]).status.success());
+
+    // A policy of NaN acts on nothing.
+    let policy = folder.path().join(record).join("policy.safetensors");
+    let mut bytes = std::fs::read(&policy).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&policy, bytes).unwrap();
+    let evaluated = egn(folder.path(), &["evaluate", record]);
+    assert!(stderr(&evaluated).contains("parameters are NaN or infinite"), "{}", stderr(&evaluated));
+    assert_eq!(evaluated.status.code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_a_link_and_a_pipe_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(egn(folder.path(), &small(&TRAIN)).status.success());
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(at("page.html"), "").unwrap();
+    std::os::unix::fs::symlink("page.html", at("link.html")).unwrap();
+    assert!(egn(folder.path(), &["report", "runs", "--html", "link.html"]).status.success());
+    assert!(std::fs::symlink_metadata(at("link.html")).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(at("page.html")).unwrap().starts_with("<!"));
+    let status = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(status.success());
+    let reader = std::thread::spawn({
+        let pipe = at("pipe");
+        move || std::fs::read(pipe).unwrap()
+    });
+    assert!(egn(folder.path(), &["report", "runs", "--html", "pipe"]).status.success());
+    assert_eq!(reader.join().unwrap(), std::fs::read(at("page.html")).unwrap());
 }
 
 #[test]

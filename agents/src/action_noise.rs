@@ -1,6 +1,6 @@
 //! Noise that is added to the actions of a deterministic policy.
 
-use egn_solver::{Schedule, require};
+use egn_solver::Schedule;
 use rand::Rng;
 use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ impl ActionNoise {
     /// # Errors
     /// When it is not.
     pub fn validate(self) -> Result<(), String> {
-        require(self.std.stays_within(0.0, f64::MAX), "noise_std", "0 or more", self.std)
+        self.std.require("noise_std", [0.0, f64::MAX], "0 or more and finite")
     }
 
     /// Adds one step's noise to an action, at `progress` of training.

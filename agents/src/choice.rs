@@ -257,6 +257,18 @@ impl AgentConfig {
         }
     }
 
+    /// Environment steps without an update at the beginning of a run, for agents that wait.
+    pub fn learning_starts(&self) -> Option<u64> {
+        match self {
+            Self::Dqn(config) => Some(config.learning_starts),
+            Self::QrDqn(config) => Some(config.learning_starts),
+            Self::Ddpg(config) => Some(config.learning_starts),
+            Self::Td3(config) => Some(config.learning_starts),
+            Self::Sac(config) => Some(config.learning_starts),
+            Self::Ppo(_) | Self::A2c(_) | Self::Trpo(_) | Self::Reinforce(_) | Self::LqrPi(_) => None,
+        }
+    }
+
     /// What a run with so many environments and steps has to hold in memory.
     pub fn demand(&self, n_envs: usize, total_steps: u64, n_observations: usize, actions: &Space) -> Demand {
         let n = match *actions {

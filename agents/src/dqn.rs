@@ -120,12 +120,11 @@ impl DqnConfig {
         require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require((0.0..=1.0).contains(&self.priority), "priority", "in [0, 1]", self.priority)?;
-        let correction = self.priority_correction;
-        require(correction.stays_within(0.0, 1.0), "priority_correction", "in [0, 1]", correction)?;
+        self.priority_correction.require("priority_correction", [0.0, 1.0], "in [0, 1]")?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
         require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
-        require(self.exploration.stays_within(0.0, 1.0), "exploration", "in [0, 1]", self.exploration)?;
+        self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
         require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
     }
 }

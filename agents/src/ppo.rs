@@ -103,9 +103,8 @@ impl PpoConfig {
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require(self.n_epochs > 0, "n_epochs", "1 or more", self.n_epochs)?;
-        require(self.clip.stays_within(0.0, f64::INFINITY), "clip", "0 or more (inf for none)", self.clip)?;
-        let values = self.value_clip.stays_within(f64::MIN_POSITIVE, f64::INFINITY);
-        require(values, "value_clip", "positive (inf for none)", self.value_clip)?;
+        self.clip.require("clip", [0.0, f64::INFINITY], "0 or more (inf for none)")?;
+        self.value_clip.require("value_clip", [f64::MIN_POSITIVE, f64::INFINITY], "positive (inf for none)")?;
         require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
         check_scales(self.reward_scale, self.log_std_init)

@@ -106,7 +106,7 @@ impl QrDqnConfig {
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
         require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
-        require(self.exploration.stays_within(0.0, 1.0), "exploration", "in [0, 1]", self.exploration)?;
+        self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
         require(self.huber > 0.0 && self.huber.is_finite(), "huber", "positive", self.huber)
     }
 

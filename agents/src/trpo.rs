@@ -95,8 +95,7 @@ impl TrpoConfig {
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
-        let positive = self.target_kl.stays_within(f64::MIN_POSITIVE, f64::MAX);
-        require(positive, "target_kl", "positive", self.target_kl)?;
+        self.target_kl.require("target_kl", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
         require(self.penalty > 0.0 && self.penalty.is_finite(), "penalty", "above 0", self.penalty)?;
         require(self.penalty_epochs > 0, "penalty_epochs", "1 or more", self.penalty_epochs)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;

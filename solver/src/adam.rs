@@ -46,7 +46,7 @@ impl AdamConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
         require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
         require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;

@@ -75,10 +75,11 @@ impl EgnConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
-        require(self.lambda.stays_within(0.0, f64::MAX), "lambda", "0 or more", self.lambda)?;
-        let positive = |limit: Schedule| limit.stays_within(f64::MIN_POSITIVE, f64::MAX);
-        require(self.kl_limit.is_none_or(positive), "kl_limit", "positive", self.kl_limit)?;
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
+        if let Some(limit) = self.kl_limit {
+            limit.require("kl_limit", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
+        }
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
@@ -218,7 +219,10 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         let scheduled = self.config.lambda.at(context.progress);
         let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));
         let raise = |damping: &mut AdaptiveDamping, config: &EgnConfig, error| {
-            let curable = !matches!(error, SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch);
+            let curable = !matches!(
+                error,
+                SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch | SolverError::NoCurvature { .. }
+            );
             config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
             error
         };

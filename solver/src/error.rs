@@ -42,6 +42,12 @@ pub enum SolverError {
         /// λ.
         damping: f64,
     },
+    /// The loss has no curvature for so few outputs: a softmax over one class is the same whatever it is of.
+    #[error("no step: the loss has no rows of curvature for a network of {n_outputs} output(s)")]
+    NoCurvature {
+        /// Outputs of the network.
+        n_outputs: usize,
+    },
     /// A batch without samples has no mean.
     #[error("no step: the batch is empty")]
     EmptyBatch,

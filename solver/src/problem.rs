@@ -104,6 +104,9 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         self.outputs()?;
         let mut root = std::mem::take(&mut self.model.root);
         let loss = self.loss.root(&self.model.outputs, &mut root);
+        if root.rho.is_empty() {
+            return Err(SolverError::NoCurvature { n_outputs: self.model.outputs.n_outputs });
+        }
         self.model.propagate(&root.rows);
         rho.clone_from(&root.rho);
         self.model.root = root;

@@ -44,7 +44,7 @@ impl RmsPropConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
         require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::require;
+
 /// A value as a function of progress, which runs from 0 at the start of training to 1 at its end.
 ///
 /// In a file or on the command line a plain number is a constant; the others are tables such as
@@ -79,28 +81,36 @@ impl Schedule {
         }
     }
 
-    /// Whether every value the schedule takes lies in [`low`, `high`] and its shape is well formed.
-    pub fn stays_within(&self, low: f64, high: f64) -> bool {
+    /// Checks setting `name`: every value lies in [`low`, `high`], which `range` says in words, and the shape is
+    /// well formed.
+    ///
+    /// # Errors
+    /// What is wrong, with the name, the range and the value.
+    pub fn require(&self, name: &str, [low, high]: [f64; 2], range: &str) -> Result<(), String> {
         let inside = |value: f64| value >= low && value <= high;
-        match *self {
-            Self::Constant(value) => inside(value),
+        let (from, to, over) = match *self {
+            Self::Constant(value) => return require(inside(value), name, range, self),
             Self::Moving(Moving::Exponential { from, to, over }) => {
-                from > 0.0 && to > 0.0 && over > 0.0 && over <= 1.0 && inside(from) && inside(to)
+                require(from > 0.0 && to > 0.0, name, "above 0 at both ends of an exponential schedule", self)?;
+                (from, to, over)
             }
-            Self::Moving(Moving::Linear { from, to, over } | Moving::Cosine { from, to, over }) => {
-                over > 0.0 && over <= 1.0 && inside(from) && inside(to)
-            }
-        }
+            Self::Moving(Moving::Linear { from, to, over } | Moving::Cosine { from, to, over }) => (from, to, over),
+        };
+        require(over > 0.0 && over <= 1.0, &format!("{name}.over"), "in (0, 1]", over)?;
+        require(inside(from) && inside(to), name, range, self)
     }
 }
 
 impl std::fmt::Debug for Schedule {
-    /// A constant as its number.
+    /// As it is written in a file.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Constant(value) => value.fmt(f),
-            Self::Moving(moving) => moving.fmt(f),
-        }
+        let (kind, from, to, over) = match self {
+            Self::Constant(value) => return value.fmt(f),
+            Self::Moving(Moving::Linear { from, to, over }) => ("linear", from, to, over),
+            Self::Moving(Moving::Exponential { from, to, over }) => ("exponential", from, to, over),
+            Self::Moving(Moving::Cosine { from, to, over }) => ("cosine", from, to, over),
+        };
+        write!(f, "{{ kind = \"{kind}\", from = {from:?}, to = {to:?}, over = {over:?} }}")
     }
 }
 
@@ -125,6 +135,20 @@ mod tests {
         let schedule = Schedule::Moving(Moving::Linear { from: 1.0, to: 0.0, over: 0.25 });
         assert_eq!(schedule.at(0.125), 0.5);
         assert_eq!(schedule.at(0.7), 0.0);
+    }
+
+    #[test]
+    fn what_is_refused_is_named_as_it_is_written() {
+        let refusal = |schedule: Schedule| schedule.require("lr", [0.0, f64::MAX], "0 or more and finite").unwrap_err();
+        assert_eq!(refusal(f64::INFINITY.into()), "lr must be 0 or more and finite, not inf");
+        let moving = Schedule::Moving(Moving::Linear { from: 1.0, to: -1.0, over: 0.5 });
+        let written = r#"{ kind = "linear", from = 1.0, to = -1.0, over = 0.5 }"#;
+        assert_eq!(refusal(moving), format!("lr must be 0 or more and finite, not {written}"));
+        let never = Schedule::Moving(Moving::Cosine { from: 1.0, to: 0.0, over: 0.0 });
+        assert_eq!(refusal(never), "lr.over must be in (0, 1], not 0.0");
+        let to_zero = refusal(Schedule::Moving(Moving::Exponential { from: 1.0, to: 0.0, over: 1.0 }));
+        assert!(to_zero.starts_with("lr must be above 0 at both ends of an exponential schedule"), "{to_zero}");
+        assert_eq!(Schedule::linear(1.0, 0.0).require("lr", [0.0, 1.0], "in [0, 1]"), Ok(()));
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl SgdConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
         let limit = self.max_grad_norm.unwrap_or(1.0);
         require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)

@@ -45,8 +45,8 @@ impl SgnConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), String> {
-        require(self.lr.stays_within(0.0, f64::MAX), "lr", "0 or more", self.lr)?;
-        require(self.lambda.stays_within(0.0, f64::MAX), "lambda", "0 or more", self.lambda)?;
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
         require(self.cg_steps > 0, "cg_steps", "1 or more", self.cg_steps)?;
         require((0.0..1.0).contains(&self.cg_tolerance), "cg_tolerance", "in [0, 1)", self.cg_tolerance)
     }

@@ -77,10 +77,14 @@ fn read_table(path: &Path) -> Result<Table, ConfigError> {
 }
 
 fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| ConfigError::File {
-        path: path.to_owned(),
-        message: error.to_string().trim_end().to_owned(),
-    })
+    let refuse = |message: String| ConfigError::File { path: path.to_owned(), message };
+    let table: Table =
+        text.parse().map_err(|error: toml::de::Error| refuse(error.to_string().trim_end().to_owned()))?;
+    // Before it is merged, which would lay a section over what is none.
+    match table.keys().try_for_each(|name| section(&table, name).map(drop)) {
+        Ok(()) => Ok(table),
+        Err(error) => Err(refuse(error.to_string())),
+    }
 }
 
 /// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and upon

@@ -165,17 +165,22 @@ fn with_header(log: LogFile, columns: &[&str]) -> Result<csv::Writer<LogFile>, R
     Ok(log)
 }
 
-/// Writes a file whole or not at all: temporary file beside it, fsync, rename.
+/// Writes a file whole or not at all: temporary file beside it, fsync, rename. A link stays one, and what is no
+/// file, a pipe or a device, is written into.
 ///
 /// # Errors
-/// [`RecordError::Io`]; `path` is then as it was.
+/// [`RecordError::Io`]; a file at `path` is then as it was.
 pub fn write_whole(path: &Path, contents: &[u8]) -> Result<(), RecordError> {
-    let partial = partial_path(path);
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&target).is_ok_and(|found| !found.is_file()) {
+        return fs::write(&target, contents).map_err(|source| RecordError::io("write", path, source));
+    }
+    let partial = partial_path(&target);
     let write = || {
         let mut file = File::create(&partial)?;
         file.write_all(contents)?;
         file.sync_all()?;
-        fs::rename(&partial, path)
+        fs::rename(&partial, &target)
     };
     write().map_err(|source| {
         // Best effort: the error worth telling is the first one.

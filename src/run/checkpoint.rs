@@ -80,7 +80,7 @@ pub fn find(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Result<Optio
     if seed_of(&saved) != Some(config.run.seed) {
         return Err(refused(dir, "it is of another seed"));
     }
-    match difference(&saved, &wanted) {
+    match difference(&saved, &wanted, even_if_ended) {
         None => Ok(Some(found)),
         Some(_) if !even_if_ended => Ok(None),
         Some(key) => Err(refused(dir, format!("its run has another {key}"))),
@@ -138,6 +138,22 @@ pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     same && n_rows <= 2 && !["summary.json", CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
 }
 
+/// What the record in `dir` holds that keeps a run with these settings from being begun there.
+pub(crate) fn in_the_way(dir: &Path, config: &RunConfig) -> String {
+    let Ok(saved) = fs::read_to_string(dir.join(CONFIG)) else {
+        return format!("a record whose {CONFIG} cannot be read");
+    };
+    if let Some(key) = difference(&saved, &config.to_toml(), false) {
+        return format!("a run with another {key}");
+    }
+    match Record::read(dir).ok().and_then(|record| record.summary).map(|summary| summary.ended) {
+        Some(Ended::Finished) => "this very run, finished",
+        Some(Ended::Failed) => "this very run, which failed",
+        Some(Ended::Stopped) | None => "this very run, unfinished and without a checkpoint to go on from",
+    }
+    .to_owned()
+}
+
 /// Environment steps of the checkpoint that `config` would go on from, and why it is the one before the
 /// last, for a word on the screen.
 pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<(u64, Option<String>)> {
@@ -153,7 +169,7 @@ pub(super) fn check_settings(dir: &Path, state: &State) -> Result<(), RunError> 
     let path = dir.join(CONFIG);
     let Ok(present) = fs::read_to_string(&path) else { return Ok(()) };
     let saved = text(dir, state, "config")?;
-    let problem = match (seed_of(&present), difference(&saved, &present)) {
+    let problem = match (seed_of(&present), difference(&saved, &present, true)) {
         (None, _) => "it is no configuration any more".to_owned(),
         (seed, _) if seed != seed_of(&saved) => "it has another run.seed than the checkpoint".to_owned(),
         (_, Some(key)) => format!("it has another {key} than the checkpoint"),
@@ -163,12 +179,12 @@ pub(super) fn check_settings(dir: &Path, state: &State) -> Result<(), RunError> 
 }
 
 /// A setting in which two configurations differ and may not.
-fn difference(saved: &str, wanted: &str) -> Option<String> {
+fn difference(saved: &str, wanted: &str, may_extend: bool) -> Option<String> {
     let (mut saved, mut wanted) = (flat_settings(saved), flat_settings(wanted));
     let steps = |settings: &std::collections::BTreeMap<String, String>| {
         settings.get("run.steps").and_then(|steps| steps.parse::<u64>().ok())
     };
-    if steps(&wanted) > steps(&saved) {
+    if may_extend && steps(&wanted) > steps(&saved) {
         for key in EXTENDABLE {
             saved.remove(key);
             wanted.remove(key);

@@ -41,7 +41,14 @@ impl Initial {
     }
 
     fn read(record: &Path) -> Result<Self, RunError> {
-        let refuse = |error: RunError| RunError::Initial { record: record.to_owned(), problem: error.to_string() };
+        let refuse = |error: RunError| {
+            let problem = match error {
+                // Without the advice for a run that would go on.
+                RunError::Checkpoint { path, problem } => format!("cannot use {}: {problem}", path.display()),
+                other => other.to_string(),
+            };
+            RunError::Initial { record: record.to_owned(), problem }
+        };
         let (state, config) = checkpoint::read(record).map_err(refuse)?;
         Ok(Self { record: record.to_owned(), config, networks: networks_of(state.part("agent")) })
     }

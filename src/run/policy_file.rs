@@ -24,6 +24,14 @@ pub enum PolicyFileError {
     /// The network is not there, or another one.
     #[error(transparent)]
     Network(#[from] SolverError),
+    /// The network acts on nothing.
+    #[error("{n_bad} of its {n_params} parameters are NaN or infinite")]
+    NotFinite {
+        /// How many are not finite.
+        n_bad: usize,
+        /// Of how many.
+        n_params: usize,
+    },
     /// The statistics of observations are not there.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -62,7 +70,7 @@ pub fn save(policy: &TrainedPolicy, path: &Path) -> Result<(), RunError> {
 /// Reads the policy that a run with these settings saved at `path`.
 ///
 /// # Errors
-/// When a file is missing, or of another policy.
+/// When a file is missing, damaged, or of another policy.
 pub fn load(
     path: &Path,
     config: &RunConfig,
@@ -71,6 +79,11 @@ pub fn load(
 ) -> Result<TrainedPolicy, PolicyFileError> {
     let n_observations = observation_space.len();
     let network = Snapshot::load(path, config.agent.policy_architecture(n_observations, action_space))?;
+    let params = network.parameters();
+    let n_bad = params.iter().filter(|x| !x.is_finite()).count();
+    if n_bad > 0 {
+        return Err(PolicyFileError::NotFinite { n_bad, n_params: params.len() });
+    }
     let mut normalizer = config.normalizer(n_observations).observations;
     if let Some(normalizer) = &mut normalizer {
         let path = normalizer_path(path);
