@@ -23,7 +23,7 @@ use indicatif::MultiProgress;
 use crate::{
     config::RunConfig,
     progress::{Line, Standing},
-    record::{CONFIG, Ended, Record},
+    record::{CONFIG, CURVE, Ended, Record},
     run::{RunError, checkpoint, dir_of},
 };
 
@@ -130,7 +130,7 @@ impl Planned {
     }
 
     fn exists(&self) -> bool {
-        self.dir.join(CONFIG).exists() || self.dir.join("curve.csv").exists()
+        [CONFIG, CURVE].iter().any(|name| self.dir.join(name).exists())
     }
 
     /// Agent, optimizer and seed, for a line on the screen.
@@ -252,8 +252,10 @@ fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &M
         None => {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
             let last = complaint.trim_end().lines().last().unwrap_or("no message").to_owned();
-            line.finish(&format!("no record ({status}): {last}"));
-            if run.dir.join("curve.csv").exists() { Fate::Ran } else { Fate::Missing }
+            let has_begun = run.dir.join(CURVE).exists();
+            let what = if has_begun { "broken off, the same command goes on" } else { "no record" };
+            line.finish(&format!("{what} ({status}): {last}"));
+            if has_begun { Fate::Ran } else { Fate::Missing }
         }
     }
 }

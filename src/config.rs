@@ -228,8 +228,13 @@ pub fn flat_settings(text: &str) -> BTreeMap<String, String> {
         }
     }
     let resolved = RunConfig::from_toml(text).map(|config| config.to_toml());
+    let is_config = resolved.is_ok();
     let mut settings = BTreeMap::new();
-    if let Ok(table) = resolved.as_deref().unwrap_or(text).parse::<Table>() {
+    if let Ok(mut table) = resolved.as_deref().unwrap_or(text).parse::<Table>() {
+        if is_config {
+            // Left out where it says nothing new.
+            table.entry("env").or_insert_with(|| Value::Table(table_of(&EnvSettings::default())));
+        }
         flatten(&table, "", &mut settings);
     }
     settings.remove("run.seed");

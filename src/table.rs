@@ -29,12 +29,16 @@ pub struct Row {
     /// What the optimizer is called in print.
     #[serde(skip)]
     pub optimizer_title: String,
+    /// Settings that set it apart from other rows of the same names.
+    pub variant: Option<String>,
     /// Seeds there are records of.
     pub seeds: Vec<u64>,
     /// The environment's reward threshold, if it has one.
     pub threshold: Option<f64>,
     /// How many seeds reached it.
     pub reached: usize,
+    /// How many seeds' final return is there.
+    pub kept: usize,
     /// Environment steps when an evaluation first reached it.
     pub env_steps_to_threshold: Spread,
     /// CPU seconds of training when an evaluation first reached it.
@@ -115,9 +119,11 @@ fn row(cohort: &Cohort, threshold: Option<f64>) -> Row {
         agent: cohort.agent.clone(),
         optimizer: cohort.optimizer.clone(),
         optimizer_title: cohort.optimizer_title(),
+        variant: cohort.variant.clone(),
         seeds: records.iter().map(|record| record.seed).collect(),
         threshold,
         reached: reached.iter().flatten().count(),
+        kept: threshold.map_or(0, |threshold| finals().filter(|last| last.seed_return >= threshold).count()),
         env_steps_to_threshold: spread(reached.iter().map(|point| point.map(|point| point.env_steps as f64))),
         cpu_seconds_to_threshold: spread(reached.iter().map(|point| point.map(|point| point.cpu_seconds))),
         final_return: estimate(finals().map(|last| last.seed_return).collect()),
@@ -205,7 +211,7 @@ pub fn header(rows: &[Row], several_envs: bool) -> Vec<String> {
     [
         first,
         "seeds",
-        &format!("reached {threshold}"),
+        &format!("reached {threshold} (kept)"),
         "after env steps [min..max]",
         "after CPU s",
         "final return [95 % CI]",
@@ -233,7 +239,7 @@ pub fn cells(row: &Row, several_envs: bool) -> Vec<String> {
     vec![
         if several_envs { name } else { format!("{} {}", row.agent, row.optimizer_title) },
         n_seeds.to_string(),
-        row.threshold.map_or("–".to_owned(), |_| format!("{}/{n_seeds}", row.reached)),
+        row.threshold.map_or("–".to_owned(), |_| format!("{}/{n_seeds} ({})", row.reached, row.kept)),
         steps,
         or_dash(row.cpu_seconds_to_threshold.median, 2),
         interval(row.final_return),
@@ -332,15 +338,15 @@ mod tests {
         let text = table(&rows(&Cohort::of(comparison()), Some(475.0)));
         let lines: Vec<&str> = text.lines().collect();
         assert!(
-            lines[0].starts_with("agent, optimizer     seeds  reached 475  after env steps [min..max]"),
+            lines[0].starts_with("agent, optimizer     seeds  reached 475 (kept)  after env steps [min..max]"),
             "\n{text}"
         );
         assert!(
-            lines[2].starts_with("dqn EGN                  5          5/5         10000 [8000..12000]"),
+            lines[2].starts_with("dqn EGN                  5             5/5 (5)         10000 [8000..12000]"),
             "\n{text}"
         );
         assert!(
-            lines[3].starts_with("dqn Adam (baseline)      5          3/5        22000 [20000..22000]"),
+            lines[3].starts_with("dqn Adam (baseline)      5             3/5 (3)        22000 [20000..22000]"),
             "\n{text}"
         );
         let widths = [0, 1, 2, 3].map(|line| lines[line].chars().count());

@@ -14,7 +14,7 @@ pub enum SolverError {
     /// The row system has no Cholesky factor.
     #[error(
         "no step: row system of {rows} rows not positive definite at row {row} \
-         (damping {damping:e}, batch {batch}); raise the damping"
+         (damping {damping:e}, batch {batch}); raise the damping, or compute in f64"
     )]
     NotPositiveDefinite {
         /// Rows of the system, b·k.
