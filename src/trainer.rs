@@ -49,7 +49,7 @@ pub enum TrainError {
     },
     /// A run ended without a single step of an optimizer.
     #[error(
-        "nothing was learned in {env_steps} environment steps: no optimizer step was due (is learning_starts too late?)"
+        "nothing was learned in {env_steps} environment steps: the agent waits for more of them, or for whole episodes"
     )]
     Idle {
         /// Environment steps of the run.

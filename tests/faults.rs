@@ -211,8 +211,8 @@ fn a_run_whose_steps_all_fail_ends_as_failed_and_keeps_its_network() {
 #[test]
 fn a_run_that_never_comes_to_learn_is_no_success() {
     let (_folder, summary) = train(
-        "[run]\nenv = 'CartPole-v1'\nagent = 'dqn'\noptimizer = 'egn'\nsteps = 200\neval_episodes = 2\n\
-         [agent]\nlearning_starts = 1000\nhidden = [8]",
+        "[run]\nenv = 'CartPole-v1'\nagent = 'reinforce'\noptimizer = 'egn'\nsteps = 200\neval_episodes = 2\n\
+         [agent]\nn_steps = 50\nn_episodes = 1000\nhidden = [8]",
     );
     assert_eq!((summary.ended, summary.updates), (Ended::Failed, 0));
     assert!(summary.error.unwrap().contains("nothing was learned in 200 environment steps"));

@@ -139,7 +139,7 @@ fn networks_that_do_not_fit_are_named() {
         (
             "CartPole-v1",
             "dqn",
-            ["--optimizer=adam", "--seed=1"],
+            ["--optimizer=adam", "--set=agent.learning_starts=100"],
             &["ppo policy 4-8-2 with tanh", "dqn policy 4-8-2 with relu"],
         ),
         (

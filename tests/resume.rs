@@ -298,10 +298,10 @@ fn a_longer_run_than_the_one_that_ended_is_offered_to_be_resumed() {
     let mut config = config(AgentName::Ppo, "adam");
     go(&config, folder.path(), u64::MAX).unwrap();
     let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("already holds a record; give --force"), "{error}");
+    assert!(error.contains("already holds this very run, finished; give --force"), "{error}");
     config.run.steps = 1400;
     let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("ended at 960 environment steps; --resume takes it further"), "{error}");
+    assert!(error.contains("stands at 960 environment steps; --resume takes it further"), "{error}");
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_setting_that_is_left_out_is_another_setting() {
     optimizer.remove("line_search").unwrap();
     let other = RunConfig::from_table(table).unwrap();
     let error = go(&other, folder.path(), u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("already holds a record"), "{error}");
+    assert!(error.contains("already holds a run with another optimizer.line_search"), "{error}");
 }
 
 #[test]

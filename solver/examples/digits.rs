@@ -210,8 +210,10 @@ fn search() -> Vec<Setting> {
         for lambda in [0.3, 1.0, 3.0] {
             settings.extend([1.0, 2.0, 4.0, 8.0].map(|lr| egn(batch, lr, lambda, 0.9)));
         }
+    }
+    for batch in [8, 16, 32, 64] {
         for decay in [0.0, 1e-2, 1e-1, 1.0] {
-            settings.extend([3e-3, 1e-2, 3e-2].map(|lr| adam(batch, lr, decay)));
+            settings.extend([1e-3, 3e-3, 1e-2, 3e-2].map(|lr| adam(batch, lr, decay)));
         }
     }
     settings
