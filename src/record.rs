@@ -183,7 +183,7 @@ pub struct Summary {
     pub env_steps: u64,
     /// Optimizer updates taken.
     pub updates: u64,
-    /// Updates that found no step and left the parameters alone.
+    /// Updates that left the parameters alone: no step was found, or it was taken back.
     pub updates_failed: u64,
     /// CPU seconds of the process, all threads.
     pub cpu_seconds: f64,

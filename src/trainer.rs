@@ -17,7 +17,7 @@ use std::{ops::ControlFlow, sync::atomic::AtomicBool, thread, time::Duration};
 
 use egn_agents::{Agent, AgentError, Clock, Learned, NormalizedAgent, Setting, TrainedPolicy};
 use egn_envs::Space;
-use egn_solver::{State, StateError};
+use egn_solver::{SolverError, State, StateError};
 
 use crate::{
     config::RunConfig,
@@ -42,10 +42,10 @@ pub enum TrainError {
     Stuck {
         /// The network.
         network: &'static str,
-        /// Steps that failed or were taken back, without one that was taken.
+        /// Failed steps without one that was taken.
         failures: u64,
-        /// Why the last one changed nothing.
-        last: String,
+        /// Why the last one failed.
+        last: SolverError,
     },
     /// A run ended without a single step of an optimizer.
     #[error(

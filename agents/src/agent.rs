@@ -71,16 +71,6 @@ pub struct Update {
     pub result: Result<Report, SolverError>,
 }
 
-impl Update {
-    /// Why the step changed nothing, where it did not.
-    pub fn failure(&self) -> Option<String> {
-        match &self.result {
-            Ok(report) => report.rejection.map(|rejection| rejection.to_string()),
-            Err(error) => Some(error.to_string()),
-        }
-    }
-}
-
 /// What came of a rollout.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {

@@ -77,15 +77,6 @@ pub enum Rejection {
     GainRatio,
 }
 
-impl std::fmt::Display for Rejection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::LineSearch => "the line search found no step that gains enough",
-            Self::GainRatio => "the loss rose, or is not finite",
-        })
-    }
-}
-
 /// An optimizer's textbook name, as on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

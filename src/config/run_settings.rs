@@ -47,7 +47,7 @@ pub struct RunSettings {
     /// Greedy episodes of the evaluations after training, 1 to 100,000.
     #[serde(default = "RunSettings::default_final_episodes")]
     pub final_episodes: usize,
-    /// Optimizer steps of one network that may fail or be taken back in a row, 1 or more: then the run fails.
+    /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
     #[serde(default = "RunSettings::default_max_failed_updates")]
     pub max_failed_updates: u64,
     /// Record with whose networks training starts, as they were at its end; with random ones unless given.

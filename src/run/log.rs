@@ -131,7 +131,7 @@ impl Log {
     fn write(&mut self, update: &Update, event: &RolloutEvent<'_>) -> Result<(), RecordError> {
         self.n_updates += 1;
         let env_steps = event.after.env_steps;
-        let failed = update.failure().is_some();
+        let failed = update.result.is_err();
         self.n_failures += u64::from(failed);
         let is_due = self.is_due(update.network, event.after.thousandth());
         let is_kept_failure = failed && self.n_failures <= MOST_FAILURES;

@@ -25,7 +25,7 @@ pub(super) struct Training<'a> {
     clock: Clock,
     updates: u64,
     updates_failed: u64,
-    /// Steps of each network that changed nothing, since the last one that was taken.
+    /// Steps of each network for which none was found, since the last one that was taken.
     failures_in_a_row: BTreeMap<String, u64>,
     /// Networks that have made a step in the present thousandth of the run.
     reported: BTreeSet<&'static str>,
@@ -244,7 +244,7 @@ impl<'a> Training<'a> {
     /// Counts steps that were taken and steps that changed nothing.
     ///
     /// # Errors
-    /// [`TrainError::Stuck`] when too many of one network changed nothing in a row.
+    /// [`TrainError::Stuck`] when none was found for one network too many times in a row.
     fn count(&mut self, learned: &Learned) -> Result<(), TrainError> {
         let limit = self.trainer.config.run.max_failed_updates;
         for update in &learned.updates {
@@ -252,15 +252,21 @@ impl<'a> Training<'a> {
                 self.failures_in_a_row.insert(update.network.to_owned(), 0);
             }
             let Some(in_a_row) = self.failures_in_a_row.get_mut(update.network) else { continue };
-            let Some(last) = update.failure() else {
-                self.updates += 1;
-                *in_a_row = 0;
-                continue;
-            };
-            self.updates_failed += 1;
-            *in_a_row += 1;
-            if *in_a_row >= limit {
-                return Err(TrainError::Stuck { network: update.network, failures: *in_a_row, last });
+            match &update.result {
+                Ok(report) if report.rejection.is_none() => {
+                    self.updates += 1;
+                    *in_a_row = 0;
+                }
+                // Nothing to be gained, as where the policy is as good as it gets, is no failure of the run.
+                Ok(_) => self.updates_failed += 1,
+                Err(error) => {
+                    self.updates_failed += 1;
+                    *in_a_row += 1;
+                    if *in_a_row >= limit {
+                        let (network, failures) = (update.network, *in_a_row);
+                        return Err(TrainError::Stuck { network, failures, last: error.clone() });
+                    }
+                }
             }
         }
         Ok(())
