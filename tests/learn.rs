@@ -200,3 +200,63 @@ fn discrete_agents_walk_the_corridor() {
         }
     }
 }
+
+/// Shows one of five things and pays for its number.
+struct Naming {
+    shown: usize,
+    observations: Space,
+    actions: Space,
+}
+
+impl Naming {
+    fn show(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) {
+        self.shown = rng.random_range(0..5);
+        observation.fill(0.0);
+        observation[self.shown] = 1.0;
+    }
+}
+
+impl Env for Naming {
+    fn observation_space(&self) -> &Space {
+        &self.observations
+    }
+
+    fn action_space(&self) -> &Space {
+        &self.actions
+    }
+
+    fn reset(&mut self, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<(), EnvError> {
+        self.show(rng, observation);
+        Ok(())
+    }
+
+    fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
+        let reward = f64::from(u8::from(action.as_discrete(5)? == self.shown));
+        self.show(rng, observation);
+        Ok(Step { reward, terminated: false, truncated: false })
+    }
+}
+
+#[test]
+fn one_random_row_a_sample_learns_many_actions_by_other_steps() {
+    let trained = |curvature: &str| {
+        let config = RunConfig::from_toml(&format!(
+            "[run]\nenv = 'custom:Naming'\nagent = 'ppo'\noptimizer = 'egn'\nsteps = 4000\nenvs = 4\n\
+             [agent]\nhidden = [16]\nn_steps = 64\nbatch_size = 64\nn_epochs = 4\ngamma = 0.0\n\
+             curvature = '{curvature}'\n[optimizer]\nlambda = 0.1\nkl_limit = 0.02\n"
+        ))
+        .unwrap();
+        let make_env = |_| {
+            let (observations, actions) = (Space::symmetric(vec![1.0; 5]), Space::Discrete { n: 5 });
+            Ok(Box::new(egn_envs::TimeLimit::new(Naming { shown: 0, observations, actions }, 10)) as Box<dyn Env>)
+        };
+        let stop = AtomicBool::new(false);
+        let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).unwrap();
+        assert_eq!((trained.ended, trained.updates_failed), (Ended::Finished, 0), "{:?}", trained.error);
+        let policy = trained.last.policy(&config.agent, &trained.action_space);
+        let reached = summarise(0, &greedy_returns(&make_env, &*policy, 20, 0).unwrap()).mean;
+        assert!(reached == 10.0, "with {curvature} curvature {reached} of ten");
+        trained.last.network.parameters()
+    };
+    assert_ne!(trained("exact"), trained("sampled"));
+}

@@ -9,7 +9,8 @@ use candle_core::Tensor;
 use egn_envs::Outcome;
 use egn_solver::{
     Activation, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
-    loss::Loss, require,
+    loss::{Curvature, Loss, Sampled},
+    require,
 };
 use rand::Rng;
 
@@ -211,9 +212,13 @@ impl ActorCritic {
             returns::normalise(&mut batch.advantages);
         }
         let observations = self.rows(&experience.observations, rows);
-        let actor = &mut self.actor;
+        let Self { actor, rng, distribution, .. } = self;
+        let context = clock.context(first);
         let result = observations.and_then(|observations| {
-            self.distribution.with_loss(&batch, terms, |loss| actor.step(&observations, loss, clock.context(first)))
+            distribution.with_loss(&batch, terms, |loss| match terms.curvature {
+                Curvature::Exact => actor.step(&observations, loss, context),
+                Curvature::Sampled => actor.step(&observations, &Sampled::new(loss, rng), context),
+            })
         });
         Update { network: "actor", result }
     }

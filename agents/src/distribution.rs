@@ -6,7 +6,7 @@ use egn_envs::Space;
 use egn_solver::{
     Network, Outputs, Snapshot,
     loss::{
-        CategoricalPolicyGradient, GaussianPolicyGradient, KlPenalty, Loss, PolicySample, gaussian_entropy,
+        CategoricalPolicyGradient, Curvature, GaussianPolicyGradient, KlPenalty, Loss, PolicySample, gaussian_entropy,
         gaussian_kl, gaussian_log_prob, log_softmax,
     },
 };
@@ -54,6 +54,8 @@ pub struct Terms {
     pub entropy: f64,
     /// κ > 0, the coefficient of KL(π_old‖π); `None` does not penalise.
     pub kl_penalty: Option<f64>,
+    /// How much of its curvature a Gauss-Newton step sees.
+    pub curvature: Curvature,
 }
 
 impl PolicyBatch {
@@ -153,7 +155,7 @@ impl Distribution {
 
     /// What `learn` makes of the policy's loss on a batch.
     pub fn with_loss<R>(&self, batch: &PolicyBatch, terms: Terms, learn: impl FnOnce(&dyn Loss) -> R) -> R {
-        let Terms { clip, entropy, kl_penalty } = terms;
+        let Terms { clip, entropy, kl_penalty, .. } = terms;
         let old_outputs = &batch.old_outputs.values;
         let kl = kl_penalty.map(|coefficient| KlPenalty { coefficient, old_outputs });
         let PolicyBatch { advantages, old_log_probs, .. } = batch;
@@ -228,7 +230,7 @@ mod tests {
                 old_outputs: outputs.clone(),
             };
             assert_close(&[distribution.entropy(&outputs)], &[number("mean_entropy")], 1e-12);
-            let terms = Terms { clip: Some(number("clip")), entropy: number("entropy"), kl_penalty: None };
+            let terms = Terms { clip: Some(number("clip")), entropy: number("entropy"), ..Terms::default() };
             let mut residual = Vec::new();
             let loss = distribution.with_loss(&batch, terms, |loss| loss.residual(&outputs, &mut residual));
             assert_close(&[loss], &[number("loss")], 1e-12);

@@ -16,7 +16,7 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError, require};
+use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError, loss::Curvature, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -58,6 +58,9 @@ pub struct PpoConfig {
     pub target_kl: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
+    /// Curvature of the policy's loss that EGN sees: `exact`, n − 1 rows a sample for n actions, or `sampled`,
+    /// one random row, for many actions; that step is no Gauss-Newton step.
+    pub curvature: Curvature,
     /// Whether advantages are normalised in each minibatch.
     pub normalise_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
@@ -83,6 +86,7 @@ impl Default for PpoConfig {
             value_clip: f64::INFINITY.into(),
             target_kl: f64::INFINITY,
             entropy: 0.0,
+            curvature: Curvature::Exact,
             normalise_advantage: true,
             reward_scale: 1.0,
             log_std_init: 0.0,
@@ -145,8 +149,8 @@ impl Ppo {
     }
 
     fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
-        let PpoConfig { batch_size, n_epochs, normalise_advantage, entropy, .. } = self.config;
-        let terms = Terms { clip: self.clip(clock), entropy, kl_penalty: None };
+        let PpoConfig { batch_size, n_epochs, normalise_advantage, entropy, curvature, .. } = self.config;
+        let terms = Terms { clip: self.clip(clock), entropy, curvature, ..Terms::default() };
         let mut updates = Vec::new();
         for rows in self.networks.minibatches(experience.returns.len(), batch_size, n_epochs) {
             if self.has_gone_far(experience, &rows)? {
