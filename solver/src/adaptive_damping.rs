@@ -56,8 +56,9 @@ impl AdaptiveConfig {
     }
 }
 
-/// A predicted decrease below this is rounding, and its ratio means nothing (python-somax 1.0.1).
-const LEAST_PREDICTION: f64 = 1e-16;
+/// A predicted decrease below this part of the loss is rounding, and its ratio means nothing. (python-somax 1.0.1
+/// takes 1e-16 whatever the loss.)
+const LEAST_PREDICTION: f64 = f64::EPSILON;
 
 /// λ, and how many steps it has seen.
 #[derive(Debug, Clone, Default)]
@@ -93,12 +94,12 @@ impl AdaptiveDamping {
         self.lambda = self.lambda.map(|lambda| (lambda * config.raise).clamp(config.min, config.max));
     }
 
-    /// Learns from a step; whether it may stand.
-    pub fn judge(&mut self, config: &AdaptiveConfig, actual: f64, predicted: f64) -> bool {
+    /// Learns from a step away from `loss`; whether it may stand.
+    pub fn judge(&mut self, config: &AdaptiveConfig, loss: f64, actual: f64, predicted: f64) -> bool {
         let due = self.n_steps.is_multiple_of(config.every);
         self.n_steps += 1;
         let ratio = actual / predicted;
-        if predicted.abs() <= LEAST_PREDICTION && actual.is_finite() {
+        if predicted.abs() <= LEAST_PREDICTION * loss.abs() && actual.is_finite() {
             return true;
         }
         // Momentum may lead where the model expects a rise; there the loss alone judges.
@@ -126,7 +127,7 @@ mod tests {
         let mut damping = AdaptiveDamping::default();
         let mut after = |actual, predicted| {
             let first = damping.at(&config, 1.0);
-            let stands = damping.judge(&config, actual, predicted);
+            let stands = damping.judge(&config, 1.0, actual, predicted);
             (first, stands, damping.at(&config, 1.0))
         };
         assert_eq!(after(0.9, 1.0), (1.0, true, 0.5));

@@ -9,13 +9,15 @@
 //!
 //! What is added to the plain step, in the order in which it acts, each off by default:
 //! 1. adaptive λ chooses the damping of the solve;
-//! 2. momentum carries directions over;
-//! 3. decoupled weight decay turns the direction towards zero, d − wθ;
-//! 4. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
+//! 2. momentum carries directions over, and begins anew after a step that was taken back: carried on, what
+//!    led astray once would lead astray again, whatever λ (O'Donoghue, Candès 2015, arXiv 1204.3982);
+//! 3. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
 //!    √(2δ / dᵀHd)): with the Fisher curvature this is TRPO's step (Schulman et al. 2015, arXiv
 //!    1502.05477, appendix C) with an exact solve in place of conjugate gradients;
-//! 5. the line search shortens it further;
-//! 6. adaptive λ judges the result, and may take it back.
+//! 4. the line search shortens it further;
+//! 5. adaptive λ judges the result, and may take it back;
+//! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what it adds to the
+//!    loss is wanted, and judged by nobody.
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
@@ -93,7 +95,7 @@ pub struct Egn<T> {
     config: EgnConfig,
     direction: Direction<T>,
     momentum: Momentum<T>,
-    /// The direction after momentum and decay, where there is any.
+    /// The direction after momentum and decay, where there are any.
     used: Vec<T>,
     damping: AdaptiveDamping,
     /// α of the last line search.
@@ -124,26 +126,26 @@ impl<T: Real> Egn<T> {
         }
     }
 
-    /// Momentum and decay: the direction to follow, into `used`, and the model along it.
+    /// Momentum: the direction to follow, into `used`, and the model along it.
     fn combine(&mut self, problem: &mut dyn Problem<T>, solution: &Solution) -> Along {
-        let EgnConfig { momentum, momentum_form, weight_decay, .. } = self.config;
+        let EgnConfig { momentum, momentum_form, .. } = self.config;
         self.used.clear();
-        if momentum == 0.0 && weight_decay == 0.0 {
+        if momentum == 0.0 {
             return Along { norm: solution.norm, slope: solution.slope, curvature: solution.curvature };
         }
-        if momentum > 0.0 {
-            self.momentum.propose(momentum, momentum_form, self.direction.values(), &mut self.used);
-        } else {
-            self.used.extend_from_slice(self.direction.values());
-        }
-        if weight_decay > 0.0 {
-            let decay = T::of(weight_decay);
-            read_flat::<T, _>(problem.params(), |theta| {
-                self.used.iter_mut().zip(theta).for_each(|(u, &x)| *u -= decay * x);
-            });
-        }
+        self.momentum.propose(momentum, momentum_form, self.direction.values(), &mut self.used);
         let (slope, curvature) = self.direction.measure(problem, &self.used);
         Along { norm: sum_of_squares(&self.used).sqrt(), slope, curvature }
+    }
+
+    /// Turns the direction used towards zero for parameters `theta`, and gives its new length.
+    fn decay(&mut self, theta: &[T]) -> f64 {
+        if self.used.is_empty() {
+            self.used.extend_from_slice(self.direction.values());
+        }
+        let decay = T::of(self.config.weight_decay);
+        self.used.iter_mut().zip(theta).for_each(|(u, &x)| *u -= decay * x);
+        sum_of_squares(&self.used).sqrt()
     }
 
     /// Takes a step of at most `longest`, searched for and judged where that is asked for.
@@ -155,13 +157,18 @@ impl<T: Real> Egn<T> {
         loss: f64,
         lambda: f64,
     ) -> Result<Advance, SolverError> {
-        let Self { config, direction, used, origin, .. } = self;
-        let direction = if used.is_empty() { direction.values() } else { used };
-        let (line_search, adaptive) = (config.line_search, config.adaptive);
+        let EgnConfig { line_search, adaptive, weight_decay, .. } = self.config;
         if line_search.is_none() && adaptive.is_none() {
-            take_step(problem.params(), direction, along.norm, longest, lambda)?;
-            return Ok(Advance { alpha: longest, ..Advance::default() });
+            let mut norm = along.norm;
+            if weight_decay > 0.0 {
+                norm = read_flat::<T, _>(problem.params(), |theta| self.decay(theta));
+            }
+            let direction = if self.used.is_empty() { self.direction.values() } else { &self.used };
+            take_step(problem.params(), direction, norm, longest, lambda)?;
+            return Ok(Advance { alpha: longest, norm, ..Advance::default() });
         }
+        let Self { direction, used, origin, .. } = self;
+        let direction = if used.is_empty() { direction.values() } else { used };
         if !(along.norm * longest).is_finite() {
             return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: lambda });
         }
@@ -171,12 +178,13 @@ impl<T: Real> Egn<T> {
             place(problem.params(), origin, direction, alpha);
             problem.loss()
         };
-        let mut advance = Advance { alpha: longest, ..Advance::default() };
+        let mut advance = Advance { alpha: longest, norm: along.norm, ..Advance::default() };
         let reached = match line_search {
             None => loss_at(longest),
             Some(config) => {
                 let search = config.search(self.last_alpha, longest, loss, along.slope, &mut loss_at);
-                self.last_alpha = Some(search.alpha);
+                // Nor a search without a result, nor a learning rate of zero is a place to start from.
+                self.last_alpha = Some(search.alpha).filter(|&alpha| search.accepted && alpha > 0.0);
                 advance.alpha = search.alpha;
                 advance.trials = Some(search.trials);
                 advance.rejection = (!search.accepted).then_some(Rejection::LineSearch);
@@ -188,16 +196,22 @@ impl<T: Real> Egn<T> {
             let squares = along.curvature + lambda * along.norm * along.norm;
             let predicted = -advance.alpha * (along.slope + 0.5 * advance.alpha * squares);
             advance.gain_ratio = Some((loss - reached) / predicted);
-            if !self.damping.judge(&config, loss - reached, predicted) {
+            if !self.damping.judge(&config, loss, loss - reached, predicted) {
                 advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
             }
+        }
+        if weight_decay > 0.0 && advance.rejection.is_none() {
+            let origin = std::mem::take(&mut self.origin);
+            advance.norm = self.decay(&origin);
+            place(problem.params(), &origin, &self.used, advance.alpha);
+            self.origin = origin;
         }
         let finite =
             reached.is_finite() && read_flat::<T, _>(problem.params(), |theta| all_finite(theta.iter().copied()));
         if advance.rejection.is_some() || !finite {
             advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
             advance.alpha = 0.0;
-            update_flat::<T, _>(problem.params(), |theta| theta.copy_from_slice(origin));
+            update_flat::<T, _>(problem.params(), |theta| theta.copy_from_slice(&self.origin));
         }
         Ok(advance)
     }
@@ -207,6 +221,8 @@ impl<T: Real> Egn<T> {
 #[derive(Default)]
 struct Advance {
     alpha: f64,
+    /// Length of the direction followed, decay included.
+    norm: f64,
     trials: Option<u32>,
     actual_decrease: Option<f64>,
     gain_ratio: Option<f64>,
@@ -235,15 +251,16 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         let longest = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / along.curvature).sqrt()));
         let advance = self.advance(problem, along, longest, solution.loss, lambda);
         let advance = advance.map_err(|error| raise(&mut self.damping, &self.config, error))?;
-        if advance.rejection.is_none() {
-            self.momentum.accept();
+        match advance.rejection {
+            None => self.momentum.accept(),
+            Some(_) => self.momentum.forget(),
         }
 
         let alpha = advance.alpha;
         let half_curvature = 0.5 * alpha * alpha * along.curvature;
         Ok(Report {
             loss: solution.loss,
-            step_norm: alpha * along.norm,
+            step_norm: alpha * advance.norm,
             alpha,
             damping: Some(lambda),
             predicted_decrease: Some(-alpha * along.slope - half_curvature),

@@ -1,7 +1,8 @@
 //! Armijo line search along a direction, on the batch that gave it.
 //!
-//! α is accepted when f(θ) − f(θ + αd) ≥ −c α g·d. *Design.* A search that never succeeds takes no
-//! step; the authors' code takes its last trial whatever it is.
+//! α is accepted when f(θ) − f(θ + αd) ≥ −c α g·d, and where d leads upwards, g·d > 0, as momentum may, when the
+//! loss does not rise. *Design.* A search that never succeeds takes no step; the authors' code takes its last trial
+//! whatever it is.
 //!
 //! Source: Armijo (1966); restart rules of Vaswani et al. (2019), arXiv 1905.09997, with the constants
 //! of the EGN authors' own code (cor3bit/somax, 5a14c1b).
@@ -37,7 +38,7 @@ pub struct LineSearchConfig {
     pub shrink: f64,
     /// What a step grows by, in [1, ∞).
     pub grow: f64,
-    /// Most losses evaluated in a search, at least 1.
+    /// Most steps tried in a search, at least 1.
     pub max_trials: u32,
 }
 
@@ -65,7 +66,7 @@ impl LineSearchConfig {
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Search {
-    /// The last step tried.
+    /// The step found, or the last one tried.
     pub alpha: f64,
     /// The loss there.
     pub loss: f64,
@@ -90,21 +91,33 @@ impl LineSearchConfig {
             (Some(previous), Restart::Increase) => (self.grow * previous).min(longest),
             (Some(previous), Restart::Conservative | Restart::Goldstein) => previous.min(longest),
         };
+        let descent = (-slope).max(0.0);
         let mut trials = 0;
+        // Goldstein's rule may grow out of what was good enough.
+        let mut good = None;
         loop {
             let reached = loss_at(alpha);
             trials += 1;
             let gain = loss - reached;
             // A rounding of grace: at a minimum no step gains anything.
-            let accepted = gain + f64::EPSILON >= -self.sufficient * alpha * slope;
-            let short = self.restart == Restart::Goldstein && gain > -(1.0 - self.sufficient) * alpha * slope;
+            let accepted = gain + f64::EPSILON * loss.abs() >= self.sufficient * alpha * descent;
+            let short = self.restart == Restart::Goldstein && gain > (1.0 - self.sufficient) * alpha * descent;
             let next = match (accepted, short) {
                 (false, _) => self.shrink * alpha,
                 (true, true) => (self.grow * alpha).min(longest),
                 (true, false) => alpha,
             };
-            if (accepted && next == alpha) || trials == self.max_trials {
-                return Search { alpha, loss: reached, trials, accepted };
+            if accepted {
+                good = Some(alpha);
+            }
+            if (accepted && next == alpha) || trials >= self.max_trials {
+                return match good {
+                    // Once more, so that the search ends where its step does.
+                    Some(alpha) if !accepted => {
+                        Search { alpha, loss: loss_at(alpha), trials: trials + 1, accepted: true }
+                    }
+                    _ => Search { alpha, loss: reached, trials, accepted },
+                };
             }
             alpha = next;
         }
@@ -136,6 +149,22 @@ mod tests {
         // Grows while the gain exceeds 0.9 of the linear one: up to α = 0.2, found past it.
         let goldstein = parabola(with(Restart::Goldstein), Some(0.1), 1.0);
         assert!(goldstein.alpha >= 0.2 && goldstein.alpha < 0.3 && goldstein.accepted);
+    }
+
+    #[test]
+    fn a_step_that_was_good_enough_is_not_lost_by_growing() {
+        let config = LineSearchConfig { restart: Restart::Goldstein, ..Default::default() };
+        let loss_at = |alpha: f64| if alpha < 0.7 { 1.0 - alpha } else { 5.0 };
+        let search = config.search(Some(0.5), 1.0, 1.0, -1.0, loss_at);
+        assert!(search.accepted && search.alpha < 0.7 && search.loss == loss_at(search.alpha), "{search:?}");
+    }
+
+    #[test]
+    fn no_loss_is_too_small_to_rise() {
+        let search = LineSearchConfig::default().search(None, 1.0, 1e-20, -1e-20, |alpha| 1e-20 * (1.0 + alpha));
+        assert!(!search.accepted);
+        // Nor where the slope says so.
+        assert!(!LineSearchConfig::default().search(None, 1.0, 1.0, 2.0, |alpha| 1.0 + 0.15 * alpha).accepted);
     }
 
     #[test]

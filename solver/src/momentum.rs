@@ -63,6 +63,12 @@ impl<T: Real> Momentum<T> {
         Ok(Self { velocity, proposed: Vec::new(), n_steps: state.number::<u64>("n_steps")? as i32 })
     }
 
+    /// The proposed direction led astray: nothing is carried over any more.
+    pub fn forget(&mut self) {
+        self.velocity.clear();
+        self.n_steps = 0;
+    }
+
     /// The proposed direction was followed.
     pub fn accept(&mut self) {
         if !self.proposed.is_empty() {

@@ -166,6 +166,9 @@ pub(crate) fn take_step<T: Real>(
     damping: f64,
 ) -> Result<f64, SolverError> {
     let step_norm = alpha.abs() * norm;
+    if !step_norm.is_finite() {
+        return Err(SolverError::NonFiniteStep { step_norm, damping });
+    }
     let alpha = T::of(alpha);
     let taken = update_flat::<T, _>(params, |theta| {
         // In T, where an overflow would happen.
@@ -175,7 +178,7 @@ pub(crate) fn take_step<T: Real>(
         }
         finite
     });
-    if taken && step_norm.is_finite() { Ok(step_norm) } else { Err(SolverError::NonFiniteStep { step_norm, damping }) }
+    if taken { Ok(step_norm) } else { Err(SolverError::NonFiniteStep { step_norm, damping }) }
 }
 
 /// Whether every value is finite; without an early end, so that it vectorises.

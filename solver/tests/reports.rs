@@ -62,6 +62,14 @@ impl Curve {
         0.5 * self.residual(learner).iter().map(|r| r * r).sum::<f64>() / self.x.len() as f64
     }
 
+    /// The loss of the network with other parameters.
+    fn loss_at(&self, params: Mat<f64>) -> f64 {
+        let params: Vec<f64> = (0..params.nrows()).map(|i| params[(i, 0)]).collect();
+        let params = Tensor::new(params, &Device::Cpu).unwrap();
+        let sgd = OptimizerName::Sgd.into();
+        self.loss(&mut Learner::from_params(self.network.clone(), params, &sgd).unwrap())
+    }
+
     fn dense(&self, learner: &mut Learner) -> Dense {
         let (b, p) = (self.x.len(), self.network.n_params());
         let jacobian = explicit_jacobian(&self.network, &params(learner), &self.x);
@@ -125,7 +133,7 @@ fn schedules(value: f64) -> [Schedule; 4] {
 
 /// Every combination of what can be added to the plain step.
 fn combinations() -> Vec<EgnConfig> {
-    let searches = [Restart::Increase, Restart::Conservative, Restart::Goldstein]
+    let searches = [Restart::Increase, Restart::Conservative, Restart::Goldstein, Restart::Longest]
         .map(|restart| Some(LineSearchConfig { restart, ..Default::default() }));
     let moments = [MomentumForm::Average, MomentumForm::Trace, MomentumForm::Nesterov].map(|form| (0.5, form));
     let mut all = Vec::new();
@@ -166,7 +174,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// The direction that is followed, and the velocity that is kept if it is.
+    /// The direction that is followed, but for decay, and the velocity that is kept if it is.
     fn follow(&self, config: &EgnConfig, direction: Mat<f64>, theta: &[f64]) -> (Mat<f64>, Mat<f64>) {
         let mu = config.momentum;
         let zero = Mat::zeros(theta.len(), 1);
@@ -185,7 +193,7 @@ impl Reference {
                 (m.clone(), &direction + m * faer::Scale(mu))
             }
         };
-        (used - column(theta) * faer::Scale(config.weight_decay), velocity)
+        (used, velocity)
     }
 }
 
@@ -224,11 +232,12 @@ fn check(config: &EgnConfig, curve: &Curve) -> (f64, f64) {
             close(report.alpha, longest, longest, "step length");
         }
 
-        let step = &used * faer::Scale(report.alpha);
+        let judged = &used * faer::Scale(report.alpha);
+        let step = &judged - column(&before) * faer::Scale(report.alpha * config.weight_decay);
         let error = (column(&after) - column(&before) - &step).norm_l2();
         assert!(error <= 1e-8 * used.norm_l2(), "step {i} off by {error:e}: {config:?}");
         close(report.step_norm, step.norm_l2(), step.norm_l2(), "step norm");
-        let (slope, curvature) = dense.along(&step);
+        let (slope, curvature) = dense.along(&judged);
         close(report.predicted_decrease.unwrap(), -(slope + 0.5 * curvature), slope, "predicted decrease");
         assert_eq!(report.predicted_kl.is_some(), kl_limit.is_some());
         close(report.predicted_kl.unwrap_or(0.5 * curvature), 0.5 * curvature, curvature, "predicted KL");
@@ -238,11 +247,14 @@ fn check(config: &EgnConfig, curve: &Curve) -> (f64, f64) {
         assert_eq!(report.actual_decrease.is_some(), config.line_search.is_some() || config.adaptive.is_some());
         if rejected {
             assert_eq!(before, after, "a step taken back leaves no trace");
+            // And nothing is carried on from what led there.
+            reference = Reference::default();
             continue;
         }
         reference.velocity = Some(velocity);
         reference.n_accepted += 1;
-        let gained = dense.loss - curve.loss(&mut learner);
+        // Before decay, which is judged by nobody.
+        let gained = dense.loss - curve.loss_at(column(&before) + &judged);
         if let Some(actual) = report.actual_decrease {
             close(actual, gained, dense.loss, "actual decrease");
         }
@@ -250,7 +262,7 @@ fn check(config: &EgnConfig, curve: &Curve) -> (f64, f64) {
             assert!(gained + 1e-12 >= -search.sufficient * slope, "no Armijo step: {report:?}");
         }
         if let Some(ratio) = report.gain_ratio {
-            let model = slope + 0.5 * (curvature + lambda * step.squared_norm_l2());
+            let model = slope + 0.5 * (curvature + lambda * judged.squared_norm_l2());
             // Momentum may go where the model sees a rise, and be right.
             assert!(gained >= 0.0 && (ratio * -model - gained).abs() < 1e-8 * dense.loss, "{report:?}");
         }
@@ -265,6 +277,46 @@ fn every_combination_follows_its_rule_and_reports_it() {
         config.validate().unwrap();
         let (first, last) = check(&config, &curve);
         assert!(last < 0.8 * first, "{first} to {last}: {config:?}");
+    }
+}
+
+/// What leads astray once is not followed for ever: with momentum or decay, steps go on being taken.
+#[test]
+fn no_combination_freezes() {
+    let curve = Curve::new();
+    let searched = [None, Some(LineSearchConfig::default())];
+    let moments = [(0.9, MomentumForm::Average), (0.9, MomentumForm::Trace), (0.9, MomentumForm::Nesterov)];
+    for line_search in searched {
+        for (momentum, momentum_form) in moments.into_iter().chain([(0.0, MomentumForm::Average)]) {
+            for weight_decay in [0.0, 1e-4, 1e-2] {
+                let adaptive = Some(AdaptiveConfig::default());
+                let parts = EgnConfig { momentum, momentum_form, weight_decay, line_search, ..Default::default() };
+                let config = EgnConfig { lambda: 1e-3.into(), adaptive, ..parts };
+                let mut learner = curve.learner(&OptimizerConfig::Egn(config.clone()));
+                let first = curve.loss(&mut learner);
+                let reports: Vec<Report> = (0..300).map(|_| curve.step(&mut learner, 0.0)).collect();
+                let n_taken = reports[200..].iter().filter(|report| report.rejection.is_none()).count();
+                let last = curve.loss(&mut learner);
+                let learned = last < 0.05 * first || weight_decay == 1e-2;
+                assert!(n_taken >= 10 && learned, "{n_taken} of 100, {first:e} to {last:e}: {config:?}");
+            }
+        }
+    }
+}
+
+/// A learning rate that begins at zero is no step length to go on from.
+#[test]
+fn a_line_search_survives_a_warm_up() {
+    let curve = Curve::new();
+    for restart in [Restart::Increase, Restart::Conservative, Restart::Goldstein, Restart::Longest] {
+        let line_search = Some(LineSearchConfig { restart, ..Default::default() });
+        let lr = Schedule::Moving(Moving::Linear { from: 0.0, to: 1.0, over: 0.1 });
+        let config = EgnConfig { lr, lambda: 1e-3.into(), line_search, ..Default::default() };
+        let mut learner = curve.learner(&OptimizerConfig::Egn(config));
+        let first = curve.loss(&mut learner);
+        (0..100).for_each(|i| drop(curve.step(&mut learner, f64::from(i) / 100.0)));
+        let last = curve.loss(&mut learner);
+        assert!(last < 0.1 * first, "{restart:?}: {first:e} to {last:e}");
     }
 }
 
