@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamConfig {
-    /// Step size, in (0, ∞).
+    /// Step size, in [0, ∞).
     pub lr: Schedule,
     /// Decay of the gradient's average, in [0, 1).
     pub beta1: f64,

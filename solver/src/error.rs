@@ -1,10 +1,12 @@
 //! What can go wrong in a step. Every error leaves the parameters as they were.
 
-/// Why no step was taken.
+/// Why no step was taken, or a learner not made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SolverError {
     /// The loss of the batch is NaN or infinite: inputs, targets or parameters are not finite.
-    #[error("no step: the loss of the batch of {batch} is {loss}; inputs or targets are not finite")]
+    #[error(
+        "no step: the loss of the batch of {batch} is {loss}; inputs, targets or outputs are not finite, or training diverged"
+    )]
     NonFiniteLoss {
         /// The loss.
         loss: f64,
@@ -27,7 +29,7 @@ pub enum SolverError {
         batch: usize,
     },
     /// The step computed is NaN or infinite.
-    #[error("no step: its length is {step_norm} (damping {damping:e}); raise the damping")]
+    #[error("no step: its length is {step_norm}{}", raise_damping(*damping))]
     NonFiniteStep {
         /// ‖d‖.
         step_norm: f64,
@@ -48,6 +50,22 @@ pub enum SolverError {
         /// Outputs of the network.
         n_outputs: usize,
     },
+    /// A setting of the optimizer is out of its range.
+    #[error("optimizer: {message}")]
+    Setting {
+        /// Which, the range and the value.
+        message: String,
+    },
+    /// Parameters are of another network.
+    #[error("{found} parameters for a network {network}, which has {expected}")]
+    Parameters {
+        /// The network.
+        network: String,
+        /// Its parameters.
+        expected: usize,
+        /// The parameters given.
+        found: usize,
+    },
     /// A batch without samples has no mean.
     #[error("no step: the batch is empty")]
     EmptyBatch,
@@ -57,6 +75,11 @@ pub enum SolverError {
         /// What candle said.
         message: String,
     },
+}
+
+/// What helps against a step that is too long.
+fn raise_damping(damping: f64) -> String {
+    if damping > 0.0 { format!(" (damping {damping:e}); raise the damping") } else { "; training diverged".to_owned() }
 }
 
 impl From<candle_core::Error> for SolverError {

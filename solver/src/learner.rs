@@ -33,7 +33,7 @@ impl Learner {
     /// A network with freshly drawn parameters.
     ///
     /// # Errors
-    /// When candle cannot make the tensor.
+    /// When a setting of the optimizer is out of its range, or candle cannot make the tensor.
     pub fn new(
         network: Network,
         initialisation: Initialisation,
@@ -52,8 +52,14 @@ impl Learner {
     /// A network with the given flat parameters, f32 or f64, which it takes a copy of.
     ///
     /// # Errors
-    /// When candle cannot copy the tensor.
+    /// When they are not as many as the network has, a setting of the optimizer is out of its range, or candle
+    /// cannot copy the tensor.
     pub fn from_params(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Result<Self, SolverError> {
+        optimizer.validate().map_err(|message| SolverError::Setting { message })?;
+        let (expected, found) = (network.n_params(), params.elem_count());
+        if found != expected {
+            return Err(SolverError::Parameters { network: network.to_string(), expected, found });
+        }
         let params = params.copy()?;
         let trained: Box<dyn Trained> = match params.dtype() {
             DType::F64 => Box::new(WithOptimizer::<f64>::new(network, params, optimizer)),

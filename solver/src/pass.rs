@@ -13,8 +13,8 @@
 //! | J t | one forward-mode pass | 2·b·p |
 //! | ∂f/∂x rows | the rows carried one layer further | b·k·p |
 //!
-//! *Design.* Buffers are kept from pass to pass, so that a step allocates nothing once the batch
-//! size is settled. A pass borrows architecture and parameters anew at each call; it holds only
+//! *Design.* Buffers are kept from pass to pass, so that once the batch size is settled a step allocates nothing of
+//! the size of a layer or of the row system. A pass borrows architecture and parameters anew at each call; it holds only
 //! what belongs to the last batch.
 
 use crate::{

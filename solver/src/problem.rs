@@ -2,7 +2,7 @@
 //!
 //! *Design.* A first-order method asks for a gradient, a Gauss-Newton method for a linearisation;
 //! neither pays for the other. The parameters are one flat tensor that the optimizer changes in
-//! place, once, when its step is known to be good.
+//! place, where they stay once its step is known to be good; those of trials are taken back.
 
 use candle_core::Tensor;
 

@@ -7,7 +7,7 @@
 
 use std::{collections::HashMap, fs, io::Write, ops::Range, path::Path};
 
-use candle_core::{Device, Tensor, safetensors};
+use candle_core::{DType, Device, Tensor, safetensors};
 
 use crate::{Convolution, Image, Layer, Network, Snapshot, SolverError};
 
@@ -43,7 +43,7 @@ impl Snapshot {
         bytes.map_err(|error| SolverError::Tensor { message: error.to_string() })
     }
 
-    /// Reads a network of a known architecture.
+    /// Reads a network of a known architecture; half precision becomes single.
     ///
     /// # Errors
     /// When the file cannot be read, or holds another architecture.
@@ -65,6 +65,10 @@ impl Snapshot {
             read.push(tensor.reshape(permuted)?.permute(back)?.contiguous()?.flatten_all()?);
         }
         let params = Tensor::cat(&read, 0)?;
+        let params = match params.dtype() {
+            DType::F32 | DType::F64 => params,
+            _ => params.to_dtype(DType::F32)?,
+        };
         Ok(Self::new(network, params))
     }
 }

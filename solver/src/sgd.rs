@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SgdConfig {
-    /// Step size, in (0, ∞).
+    /// Step size, in [0, ∞).
     pub lr: Schedule,
     /// μ, in [0, 1).
     pub momentum: f64,

@@ -93,6 +93,7 @@ fn for_each_case(check: impl Fn(&Case<'_>)) -> usize {
             });
         }
     }
+    assert!(n_solves > 0, "no recorded solve");
     n_solves
 }
 

@@ -314,7 +314,9 @@ fn a_line_search_survives_a_warm_up() {
         let config = EgnConfig { lr, lambda: 1e-3.into(), line_search, ..Default::default() };
         let mut learner = curve.learner(&OptimizerConfig::Egn(config));
         let first = curve.loss(&mut learner);
-        (0..100).for_each(|i| drop(curve.step(&mut learner, f64::from(i) / 100.0)));
+        for i in 0..100 {
+            curve.step(&mut learner, f64::from(i) / 100.0);
+        }
         let last = curve.loss(&mut learner);
         assert!(last < 0.1 * first, "{restart:?}: {first:e} to {last:e}");
     }

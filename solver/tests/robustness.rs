@@ -5,9 +5,9 @@
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss,
-    MomentumForm, Network, OptimizerConfig, OptimizerName, Precision, RmsPropConfig, SgdConfig, SgnConfig, SolverError,
-    State, StepContext,
-    loss::{ChosenAction, CrossEntropy, SquaredError},
+    MomentumForm, Network, OptimizerConfig, OptimizerName, Outputs, Precision, RmsPropConfig, SgdConfig, SgnConfig,
+    SolverError, State, StepContext,
+    loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -129,31 +129,12 @@ fn a_singular_system_without_damping_is_refused_with_its_numbers() {
     // Two equal samples: rank one.
     let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
     for precision in PRECISIONS {
-        for lambda in [0.0, -0.1] {
-            let error = refused(&egn(lambda), precision, &x, &loss);
-            let row = if lambda < 0.0 { 0..2 } else { 1..2 };
-            assert!(
-                matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: at, damping, batch: 2 }
-                    if row.contains(&at) && damping == lambda),
-                "{error}"
-            );
-            assert!(error.to_string().contains("raise the damping"));
-        }
-    }
-}
-
-#[test]
-fn conjugate_gradients_refuse_a_model_that_curves_down() {
-    let (x, loss) = (inputs(&[0.5, 0.5], 1), SquaredError { targets: &[1.0, 1.0] });
-    let optimizer =
-        OptimizerConfig::Sgn(SgnConfig { lambda: (-100.0).into(), warm_start: false, ..Default::default() });
-    // The good step that is meant to follow is refused as well, so `refused` cannot be used.
-    for precision in PRECISIONS {
-        let mut learner = learner(&[1, 3, 1], precision, &optimizer);
-        let before = bits(&learner);
-        let error = learner.step(&x, &loss, StepContext::default()).unwrap_err();
-        assert!(matches!(error, SolverError::NotConvex { damping: -100.0, curvature } if curvature < 0.0), "{error}");
-        assert_eq!(bits(&learner), before);
+        let error = refused(&egn(0.0), precision, &x, &loss);
+        assert!(
+            matches!(error, SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("raise the damping"));
     }
 }
 
@@ -384,4 +365,56 @@ fn a_step_at_the_last_inputs_is_the_step_there() {
     let both = SquaredError { targets: &[1.0, 0.0, 0.5, 0.0, 1.0, 0.5] };
     assert_eq!(plain.step(&x, &both, context), at_last.step_at_last(&both, context));
     assert_eq!(bits(&plain), bits(&at_last));
+}
+
+#[test]
+fn settings_out_of_range_and_other_parameters_make_no_learner() {
+    let make = |n_params: usize, optimizer: OptimizerConfig| {
+        let params = Tensor::zeros(n_params, candle_core::DType::F64, &Device::Cpu).unwrap();
+        Learner::from_params(Network::mlp(&[2, 1], Activation::Identity), params, &optimizer).map(drop)
+    };
+    assert_eq!(make(3, OptimizerName::Sgd.into()), Ok(()));
+    let found = make(4, OptimizerName::Sgd.into()).unwrap_err();
+    assert!(matches!(found, SolverError::Parameters { expected: 3, found: 4, .. }), "{found}");
+    for (optimizer, name) in [
+        (OptimizerConfig::Sgd(SgdConfig { lr: (-0.1).into(), ..Default::default() }), "lr"),
+        (OptimizerConfig::Sgn(SgnConfig { cg_steps: 0, ..Default::default() }), "cg_steps"),
+        (OptimizerConfig::Egn(EgnConfig { lr: f64::NAN.into(), ..Default::default() }), "lr"),
+    ] {
+        let error = make(3, optimizer).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+}
+
+/// Labels and choices are asserted wherever they are read: before any parameter moves.
+#[test]
+fn labels_of_other_batches_are_bugs() {
+    let outputs = Outputs { values: vec![0.1; 6], n_outputs: 3 };
+    let (few, many, beyond) = ([0], [0, 1, 2], [0, 3]);
+    for labels in [&few[..], &many, &beyond] {
+        let losses: [&dyn Loss; 2] = [
+            &CrossEntropy { labels },
+            &ChosenAction { actions: labels, targets: &[0.0; 2], weights: None, huber: None },
+        ];
+        for loss in losses {
+            let (mut values, mut root) = (Vec::new(), Root { rows: Vec::new(), rho: Vec::new() });
+            let panics = |work: &mut dyn FnMut()| {
+                assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err(), "{labels:?}");
+            };
+            panics(&mut || loss.values(&outputs, &mut values));
+            panics(&mut || drop(loss.residual(&outputs, &mut Vec::new()).to_string()));
+            panics(&mut || drop(loss.root(&outputs, &mut root).to_string()));
+        }
+    }
+}
+
+#[test]
+fn a_step_whose_length_overflows_moves_nothing() {
+    // x = 1e-40, y = 1e90: the step is 1e170 long, and its square beyond f64.
+    let params = Tensor::new(vec![1.0_f64], &Device::Cpu).unwrap();
+    let mut learner = Learner::from_params(Network::quadratic(1, false), params, &egn(0.0)).unwrap();
+    let before = bits(&learner);
+    let error = learner.step(&inputs(&[1e-40], 1), &SquaredError { targets: &[1e90] }, StepContext::default());
+    assert!(matches!(error, Err(SolverError::NonFiniteStep { .. })), "{error:?}");
+    assert_eq!(bits(&learner), before);
 }

@@ -295,3 +295,15 @@ fn a_problem_of_ones_own_works_in_single_precision() {
     }
     assert!(problem.loss() < 1e-10, "{}", problem.loss());
 }
+
+/// As rounding may make it; here a damping does that no learner would take.
+#[test]
+fn conjugate_gradients_refuse_a_model_that_curves_down() {
+    let mut problem = LeastSquares::<f64>::new(&[-1.2, 1.0], rosenbrock);
+    let config = SgnConfig { lambda: (-1e6).into(), warm_start: false, ..Default::default() };
+    let mut optimizer: Box<dyn Optimizer<f64>> = OptimizerConfig::Sgn(config).build();
+    let before = problem.loss();
+    let error = optimizer.step(&mut problem, StepContext::default()).unwrap_err();
+    assert!(matches!(error, SolverError::NotConvex { damping: -1e6, curvature } if curvature < 0.0), "{error}");
+    assert_eq!(problem.loss(), before);
+}

@@ -115,6 +115,7 @@ fn check<T: Real>(tolerance: f64) {
             }
         }
     }
+    assert!(n_steps > 0, "no recorded step");
     println!("{n_steps} steps");
 }
 

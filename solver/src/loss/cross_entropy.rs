@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{LEAST_LOG_P, Loss, Outputs, Root};
+use super::{LEAST_LOG_P, Loss, Outputs, Root, chosen};
 
 /// ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
 ///
@@ -13,14 +13,22 @@ pub struct CrossEntropy<'a> {
     pub labels: &'a [u32],
 }
 
+impl CrossEntropy<'_> {
+    /// z and y of every sample.
+    fn samples<'b>(&'b self, outputs: &'b Outputs) -> impl Iterator<Item = (&'b [f64], usize)> + 'b {
+        assert_eq!(self.labels.len(), outputs.batch(), "labels and samples");
+        let c = outputs.n_outputs;
+        outputs.rows().zip(self.labels).enumerate().map(move |(i, (z, &label))| (z, chosen(i, label, c)))
+    }
+}
+
 impl Loss for CrossEntropy<'_> {
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
-        assert_eq!(self.labels.len(), outputs.batch(), "labels and outputs");
         let mut log_p = vec![0.0; outputs.n_outputs];
         values.clear();
-        values.extend(outputs.rows().zip(self.labels).map(|(z, &label)| {
+        values.extend(self.samples(outputs).map(|(z, label)| {
             log_softmax(z, &mut log_p);
-            -log_p[label as usize]
+            -log_p[label]
         }));
     }
 
@@ -28,10 +36,10 @@ impl Loss for CrossEntropy<'_> {
         residual.clear();
         let mut log_p = vec![0.0; outputs.n_outputs];
         let mut sum = 0.0;
-        for (z, &label) in outputs.rows().zip(self.labels) {
+        for (z, label) in self.samples(outputs) {
             log_softmax(z, &mut log_p);
-            sum -= log_p[label as usize];
-            residual.extend(label_residual(&log_p, label as usize));
+            sum -= log_p[label];
+            residual.extend(label_residual(&log_p, label));
         }
         sum / outputs.batch() as f64
     }
@@ -40,11 +48,11 @@ impl Loss for CrossEntropy<'_> {
         let mut softmax = SoftmaxRoot::new(outputs.n_outputs, root);
         let (mut log_p, mut residual) = (vec![0.0; outputs.n_outputs], Vec::new());
         let mut sum = 0.0;
-        for (z, &label) in outputs.rows().zip(self.labels) {
+        for (z, label) in self.samples(outputs) {
             log_softmax(z, &mut log_p);
-            sum -= log_p[label as usize];
+            sum -= log_p[label];
             residual.clear();
-            residual.extend(label_residual(&log_p, label as usize));
+            residual.extend(label_residual(&log_p, label));
             softmax.push(&log_p, &residual);
         }
         sum / outputs.batch() as f64

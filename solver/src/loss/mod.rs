@@ -59,7 +59,20 @@ pub struct Root {
     pub rho: Vec<f64>,
 }
 
+/// The choice of a sample among n outputs, or groups of outputs.
+///
+/// # Panics
+/// When there is no such output: it would be another sample's.
+fn chosen(sample: usize, choice: u32, n: usize) -> usize {
+    let choice = choice as usize;
+    assert!(choice < n, "choice {choice} of sample {sample} among {n}");
+    choice
+}
+
 /// What a network is trained on.
+///
+/// # Panics
+/// Every method of a loss whose labels, targets or weights are not as many as the batch's samples.
 pub trait Loss {
     /// ℓᵢ of every sample into `values`, (b).
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);

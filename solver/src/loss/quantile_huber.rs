@@ -1,6 +1,6 @@
 //! Quantile regression on the output groups chosen for each sample.
 
-use super::{Loss, Outputs, Root};
+use super::{Loss, Outputs, Root, chosen};
 
 /// Quantile Huber loss of the chosen action's N quantiles θ against m target samples y:
 ///
@@ -65,7 +65,7 @@ impl QuantileHuber<'_> {
         assert!(b > 0 && self.targets.len().is_multiple_of(b), "{} targets of {b} samples", self.targets.len());
         let targets = self.targets.chunks_exact(self.targets.len() / b);
         for (i, (&action, targets)) in self.actions.iter().zip(targets).enumerate() {
-            let first = i * outputs.n_outputs + action as usize * n;
+            let first = i * outputs.n_outputs + chosen(i, action, outputs.n_outputs / n) * n;
             for (j, &theta) in outputs.values[first..first + n].iter().enumerate() {
                 each(i, first + j, self.term((j as f64 + 0.5) / n as f64, theta, targets));
             }

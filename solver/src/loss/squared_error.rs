@@ -1,6 +1,6 @@
 //! Squared error on every output, and on one chosen output a sample.
 
-use super::{Loss, Outputs, Root};
+use super::{Loss, Outputs, Root, chosen};
 
 /// ℓ = ½ Σ (f − y)² over all c outputs. Q = I, so k = c rows a sample.
 #[derive(Debug, Clone, Copy)]
@@ -71,8 +71,9 @@ impl ChosenAction<'_> {
     fn terms<'b>(&'b self, outputs: &'b Outputs) -> impl Iterator<Item = Term> + 'b {
         let (b, c) = (outputs.batch(), outputs.n_outputs);
         assert_eq!((self.actions.len(), self.targets.len()), (b, b), "actions and targets of {b} samples");
+        self.weights.iter().for_each(|weights| assert_eq!(weights.len(), b, "weights of {b} samples"));
         self.actions.iter().zip(self.targets).enumerate().map(move |(i, (&action, target))| {
-            let entry = i * c + action as usize;
+            let entry = i * c + chosen(i, action, c);
             let error = outputs.values[entry] - target;
             let clipped = self.huber.map_or(1.0, |delta| (delta / error.abs()).min(1.0));
             Term { entry, error, weight: clipped * self.weights.map_or(1.0, |w| w[i]) }
