@@ -53,7 +53,7 @@ pub struct Report {
     pub predicted_decrease: Option<f64>,
     /// ½ α² dᵀHd, the KL divergence a policy's step was predicted to make.
     pub predicted_kl: Option<f64>,
-    /// ‖(SᵀKS + bλI) v − ρ‖ / ‖ρ‖.
+    /// ‖(SᵀKS + bλI) v + ρ‖ / ‖ρ‖.
     pub solve_residual: Option<f64>,
     /// Smallest squared pivot of the row system's Cholesky factor.
     pub smallest_pivot: Option<f64>,
