@@ -106,7 +106,6 @@ fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
         | RunError::Checkpoint { .. }
         | RunError::Initial { .. }
         | RunError::Busy { .. }
-        | RunError::Ended { .. }
         | RunError::InTheWay { .. } => true,
         RunError::Record(error) => record(error),
         RunError::Train(error) => training(error),
@@ -413,7 +412,9 @@ fn evaluate(args: &EvaluateArgs) -> Result<u8> {
 
 /// A folder that is not there is said before anything long.
 fn check_file_writable(file: &Path) -> Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Where a link leads.
+    let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // best/ and checkpoint/ are within a record, too.
     let around = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
     let is_record = |folder: &&Path| [CONFIG, CURVE].iter().all(|name| folder.join(name).exists());
@@ -421,6 +422,10 @@ fn check_file_writable(file: &Path) -> Result<()> {
         let message =
             format!("{} lies within the record {}: name a file outside of it", file.display(), record.display());
         return Err(anyhow!(Usage(message)));
+    }
+    if std::fs::metadata(&target).is_ok_and(|found| !found.is_file()) {
+        // A pipe or a device: nothing is put beside it.
+        return Ok(());
     }
     Ok(check_writable(folder)?)
 }

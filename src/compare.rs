@@ -41,7 +41,7 @@ pub struct Planned {
 pub enum CompareError {
     /// Records are in the way.
     #[error(
-        "{} already holds {what}{}; give --force to replace it, or --records for another folder",
+        "{} already holds {what}{}; --force replaces it, --records names another folder",
         dir.display(),
         others(*n_others)
     )]
@@ -110,7 +110,10 @@ impl Planned {
                 Some("kept: finished earlier with the same settings, by an older program (--force trains anew)")
             }
             Ended::Finished => Some("kept: finished earlier with the same settings"),
-            Ended::Failed => Some("kept: failed earlier with the same settings (egn train --resume goes on with it)"),
+            Ended::Failed if checkpoint::resumable(&self.dir, &self.config, true).is_some() => {
+                Some("kept: failed earlier with the same settings (egn train --resume goes on with it)")
+            }
+            Ended::Failed => Some("kept: failed earlier with the same settings (--force trains anew)"),
             Ended::Stopped => None,
         }
     }

@@ -70,24 +70,19 @@ pub enum RunError {
         /// What is wrong.
         problem: String,
     },
-    /// The record is that of a run which has ended, and may be taken further.
-    #[error(
-        "{} holds a run that was meant to be shorter and stands at {env_steps} environment steps; \
-         --resume takes it further, --force replaces it", dir.display()
-    )]
-    Ended {
-        /// The record.
-        dir: PathBuf,
-        /// Where it stands.
-        env_steps: u64,
-    },
     /// A record is in the way; it stays as it is.
-    #[error("{} already holds {what}; give --force to replace it, or --records for another folder", dir.display())]
+    #[error(
+        "{} already holds {what}; {}--force replaces it, --records names another folder",
+        dir.display(),
+        further.map_or_else(String::new, |at| format!("--resume takes it further from {at} environment steps, "))
+    )]
     InTheWay {
         /// The record.
         dir: PathBuf,
         /// What it holds.
         what: String,
+        /// Environment steps from which it can be taken further.
+        further: Option<u64>,
     },
     /// Another process is writing the record.
     #[error("{} is being written by another process", dir.display())]
@@ -239,16 +234,12 @@ pub fn run_in(
             (log, events)
         }
         None => {
-            if !execution.force
-                && let Some((env_steps, _)) = checkpoint::resumable(&dir, config, true)
-                && env_steps < settings.steps
-            {
-                return Err(RunError::Ended { dir, env_steps });
-            }
             let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
             if !force && dir.join(CONFIG).exists() {
                 let what = checkpoint::in_the_way(&dir, config);
-                return Err(RunError::InTheWay { dir, what });
+                let further = checkpoint::resumable(&dir, config, true).map(|(env_steps, _)| env_steps);
+                let further = further.filter(|&env_steps| env_steps < settings.steps);
+                return Err(RunError::InTheWay { dir, what, further });
             }
             (Log::begin(&dir, config, force)?, Events::begin(&dir)?)
         }

@@ -200,7 +200,7 @@ fn a_stopped_run_is_not_taken_further_unasked() {
     let longer: Vec<&str> = args.iter().map(|&word| if word == "1200" { "9000" } else { word }).collect();
     let refused = egn(folder.path(), &longer);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
-    assert!(stderr(&refused).contains("--resume takes it further"), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("another run.steps; --resume takes it further from"), "{}", stderr(&refused));
     assert!(egn(folder.path(), &[&longer[..], &["--resume"]].concat()).status.success());
 }
 
@@ -245,6 +245,14 @@ fn a_link_stays_a_link_and_a_pipe_a_pipe() {
     assert!(egn(folder.path(), &["report", "runs", "--html", "link.html"]).status.success());
     assert!(std::fs::symlink_metadata(at("link.html")).unwrap().is_symlink());
     assert!(std::fs::read_to_string(at("page.html")).unwrap().starts_with("<!"));
+    // One that leads nowhere yet, and one into a record.
+    std::os::unix::fs::symlink("new.html", at("to-new.html")).unwrap();
+    assert!(egn(folder.path(), &["report", "runs", "--html", "to-new.html"]).status.success());
+    assert!(std::fs::symlink_metadata(at("to-new.html")).unwrap().is_symlink() && at("new.html").exists());
+    let summary = "runs/records/CartPole-v1/ppo/egn/seed-0/summary.json";
+    std::os::unix::fs::symlink(summary, at("into.html")).unwrap();
+    let refused = egn(folder.path(), &["report", "runs", "--html", "into.html"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     let status = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
     assert!(status.success());
     let reader = std::thread::spawn({

@@ -298,10 +298,10 @@ fn a_longer_run_than_the_one_that_ended_is_offered_to_be_resumed() {
     let mut config = config(AgentName::Ppo, "adam");
     go(&config, folder.path(), u64::MAX).unwrap();
     let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("already holds this very run, finished; give --force"), "{error}");
+    assert!(error.contains("already holds this very run, finished; --force replaces it"), "{error}");
     config.run.steps = 1400;
     let error = go(&config, folder.path(), u64::MAX).unwrap_err().to_string();
-    assert!(error.contains("stands at 960 environment steps; --resume takes it further"), "{error}");
+    assert!(error.contains("another run.steps; --resume takes it further from 960 environment steps"), "{error}");
 }
 
 #[test]

@@ -37,6 +37,8 @@ pub struct ActorCritic {
     pub distribution: Distribution,
     width: usize,
     rng: Stream,
+    /// Signs of sampled curvature, apart from what every optimizer draws.
+    signs: Stream,
 }
 
 /// A rollout as the two networks learn from it, one row a step.
@@ -68,7 +70,8 @@ impl ActorCritic {
         let mut actor = learner(0, distribution.network(width, body), 0.01, &setting.optimizer)?;
         actor.set_free_outputs(log_std_init);
         let critic = learner(1, body.network(width, 1), 1.0, &setting.critic_optimizer)?;
-        Ok(Self { actor, critic, distribution, width, rng: stream(setting.seed, Purpose::Learning, 0) })
+        let [rng, signs] = [0, 1].map(|index| stream(setting.seed, Purpose::Learning, index));
+        Ok(Self { actor, critic, distribution, width, rng, signs })
     }
 
     /// What acts now.
@@ -93,6 +96,7 @@ impl ActorCritic {
         state.put_part("actor", self.actor.state());
         state.put_part("critic", self.critic.state());
         state.put("stream", &position(&self.rng));
+        state.put("signs/stream", &position(&self.signs));
         state
     }
 
@@ -103,6 +107,7 @@ impl ActorCritic {
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.actor.restore(&state.part("actor"))?;
         self.critic.restore(&state.part("critic"))?;
+        seek_to(&mut self.signs, &state.part("signs"))?;
         seek_to(&mut self.rng, state)
     }
 
@@ -212,12 +217,12 @@ impl ActorCritic {
             returns::normalise(&mut batch.advantages);
         }
         let observations = self.rows(&experience.observations, rows);
-        let Self { actor, rng, distribution, .. } = self;
+        let Self { actor, signs, distribution, .. } = self;
         let context = clock.context(first);
         let result = observations.and_then(|observations| {
             distribution.with_loss(&batch, terms, |loss| match terms.curvature {
                 Curvature::Exact => actor.step(&observations, loss, context),
-                Curvature::Sampled => actor.step(&observations, &Sampled::new(loss, rng), context),
+                Curvature::Sampled => actor.step(&observations, &Sampled::new(loss, signs), context),
             })
         });
         Update { network: "actor", result }

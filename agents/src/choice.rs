@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use egn_envs::Space;
-use egn_solver::{Network, Products, Snapshot};
+use egn_solver::{Network, Products, Snapshot, loss::Curvature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -316,7 +316,11 @@ impl AgentConfig {
             }
             Self::Ppo(config) => {
                 let widths = network(config.convolutions.as_ref(), &config.hidden, n_outputs);
-                on_policy(widths, config.n_steps, config.batch_size.max(config.critic_batch_size))
+                let demand = on_policy(widths, config.n_steps, config.batch_size.max(config.critic_batch_size));
+                match config.curvature {
+                    Curvature::Exact => demand,
+                    Curvature::Sampled => Demand { rows_per_sample: 1, ..demand },
+                }
             }
             Self::A2c(config) => on_policy(network(None, &config.hidden, n_outputs), config.n_steps, usize::MAX),
             // The step under the constraint takes the whole rollout.

@@ -210,7 +210,7 @@ impl<T: Real> Adam<T> {
         if [theta, first, second].into_iter().all(|values| all_finite(values.into_iter())) {
             Ok(())
         } else {
-            Err(SolverError::NonFiniteStep { step_norm: step_squared.sqrt(), damping: 0.0 })
+            Err(SolverError::NonFiniteStep { step_norm: step_squared.sqrt(), damping: None })
         }
     }
 }

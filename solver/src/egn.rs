@@ -17,7 +17,7 @@
 //! 4. the line search shortens it further;
 //! 5. adaptive λ judges the result, and may take it back;
 //! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what it adds to the
-//!    loss is wanted, and judged by nobody.
+//!    loss, or to the divergence of a policy, is wanted, and judged by nobody.
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
@@ -41,7 +41,7 @@ pub struct EgnConfig {
     pub lr: Schedule,
     /// λ, in [0, ∞): damping in parameter space. Zero needs a row system of full rank.
     pub lambda: Schedule,
-    /// δ, in (0, ∞): greatest predicted KL divergence of a step, for policies.
+    /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
     pub kl_limit: Option<Schedule>,
     /// μ, in [0, 1).
     pub momentum: f64,
@@ -164,13 +164,13 @@ impl<T: Real> Egn<T> {
                 norm = read_flat::<T, _>(problem.params(), |theta| self.decay(theta));
             }
             let direction = if self.used.is_empty() { self.direction.values() } else { &self.used };
-            take_step(problem.params(), direction, norm, longest, lambda)?;
+            take_step(problem.params(), direction, norm, longest, Some(lambda))?;
             return Ok(Advance { alpha: longest, norm, ..Advance::default() });
         }
         let Self { direction, used, origin, .. } = self;
         let direction = if used.is_empty() { direction.values() } else { used };
         if !(along.norm * longest).is_finite() {
-            return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: lambda });
+            return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: Some(lambda) });
         }
         origin.clear();
         read_flat::<T, _>(problem.params(), |theta| origin.extend_from_slice(theta));

@@ -33,8 +33,8 @@ pub enum SolverError {
     NonFiniteStep {
         /// ‖d‖.
         step_norm: f64,
-        /// λ, zero for an optimizer without damping.
-        damping: f64,
+        /// λ, for an optimizer that has one.
+        damping: Option<f64>,
     },
     /// Conjugate gradients met a direction along which the damped model does not curve upwards.
     #[error("no step: curvature {curvature:e} along a direction (damping {damping:e}); raise the damping")]
@@ -78,8 +78,8 @@ pub enum SolverError {
 }
 
 /// What helps against a step that is too long.
-fn raise_damping(damping: f64) -> String {
-    if damping > 0.0 { format!(" (damping {damping:e}); raise the damping") } else { "; training diverged".to_owned() }
+fn raise_damping(damping: Option<f64>) -> String {
+    damping.map_or("; training diverged".to_owned(), |damping| format!(" (damping {damping:e}); raise the damping"))
 }
 
 impl From<candle_core::Error> for SolverError {

@@ -49,9 +49,9 @@ pub struct Report {
     pub alpha: f64,
     /// λ.
     pub damping: Option<f64>,
-    /// −(g·Δ + ½ ΔᵀHΔ): what the undamped model says the step gains.
+    /// −(g·Δ + ½ ΔᵀHΔ): what the undamped model says the step gains, weight decay aside.
     pub predicted_decrease: Option<f64>,
-    /// ½ α² dᵀHd, the KL divergence a policy's step was predicted to make.
+    /// ½ α² dᵀHd, the KL divergence a policy's step was predicted to make, weight decay aside.
     pub predicted_kl: Option<f64>,
     /// ‖(SᵀKS + bλI) v + ρ‖ / ‖ρ‖.
     pub solve_residual: Option<f64>,

@@ -163,7 +163,7 @@ pub(crate) fn take_step<T: Real>(
     direction: &[T],
     norm: f64,
     alpha: f64,
-    damping: f64,
+    damping: Option<f64>,
 ) -> Result<f64, SolverError> {
     let step_norm = alpha.abs() * norm;
     if !step_norm.is_finite() {
@@ -198,7 +198,7 @@ pub(crate) fn finite_norm<T: Real>(gradient: &[T]) -> Result<f64, SolverError> {
     if T::of(squares).is_finite() {
         Ok(squares.sqrt())
     } else {
-        Err(SolverError::NonFiniteStep { step_norm: squares.sqrt(), damping: 0.0 })
+        Err(SolverError::NonFiniteStep { step_norm: squares.sqrt(), damping: None })
     }
 }
 

@@ -103,7 +103,7 @@ impl<T: Real> Optimizer<T> for RmsProp<T> {
 
         let lr = lr.at(context.progress);
         let norm = sum_of_squares(&proposed.momentum).sqrt();
-        let step_norm = take_step(problem.params(), &proposed.momentum, norm, -lr, 0.0)?;
+        let step_norm = take_step(problem.params(), &proposed.momentum, norm, -lr, None)?;
         std::mem::swap(averages, proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha: lr, ..Report::default() })
     }

@@ -81,7 +81,7 @@ impl<T: Real> Optimizer<T> for Sgd<T> {
         }
         let direction = if self.config.nesterov { &self.gradient } else { &self.proposed };
         let alpha = self.config.lr.at(context.progress);
-        let step_norm = take_step(problem.params(), direction, sum_of_squares(direction).sqrt(), -alpha, 0.0)?;
+        let step_norm = take_step(problem.params(), direction, sum_of_squares(direction).sqrt(), -alpha, None)?;
         std::mem::swap(&mut self.momentum, &mut self.proposed);
         Ok(Report { loss, gradient_norm: Some(gradient_norm), step_norm, alpha, ..Report::default() })
     }

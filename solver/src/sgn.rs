@@ -117,7 +117,7 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
 
         let alpha = self.config.lr.at(context.progress);
         let norm = sum_of_squares(&direction).sqrt();
-        let step_norm = take_step(problem.params(), &direction, norm, alpha, lambda)?;
+        let step_norm = take_step(problem.params(), &direction, norm, alpha, Some(lambda))?;
         self.direction = direction;
         Ok(Report {
             loss,

@@ -171,7 +171,10 @@ fn with_header(log: LogFile, columns: &[&str]) -> Result<csv::Writer<LogFile>, R
 /// # Errors
 /// [`RecordError::Io`]; a file at `path` is then as it was.
 pub fn write_whole(path: &Path, contents: &[u8]) -> Result<(), RecordError> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = fs::canonicalize(path).unwrap_or_else(|_| {
+        // What a link leads to may not be there yet.
+        fs::read_link(path).map_or_else(|_| path.to_owned(), |link| path.with_file_name("").join(link))
+    });
     if fs::metadata(&target).is_ok_and(|found| !found.is_file()) {
         return fs::write(&target, contents).map_err(|source| RecordError::io("write", path, source));
     }

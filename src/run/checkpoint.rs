@@ -190,8 +190,14 @@ fn difference(saved: &str, wanted: &str, may_extend: bool) -> Option<String> {
             wanted.remove(key);
         }
     }
-    // A setting that one of them leaves out is a difference, too.
-    saved.keys().chain(wanted.keys()).find(|key| saved.get(*key) != wanted.get(*key)).cloned()
+    // A setting that one of them leaves out is a difference, too. The number of steps first: others follow from it.
+    let steps = String::from("run.steps");
+    [&steps]
+        .into_iter()
+        .chain(saved.keys())
+        .chain(wanted.keys())
+        .find(|key| saved.get(*key) != wanted.get(*key))
+        .cloned()
 }
 
 fn seed_of(config: &str) -> Option<u64> {
