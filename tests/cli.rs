@@ -188,6 +188,19 @@ fn compare_trains_charts_and_keeps_what_is_done() {
 }
 
 #[test]
+fn a_comparison_keeps_what_failed_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["compare", "--env", "CartPole-v1", "--agent", "ppo", "--optimizers", "adam", "--seeds", "3,4"];
+    let failing = ["--set", "optimizer.lr=1e300", "--set", "run.max_failed_updates=5"];
+    let args = [&small(&names)[..], &failing].concat();
+    let first = egn(folder.path(), &args);
+    assert_eq!(first.status.code(), Some(1), "{}", stderr(&first));
+    let again = egn(folder.path(), &args);
+    assert_eq!(again.status.code(), Some(1), "{}", stderr(&again));
+    assert_eq!(stderr(&again).matches("kept: failed earlier").count(), 2, "{}", stderr(&again));
+}
+
+#[test]
 fn a_stopped_run_is_not_taken_further_unasked() {
     let folder = tempfile::tempdir().unwrap();
     let args = small(&TRAIN);

@@ -286,7 +286,29 @@ impl Loss for TrustRegion<'_> {
 
 #[cfg(test)]
 mod tests {
+    use egn_envs::Space;
+    use egn_solver::{OptimizerName, Precision};
+
     use super::*;
+
+    #[test]
+    fn the_optimizers_own_limit_stands_in_place_of_delta() {
+        let rule = |kl_limit: Option<Schedule>| {
+            let setting = Setting {
+                observation_space: Space::symmetric(vec![1.0]),
+                action_space: Space::Discrete { n: 2 },
+                total_steps: 1,
+                seed: 0,
+                precision: Precision::F32,
+                optimizer: OptimizerConfig::Egn(EgnConfig { kl_limit, ..Default::default() }),
+                critic_optimizer: OptimizerName::Egn.into(),
+                linear_quadratic: None,
+            };
+            Trpo::new(TrpoConfig { target_kl: 0.01.into(), ..Default::default() }, &setting).unwrap().rule
+        };
+        assert_eq!(rule(None), Rule::Constraint { limit: 0.01.into() });
+        assert_eq!(rule(Some(0.05.into())), Rule::Constraint { limit: 0.05.into() });
+    }
 
     #[test]
     fn the_penalty_follows_the_divergence_and_the_constraint_has_none() {
