@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Real;
+use crate::{Real, vectorized::vectorized};
 
 /// The non-linearity after a dense or convolutional layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,21 +29,23 @@ pub(crate) fn activate<T: Real>(activation: Activation, values: &mut [T], slopes
         Activation::Identity => {}
         Activation::Tanh => T::tanh_in_place(values),
         // Written so that NaN stays NaN.
-        Activation::Relu => pulp::Arch::new().dispatch(|| {
-            for x in values.iter_mut() {
-                *x = if *x < T::zero() { T::zero() } else { *x };
-            }
-        }),
+        Activation::Relu => vectorized(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = if *x < T::zero() { T::zero() } else { *x }),
+        ),
         Activation::Silu => {
             slopes.extend_from_slice(values);
             T::logistic_in_place(slopes);
-            pulp::Arch::new().dispatch(|| {
-                for (z, s) in values.iter_mut().zip(slopes.iter_mut()) {
-                    let logistic = *s;
-                    *s = logistic * (T::one() + *z * (T::one() - logistic));
-                    *z *= logistic;
-                }
-            });
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (z, s) in values.iter_mut().zip(slopes.iter_mut()) {
+                        let logistic = *s;
+                        *s = logistic * (T::one() + *z * (T::one() - logistic));
+                        *z *= logistic;
+                    }
+                },
+            );
         }
     }
 }
@@ -57,29 +59,31 @@ pub(crate) fn scale_by_derivative<T: Real>(
     width: usize,
     rows: &mut [T],
 ) {
-    let simd = pulp::Arch::new();
     match activation {
         Activation::Identity => {}
-        Activation::Tanh => simd.dispatch(|| scale(outputs, width, rows, |a| T::one() - a * a)),
-        Activation::Relu => {
-            simd.dispatch(|| scale(outputs, width, rows, |a| if a > T::zero() { T::one() } else { T::zero() }));
-        }
-        Activation::Silu => simd.dispatch(|| scale(slopes, width, rows, |slope| slope)),
+        Activation::Tanh => scale(outputs, width, rows, |a| T::one() - a * a),
+        Activation::Relu => scale(outputs, width, rows, |a| if a > T::zero() { T::one() } else { T::zero() }),
+        Activation::Silu => scale(slopes, width, rows, |slope| slope),
     }
 }
 
-#[inline(always)]
 fn scale<T: Real>(known: &[T], width: usize, rows: &mut [T], derivative: impl Fn(T) -> T) {
-    if known.len() == rows.len() {
-        rows.iter_mut().zip(known).for_each(|(d, &a)| *d *= derivative(a));
+    if known.is_empty() {
         return;
     }
     let k = rows.len() / known.len();
-    for (known, group) in known.chunks_exact(width).zip(rows.chunks_exact_mut(k * width)) {
-        for row in group.chunks_exact_mut(width) {
-            row.iter_mut().zip(known).for_each(|(d, &a)| *d *= derivative(a));
-        }
-    }
+    // One row a sample: all in one run.
+    let width = if k == 1 { known.len() } else { width };
+    vectorized(
+        #[inline(always)]
+        || {
+            for (known, group) in known.chunks_exact(width).zip(rows.chunks_exact_mut(k * width)) {
+                for row in group.chunks_exact_mut(width) {
+                    row.iter_mut().zip(known).for_each(|(d, &a)| *d *= derivative(a));
+                }
+            }
+        },
+    );
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use crate::{
     flat::{read_flat, update_flat},
     optimizer::require,
     problem::{all_finite, finite_norm},
+    vectorized::vectorized,
 };
 
 /// Settings of [`Adam`].
@@ -162,8 +163,10 @@ impl<T: Real> Optimizer<T> for Adam<T> {
         }
         self.n_steps = n_steps;
         let step_squared = update_flat::<T, _>(problem.params(), |theta| {
-            pulp::Arch::new()
-                .dispatch(|| update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment))
+            vectorized(
+                #[inline(always)]
+                || update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment),
+            )
         });
         Ok(Report {
             loss,
@@ -207,7 +210,7 @@ impl<T: Real> Adam<T> {
         let (mut first, mut second) = (self.first_moment.clone(), self.second_moment.clone());
         let mut theta = read_flat::<T, _>(params, <[T]>::to_vec);
         let step_squared = update.apply(&mut theta, &self.gradient, &mut first, &mut second);
-        if [theta, first, second].into_iter().all(|values| all_finite(values.into_iter())) {
+        if [theta, first, second].into_iter().all(|values| all_finite(values.iter().copied())) {
             Ok(())
         } else {
             Err(SolverError::NonFiniteStep { step_norm: step_squared.sqrt(), damping: None })

@@ -9,14 +9,14 @@ use faer::{
     },
 };
 
-use crate::{SolverError, cholesky_tiles::TiledCholesky};
+use crate::{SolverError, cholesky_tiles::TiledCholesky, vectorized::vectorized};
 
 /// Storage of a row system, kept from step to step.
 #[derive(Default)]
 pub struct RowSystem {
-    /// SᵀKS, then its factor: lower triangle, column-major (n, n).
+    /// SᵀKS: lower triangle, column-major (n, n).
     gram: Vec<f64>,
-    tiles: Vec<f64>,
+    factor: Vec<f64>,
     scratch: Option<MemBuffer>,
 }
 
@@ -34,42 +34,42 @@ impl RowSystem {
         &mut self.gram
     }
 
-    /// A copy of SᵀKS, before it is factored.
-    pub fn gram(&self) -> Vec<f64> {
-        self.gram.clone()
+    /// What was written there.
+    pub fn gram(&self) -> &[f64] {
+        &self.gram
     }
 
-    /// Solves for v in place of `rho`, given the damping λ of the diagonal shift bλ. The Gram matrix is
-    /// undefined afterwards.
+    /// Solves for v in place of `rho`, given the damping λ of the diagonal shift bλ.
     ///
     /// # Errors
     /// [`SolverError::NotPositiveDefinite`] when a pivot is not positive, which λ > 0 excludes in
     /// exact arithmetic.
     pub fn solve(&mut self, damping: f64, batch: usize, rho: &mut [f64]) -> Result<Factorization, SolverError> {
         let shift = batch as f64 * damping;
-        let tiled = TiledCholesky { matrix: &self.gram, shift, right: rho, storage: &mut self.tiles };
+        let tiled = TiledCholesky { matrix: &self.gram, shift, right: rho, storage: &mut self.factor };
         let solved = pulp::Arch::new().dispatch(tiled).unwrap_or_else(|| self.solve_plain(shift, rho));
         let singular = |row| SolverError::NotPositiveDefinite { rows: rho.len(), row, damping, batch };
         solved.map(|smallest_pivot| Factorization { smallest_pivot }).map_err(singular)
     }
 
-    /// The same by faer, for machines without the vectors that the tiles need. Overwrites the matrix.
+    /// The same by faer, for machines without the vectors that the tiles need.
     fn solve_plain(&mut self, shift: f64, rho: &mut [f64]) -> Result<f64, usize> {
         let n = rho.len();
-        self.gram.iter_mut().step_by(n + 1).for_each(|pivot| *pivot += shift);
+        self.factor.clone_from(&self.gram);
+        self.factor.iter_mut().step_by(n + 1).for_each(|pivot| *pivot += shift);
         let need = cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
         let scratch = match &mut self.scratch {
             Some(scratch) if scratch.len() >= need.unaligned_bytes_required() => scratch,
             other => other.insert(MemBuffer::new(need)),
         };
         let stack = MemStack::new(scratch);
-        let matrix = MatMut::from_column_major_slice_mut(&mut self.gram, n, n);
+        let matrix = MatMut::from_column_major_slice_mut(&mut self.factor, n, n);
         cholesky_in_place(matrix, Default::default(), Par::Seq, stack, Default::default())
             .map_err(|LltError::NonPositivePivot { index }| index)?;
-        let factor = MatRef::from_column_major_slice(&self.gram, n, n);
+        let factor = MatRef::from_column_major_slice(&self.factor, n, n);
         let right = MatMut::from_column_major_slice_mut(rho, n, 1);
         solve_in_place_with_conj(factor, Conj::No, right, Par::Seq, stack);
-        let smallest = self.gram.iter().step_by(n + 1).fold(f64::INFINITY, |least, &pivot| least.min(pivot));
+        let smallest = self.factor.iter().step_by(n + 1).fold(f64::INFINITY, |least, &pivot| least.min(pivot));
         Ok(smallest * smallest)
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn symmetric_product(lower: &[f64], u: &[f64]) -> Vec<f64> {
     const LANES: usize = 16;
     let n = u.len();
     let mut product = vec![0.0; n];
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for (j, column) in lower.chunks_exact(n).enumerate() {

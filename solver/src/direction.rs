@@ -171,8 +171,6 @@ impl<T: Real> Direction<T> {
     ) -> Result<Solution, SolverError> {
         let Self { system, rho, v, values, .. } = self;
         problem.gram(system.gram_mut(rho.len()));
-        let gram = diagnose.then(|| system.gram());
-
         v.clear();
         v.extend(rho.iter().map(|r| -r));
         let smallest_pivot = system.solve(damping, batch, v)?.smallest_pivot;
@@ -182,8 +180,7 @@ impl<T: Real> Direction<T> {
         let norm = sum_of_squares(values).sqrt();
         let mut change: f64 = rho.iter().zip(&*v).map(|(rho, v)| (rho + b * damping * v).powi(2)).sum();
         if change < CANCELLED * CANCELLED * sum_of_squares(rho) {
-            problem.gram(system.gram_mut(rho.len()));
-            change = sum_of_squares(&symmetric_product(&system.gram(), v));
+            change = sum_of_squares(&symmetric_product(system.gram(), v));
         }
         let curvature = change / b;
         Ok(Solution {
@@ -193,8 +190,8 @@ impl<T: Real> Direction<T> {
             slope: -curvature - damping * norm * norm,
             curvature,
             smallest_pivot,
-            gradient_norm: gram.as_ref().map(|gram| gradient_norm(gram, rho, b)),
-            solve_residual: gram.as_ref().map(|gram| solve_residual(gram, rho, v, b * damping)),
+            gradient_norm: diagnose.then(|| gradient_norm(system.gram(), rho, b)),
+            solve_residual: diagnose.then(|| solve_residual(system.gram(), rho, v, b * damping)),
         })
     }
 
@@ -218,7 +215,6 @@ impl<T: Real> Direction<T> {
         }
         let factor = Matrix::new(&columns, p, n);
         matmul(self.system.gram_mut(p), false, factor, factor.transposed());
-        let matrix = diagnose.then(|| self.system.gram());
         let b = batch as f64;
         let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
         let slopes: Vec<f64> = if self.gradient.is_empty() {
@@ -239,8 +235,8 @@ impl<T: Real> Direction<T> {
             slope,
             curvature,
             smallest_pivot,
-            gradient_norm: matrix.as_ref().map(|_| sum_of_squares(&slopes).sqrt() / b),
-            solve_residual: matrix.as_ref().map(|matrix| solve_residual(matrix, &slopes, &d, b * damping)),
+            gradient_norm: diagnose.then(|| sum_of_squares(&slopes).sqrt() / b),
+            solve_residual: diagnose.then(|| solve_residual(self.system.gram(), &slopes, &d, b * damping)),
         })
     }
 
@@ -254,7 +250,6 @@ impl<T: Real> Direction<T> {
     ) -> Result<Solution, SolverError> {
         let Self { system, rho, v: w, values, gradient, change, .. } = self;
         problem.gram(system.gram_mut(rho.len()));
-        let gram = diagnose.then(|| system.gram());
         problem.push_forward(gradient, change);
         w.clone_from(change);
         let smallest_pivot = system.solve(damping, batch, w)?.smallest_pivot;
@@ -271,9 +266,9 @@ impl<T: Real> Direction<T> {
             curvature: b * sum_of_squares(w),
             smallest_pivot,
             gradient_norm: diagnose.then(|| sum_of_squares(gradient).sqrt()),
-            solve_residual: gram.map(|gram| {
+            solve_residual: diagnose.then(|| {
                 let right: Vec<f64> = change.iter().map(|x| -x).collect();
-                solve_residual(&gram, &right, w, b * damping)
+                solve_residual(system.gram(), &right, w, b * damping)
             }),
         })
     }

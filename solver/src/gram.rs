@@ -9,6 +9,7 @@
 use crate::{
     Real,
     matmul::{Matrix, matmul},
+    vectorized::vectorized,
 };
 
 /// Samples in a block, before a sample's k rows: a 64 × 64 block of f32 is 16 KiB.
@@ -28,10 +29,8 @@ pub struct GramBuffers<T> {
     pub(crate) inputs: Vec<Vec<T>>,
     /// D, in blocks or panels.
     pub(crate) rows: Vec<Vec<T>>,
-    /// A Aᵀ.
-    pub(crate) inner: Vec<T>,
-    /// A Aᵀ with every row k times.
-    pub(crate) expanded: Vec<Vec<T>>,
+    /// A Aᵀ, where a sample has several rows.
+    pub(crate) inner: Vec<Vec<T>>,
 }
 
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
@@ -64,14 +63,17 @@ fn add_layer<T: Real>(
             matmul(input_gram, false, inputs.slice_rows(j.clone()), inputs.slice_rows(i.clone()).transposed());
             let row_block = |samples: &std::ops::Range<usize>| rows.slice_rows(samples.start * k..samples.end * k);
             matmul(row_gram, false, row_block(&j), row_block(&i).transposed());
-            pulp::Arch::new().dispatch(|| {
-                for (column, products) in row_gram.chunks_exact(i.len() * k).enumerate() {
-                    let inner = &input_gram[column / k * i.len()..][..i.len()];
-                    let column = j.start * k + column;
-                    let sums = &mut gram[column * n + i.start * k..][..i.len() * k];
-                    add_column(inner, products, k, sums);
-                }
-            });
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (column, products) in row_gram.chunks_exact(i.len() * k).enumerate() {
+                        let inner = &input_gram[column / k * i.len()..][..i.len()];
+                        let column = j.start * k + column;
+                        let sums = &mut gram[column * n + i.start * k..][..i.len() * k];
+                        add_column(inner, products, k, sums);
+                    }
+                },
+            );
         }
     }
 }

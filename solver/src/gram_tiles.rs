@@ -43,36 +43,40 @@ impl WithSimd for Kernel<'_> {
             return gram_plain(layers, k, buffers, gram);
         }
         let n = layers[0].rows.n_rows();
-        let GramBuffers { inputs, rows, inner, expanded } = buffers;
-        for buffer in [&mut *inputs, &mut *rows, &mut *expanded] {
+        let GramBuffers { inputs, rows, inner } = buffers;
+        for buffer in [&mut *inputs, &mut *rows, &mut *inner] {
             buffer.resize_with(layers.len(), Vec::new);
         }
         for (l, layer) in layers.iter().enumerate() {
             pack(simd, layer.inputs, height, &mut inputs[l]);
             pack(simd, layer.rows, height, &mut rows[l]);
             if k > 1 {
-                expand(simd, &inputs[l], layer.inputs, k, inner, &mut expanded[l]);
+                inner_products(simd, &inputs[l], layer.inputs, &mut inner[l]);
             }
         }
 
         let (mut left, mut right) = ([0.0; MOST_ROWS * COLUMNS], [0.0; MOST_ROWS * COLUMNS]);
         let (left, right) = (&mut left[..height * COLUMNS], &mut right[..height * COLUMNS]);
         let mut sums = [0.0; MOST_ROWS * MOST_ROWS];
-        let n_panels = n.div_ceil(height);
+        let (b, n_panels) = (layers[0].inputs.n_rows(), n.div_ceil(height));
         for (p, q) in (0..n_panels).flat_map(|p| (0..=p).map(move |q| (p, q))) {
             sums.fill(0.0);
             let n_columns = height.min(n - q * height);
+            // Of the rows of panel p; those behind the last are zero.
+            let samples: [usize; MOST_ROWS] = std::array::from_fn(|i| ((p * height + i) / k).min(b - 1));
             for (l, layer) in layers.iter().enumerate() {
                 let (n_inputs, n_outputs) = (layer.inputs.n_columns(), layer.rows.n_columns());
                 for column in (0..n_columns).step_by(COLUMNS) {
+                    simd.vectorize(Product::new(&rows[l], n_outputs * height, p, q, column, right));
+                    let sums = &mut sums[column * height..][..height * COLUMNS];
                     if k == 1 {
                         simd.vectorize(Product::new(&inputs[l], n_inputs * height, p, q, column, left));
                     } else {
-                        let column = q * height + column;
-                        copy_expanded(&expanded[l], n_panels * height, k, p * height, column..n, left);
+                        let columns = (q * height + column..n).map(|column| column / k);
+                        simd.vectorize(|| {
+                            repeat(&inner[l], b.next_multiple_of(height), &samples[..height], columns, left)
+                        });
                     }
-                    simd.vectorize(Product::new(&rows[l], n_outputs * height, p, q, column, right));
-                    let sums = &mut sums[column * height..][..height * COLUMNS];
                     simd.vectorize(|| add_product(left, right, sums));
                 }
             }
@@ -91,17 +95,10 @@ fn add_product(left: &[f32], right: &[f32], sums: &mut [f64]) {
     }
 }
 
-/// A Aᵀ with every row repeated k times, column-major (b·k padded to whole panels, b).
-fn expand<S: Simd>(
-    simd: S,
-    panels: &[f32],
-    inputs: Matrix<'_, f32>,
-    k: usize,
-    inner: &mut Vec<f32>,
-    expanded: &mut Vec<f32>,
-) {
-    let (height, b, depth) = (WIDTH * S::F32_LANES, inputs.n_rows(), inputs.n_columns());
-    let (padded, padded_rows) = (b.next_multiple_of(height), (b * k).next_multiple_of(height));
+/// A Aᵀ, (b, b) padded to whole panels; of columns right of a panel's block on the diagonal, none.
+fn inner_products<S: Simd>(simd: S, panels: &[f32], inputs: Matrix<'_, f32>, inner: &mut Vec<f32>) {
+    let (height, depth) = (WIDTH * S::F32_LANES, inputs.n_columns());
+    let padded = inputs.n_rows().next_multiple_of(height);
     let mut tile = [0.0; MOST_ROWS * COLUMNS];
     let tile = &mut tile[..height * COLUMNS];
     inner.resize(padded * padded, 0.0);
@@ -113,24 +110,23 @@ fn expand<S: Simd>(
             }
         }
     }
-    expanded.resize(b * padded_rows, 0.0);
-    for (expanded, inner) in expanded.chunks_exact_mut(padded_rows).zip(inner.chunks_exact(padded)) {
-        simd.vectorize(|| expanded.chunks_mut(k).zip(inner).for_each(|(rows, &x)| rows.fill(x)));
-    }
 }
 
-/// The tile of [`expand`]'s matrix from `row` on, for `columns`, of which a tile takes the first.
-fn copy_expanded(
-    expanded: &[f32],
-    padded_rows: usize,
-    k: usize,
-    row: usize,
-    columns: std::ops::Range<usize>,
-    tile: &mut [f32],
-) {
-    let height = tile.len() / COLUMNS;
-    for (column, tile) in columns.zip(tile.chunks_exact_mut(height)) {
-        tile.copy_from_slice(&expanded[column / k * padded_rows + row..][..height]);
+/// A tile of A Aᵀ: the entries of `samples`, which are a panel's rows, in `columns`, of which a tile takes the first.
+#[inline(always)]
+fn repeat(inner: &[f32], padded: usize, samples: &[usize], columns: impl Iterator<Item = usize>, tile: &mut [f32]) {
+    let height = samples.len();
+    let mut last = None;
+    for (j, column) in columns.take(COLUMNS).enumerate() {
+        if last == Some(column) {
+            tile.copy_within((j - 1) * height..j * height, j * height);
+            continue;
+        }
+        last = Some(column);
+        let inner = &inner[column * padded..][..padded];
+        for (x, &sample) in tile[j * height..][..height].iter_mut().zip(samples) {
+            *x = inner[sample];
+        }
     }
 }
 

@@ -70,6 +70,7 @@ mod sgd;
 mod sgn;
 mod state;
 pub mod testing;
+mod vectorized;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamConfig, AdamWConfig};

@@ -22,6 +22,7 @@ use crate::{
     activation::{activate, scale_by_derivative},
     gram::{Factors, GramBuffers},
     matmul::Matrix,
+    vectorized::vectorized,
 };
 
 /// What is remembered of the last batch.
@@ -290,7 +291,7 @@ fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec
 fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, weighted: &mut [T], n_columns: usize, total: &mut [T]) {
     total.fill(T::zero());
     let n = rows.len() / weights.len();
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for i in 0..weighted.len() / n {

@@ -9,6 +9,7 @@ use candle_core::Tensor;
 use crate::{
     Loss, Model, Real, SolverError,
     flat::{read_flat, update_flat},
+    vectorized::vectorized,
 };
 
 /// Loss and size of a batch at the parameters it was linearised at.
@@ -174,7 +175,10 @@ pub(crate) fn take_step<T: Real>(
         // In T, where an overflow would happen.
         let finite = all_finite(theta.iter().zip(direction).map(|(&x, &d)| x + alpha * d));
         if finite {
-            pulp::Arch::new().dispatch(|| theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d));
+            vectorized(
+                #[inline(always)]
+                || theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d),
+            );
         }
         finite
     });
@@ -182,10 +186,10 @@ pub(crate) fn take_step<T: Real>(
 }
 
 /// Whether every value is finite; without an early end, so that it vectorises.
-pub(crate) fn all_finite<T: Real>(values: impl Iterator<Item = T>) -> bool {
-    pulp::Arch::new().dispatch(
+pub(crate) fn all_finite<T: Real>(values: impl Iterator<Item = T> + Clone) -> bool {
+    vectorized(
         #[inline(always)]
-        || values.fold(true, |finite, x| finite & x.is_finite()),
+        || values.clone().fold(true, |finite, x| finite & x.is_finite()),
     )
 }
 
@@ -204,7 +208,7 @@ pub(crate) fn finite_norm<T: Real>(gradient: &[T]) -> Result<f64, SolverError> {
 
 /// Σ x² in f64, in 32 interleaved sums so that it vectorises; the order is fixed.
 pub(crate) fn sum_of_squares<T: Real>(values: &[T]) -> f64 {
-    pulp::Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             let mut sums = [0.0_f64; 32];

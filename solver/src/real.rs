@@ -6,6 +6,7 @@ use crate::{
     Element,
     gram::{Factors, GramBuffers, gram_plain},
     gram_tiles::gram_f32,
+    vectorized::vectorized,
 };
 
 /// `f32` or `f64`: the type of a network's parameters and activations.
@@ -99,12 +100,18 @@ impl Real for f32 {
     /// scalar and costs more than the layer's matrix product. Relative error at most 8·2⁻²⁴ (the
     /// worst measured is 6·2⁻²⁴, near |x| = 7), where one unit of f32 rounding is 2⁻²⁴.
     fn tanh_in_place(values: &mut [f32]) {
-        pulp::Arch::new().dispatch(|| values.iter_mut().for_each(|x| *x = rational_tanh(*x)));
+        vectorized(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = rational_tanh(*x)),
+        );
     }
 
     /// ½(1 + tanh ½x), for the same reason: within 2⁻²² of the truth, absolutely.
     fn logistic_in_place(values: &mut [f32]) {
-        pulp::Arch::new().dispatch(|| values.iter_mut().for_each(|x| *x = 0.5 + 0.5 * rational_tanh(0.5 * *x)));
+        vectorized(
+            #[inline(always)]
+            || values.iter_mut().for_each(|x| *x = 0.5 + 0.5 * rational_tanh(0.5 * *x)),
+        );
     }
 
     fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]) {
