@@ -105,6 +105,7 @@ fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
         | RunError::Config(_)
         | RunError::Checkpoint { .. }
         | RunError::Initial { .. }
+        | RunError::Unfit { .. }
         | RunError::Busy { .. }
         | RunError::InTheWay { .. } => true,
         RunError::Record(error) => record(error),

@@ -13,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use egn_agents::TrainedPolicy;
+use egn_agents::{AgentError, TrainedPolicy};
 use egn_envs::EnvError;
 use egn_solver::SolverError;
 
 use crate::{
     config::{ConfigError, RunConfig},
     env_group::Environments,
-    env_name::Opened,
+    env_name::{EnvName, Opened},
     evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
     memory::check_memory,
     record::{CONFIG, Ended, Evaluation, RecordError, SCHEMA, Summary, is_partial, record_dir},
@@ -83,6 +83,14 @@ pub enum RunError {
         what: String,
         /// Environment steps from which it can be taken further.
         further: Option<u64>,
+    },
+    /// The agent cannot act in the environment; nothing was recorded.
+    #[error("{env}: {source}; `egn list agents` says which actions each agent takes")]
+    Unfit {
+        /// The environment.
+        env: EnvName,
+        /// What the agent needs.
+        source: AgentError,
     },
     /// Another process is writing the record.
     #[error("{} is being written by another process", dir.display())]
@@ -163,7 +171,11 @@ pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
 /// When not.
 pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
     check_memory(config, &opened.observation_space, &opened.action_space)?;
-    build_agent(config, &opened.observation_space, &opened.action_space).map_err(TrainError::from)?;
+    let unfit = |error| match error {
+        AgentError::ActionSpace { .. } => RunError::Unfit { env: config.run.env.clone(), source: error },
+        other => TrainError::from(other).into(),
+    };
+    build_agent(config, &opened.observation_space, &opened.action_space).map_err(unfit)?;
     Ok(())
 }
 

@@ -67,6 +67,10 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
             &[&TRAIN[..], &["--set", "agent.convolutions={image=[10,10,4],filters=[16]}"]].concat(),
             &["agent.convolutions.image is [10, 10, 4], 400 numbers, and an observation has 4"],
         ),
+        (
+            &["train", "--env", "CartPole-v1", "--agent", "sac", "--optimizer", "egn"],
+            &["CartPole-v1: agent 'sac' needs bounded continuous actions", "egn list agents"],
+        ),
         (&[&TRAIN[..], &["--overlap"]].concat(), &["run.overlap is for agents with a replay memory"]),
         (&[&TRAIN[..], &["--steps", "-1"]].concat(), &["-1", "--steps"]),
         (

@@ -278,8 +278,8 @@ fn carry<T: Real>(layer: &Layer, params: &[T], inputs: &[T], rows: &[T], patches
 /// Each row of `values` (b, n) followed by `free`, into `joined`, (b, n + n_free); nothing without `free`.
 fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec<T>) {
     joined.clear();
-    if !free.is_empty() {
-        values.chunks_exact(values.len() / batch.max(1)).for_each(|row| {
+    if !free.is_empty() && batch > 0 {
+        values.chunks_exact(values.len() / batch).for_each(|row| {
             joined.extend_from_slice(row);
             joined.extend_from_slice(free);
         });

@@ -238,6 +238,7 @@ fn free_outputs_are_the_same_for_every_sample() -> Result<(), SolverError> {
         let mut learner = Learner::new(network.clone(), Initialisation::Uniform, precision, &optimizer, rng)?;
         let inputs = Tensor::new(&[[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]], &Device::Cpu)?;
         assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [0.0, 0.0] && row[0] != 0.0));
+        assert_eq!(learner.forward(&inputs.narrow(0, 0, 0)?)?.rows().count(), 0);
         learner.set_free_outputs(-0.5);
         assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [-0.5, -0.5]));
         // They are fitted like any other output: by the mean error of 2.5 over 1 + λ.
