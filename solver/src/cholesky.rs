@@ -88,16 +88,15 @@ pub(crate) fn symmetric_product(lower: &[f64], u: &[f64]) -> Vec<f64> {
                 let (below, below_rest) = below.as_chunks_mut::<LANES>();
                 let (column_chunks, column_rest) = column[j + 1..].as_chunks::<LANES>();
                 let (u_chunks, u_rest) = u[j + 1..].as_chunks::<LANES>();
-                let mut sums = [0.0; LANES];
+                let (u_j, mut sums) = (u[j], [0.0; LANES]);
                 for ((below, column), x) in below.iter_mut().zip(column_chunks).zip(u_chunks) {
-                    for lane in 0..LANES {
-                        below[lane] += column[lane] * u[j];
-                        sums[lane] += column[lane] * x[lane];
-                    }
+                    // All is read before anything is written, for the compiler's sake.
+                    *below = std::array::from_fn(|lane| below[lane] + column[lane] * u_j);
+                    sums = std::array::from_fn(|lane| sums[lane] + column[lane] * x[lane]);
                 }
-                let mut sum = column[j] * u[j] + sums.iter().sum::<f64>();
+                let mut sum = column[j] * u_j + sums.iter().sum::<f64>();
                 for ((below, column), x) in below_rest.iter_mut().zip(column_rest).zip(u_rest) {
-                    *below += column * u[j];
+                    *below += column * u_j;
                     sum += column * x;
                 }
                 upto[j] += sum;

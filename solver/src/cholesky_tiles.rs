@@ -61,13 +61,17 @@ impl WithSimd for TiledCholesky<'_> {
 }
 
 /// M + shift·I in panels; rows past the last have only `PADDING`.
+#[inline(always)]
 fn pack(matrix: &[f64], n: usize, shift: f64, height: usize, panels: &mut [f64]) {
     let padded = n.next_multiple_of(height);
     for (p, panel) in panels.chunks_exact_mut(height * padded).enumerate() {
         let first = p * height;
         let n_rows = height.min(n - first);
         for (j, column) in panel.chunks_exact_mut(height).enumerate().take(first + height) {
-            if j < n {
+            if j < n && n_rows == height {
+                // Of a length that the compiler knows.
+                column.copy_from_slice(&matrix[j * n + first..][..height]);
+            } else if j < n {
                 column[..n_rows].copy_from_slice(&matrix[j * n + first..][..n_rows]);
                 column[n_rows..].fill(0.0);
             } else {

@@ -298,15 +298,15 @@ fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, weighted: &mut [T]
                 let sum = &mut weighted[i * n..][..n];
                 for row in 0..k {
                     let weight = T::of(weights[i * k + row]);
-                    let row = (row, &rows[(i * k + row) * n..][..n]);
+                    let entries = sum.iter_mut().zip(&rows[(i * k + row) * n..][..n]);
                     match row {
-                        (0, row) => (0..n).for_each(|j| sum[j] = weight * row[j]),
-                        (_, row) => (0..n).for_each(|j| sum[j] += weight * row[j]),
+                        0 => entries.for_each(|(sum, &x)| *sum = weight * x),
+                        _ => entries.for_each(|(sum, &x)| *sum += weight * x),
                     }
                 }
                 if !total.is_empty() {
                     for sum in sum.chunks_exact(n_columns) {
-                        (0..n_columns).for_each(|j| total[j] += sum[j]);
+                        total.iter_mut().zip(sum).for_each(|(total, &x)| *total += x);
                     }
                 }
             }
