@@ -11,6 +11,7 @@ use crate::{
     Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report,
     SolverError, State, StateError, StepContext,
     flat::{read_flat, update_flat},
+    vectorized::vectorized,
 };
 
 /// Number type of a network.
@@ -238,7 +239,12 @@ impl Snapshot {
 fn blend<T: Real>(params: &Tensor, with: &Tensor, tau: f64) {
     let (new, old) = (T::of(tau), T::of(1.0 - tau));
     read_flat::<T, _>(with, |with| {
-        update_flat::<T, _>(params, |theta| theta.iter_mut().zip(with).for_each(|(x, &y)| *x = old * y + new * *x));
+        update_flat::<T, _>(params, |theta| {
+            vectorized(
+                #[inline(always)]
+                || theta.iter_mut().zip(with).for_each(|(x, &y)| *x = old * y + new * *x),
+            );
+        });
     });
 }
 
