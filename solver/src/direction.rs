@@ -11,6 +11,8 @@
 //! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
 //! and g·d = −dᵀHd − λ‖d‖².
 
+use std::cell::RefCell;
+
 use crate::{
     Linearization, Problem, Real, RowSystem, SolverError,
     cholesky::symmetric_product,
@@ -38,9 +40,14 @@ pub enum Form {
     Woodbury,
 }
 
+thread_local! {
+    /// The storage of a thread's row systems, which is megabytes that are wanted in a solve only: networks
+    /// that step in turns find it in the cache.
+    static SYSTEM: RefCell<RowSystem> = RefCell::default();
+}
+
 /// The last direction, and storage kept from step to step.
 pub struct Direction<T> {
-    system: RowSystem,
     rho: Vec<f64>,
     v: Vec<f64>,
     values: Vec<T>,
@@ -74,15 +81,7 @@ pub struct Solution {
 
 impl<T: Real> Default for Direction<T> {
     fn default() -> Self {
-        Self {
-            system: RowSystem::default(),
-            rho: Vec::new(),
-            v: Vec::new(),
-            values: Vec::new(),
-            gradient: Vec::new(),
-            change: Vec::new(),
-            batch: 0,
-        }
+        Self { rho: Vec::new(), v: Vec::new(), values: Vec::new(), gradient: Vec::new(), change: Vec::new(), batch: 0 }
     }
 }
 
@@ -142,11 +141,11 @@ impl<T: Real> Direction<T> {
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        match form {
-            Form::Rows => self.row_side(problem, at, damping, diagnose),
-            Form::Parameters => self.parameter_side(problem, at, damping, diagnose),
-            Form::Woodbury => self.woodbury(problem, at, damping, diagnose),
-        }
+        SYSTEM.with_borrow_mut(|system| match form {
+            Form::Rows => self.row_side(system, problem, at, damping, diagnose),
+            Form::Parameters => self.parameter_side(system, problem, at, damping, diagnose),
+            Form::Woodbury => self.woodbury(system, problem, at, damping, diagnose),
+        })
     }
 
     fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {
@@ -164,12 +163,13 @@ impl<T: Real> Direction<T> {
 
     fn row_side(
         &mut self,
+        system: &mut RowSystem,
         problem: &mut dyn Problem<T>,
         Linearization { loss, batch }: Linearization,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let Self { system, rho, v, values, .. } = self;
+        let Self { rho, v, values, .. } = self;
         problem.gram(system.gram_mut(rho.len()));
         v.clear();
         v.extend(rho.iter().map(|r| -r));
@@ -199,6 +199,7 @@ impl<T: Real> Direction<T> {
     /// The right-hand side is −b·g where ρ does not give it.
     fn parameter_side(
         &mut self,
+        system: &mut RowSystem,
         problem: &mut dyn Problem<T>,
         Linearization { loss, batch }: Linearization,
         damping: f64,
@@ -214,7 +215,7 @@ impl<T: Real> Direction<T> {
             columns.extend_from_slice(&self.change);
         }
         let factor = Matrix::new(&columns, p, n);
-        matmul(self.system.gram_mut(p), false, factor, factor.transposed());
+        matmul(system.gram_mut(p), false, factor, factor.transposed());
         let b = batch as f64;
         let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
         let slopes: Vec<f64> = if self.gradient.is_empty() {
@@ -223,7 +224,7 @@ impl<T: Real> Direction<T> {
             self.gradient.iter().map(|g| b * g.to_f64()).collect()
         };
         let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
-        let smallest_pivot = self.system.solve(damping, batch, &mut d)?.smallest_pivot;
+        let smallest_pivot = system.solve(damping, batch, &mut d)?.smallest_pivot;
         self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
 
         problem.push_forward(&self.values, &mut self.change);
@@ -236,19 +237,20 @@ impl<T: Real> Direction<T> {
             curvature,
             smallest_pivot,
             gradient_norm: diagnose.then(|| sum_of_squares(&slopes).sqrt() / b),
-            solve_residual: diagnose.then(|| solve_residual(self.system.gram(), &slopes, &d, b * damping)),
+            solve_residual: diagnose.then(|| solve_residual(system.gram(), &slopes, &d, b * damping)),
         })
     }
 
     /// d = (JᵀSw − g)/λ with (SᵀKS + bλI) w = SᵀJg, so that SᵀJd = −bw.
     fn woodbury(
         &mut self,
+        system: &mut RowSystem,
         problem: &mut dyn Problem<T>,
         Linearization { loss, batch }: Linearization,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let Self { system, rho, v: w, values, gradient, change, .. } = self;
+        let Self { rho, v: w, values, gradient, change, .. } = self;
         problem.gram(system.gram_mut(rho.len()));
         problem.push_forward(gradient, change);
         w.clone_from(change);

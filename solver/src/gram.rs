@@ -22,24 +22,12 @@ pub struct Factors<'a, T> {
     pub(crate) rows: Matrix<'a, T>,
 }
 
-/// Storage of every layer's factors, kept from step to step.
-#[derive(Debug, Default)]
-pub struct GramBuffers<T> {
-    /// A, in blocks or panels.
-    pub(crate) inputs: Vec<Vec<T>>,
-    /// D, in blocks or panels.
-    pub(crate) rows: Vec<Vec<T>>,
-    /// A Aᵀ, where a sample has several rows.
-    pub(crate) inner: Vec<Vec<T>>,
-}
-
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
-pub(crate) fn gram_plain<T: Real>(layers: &[Factors<'_, T>], k: usize, buffers: &mut GramBuffers<T>, gram: &mut [f64]) {
+pub(crate) fn gram_plain<T: Real>(layers: &[Factors<'_, T>], k: usize, gram: &mut [f64]) {
     gram.fill(0.0);
-    buffers.inputs.resize_with(1, Vec::new);
-    buffers.rows.resize_with(1, Vec::new);
+    let (mut input_gram, mut row_gram) = (Vec::new(), Vec::new());
     for &layer in layers {
-        add_layer(layer, k, &mut buffers.inputs[0], &mut buffers.rows[0], gram);
+        add_layer(layer, k, &mut input_gram, &mut row_gram, gram);
     }
 }
 

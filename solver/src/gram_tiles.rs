@@ -6,10 +6,12 @@
 //! above the diagonal are never computed; a block on it is computed whole. Where the machine has no
 //! vectors to speak of, the plain product of [`crate::gram`] serves.
 
+use std::cell::RefCell;
+
 use pulp::{Arch, Simd, WithSimd};
 
 use crate::{
-    gram::{Factors, GramBuffers, gram_plain},
+    gram::{Factors, gram_plain},
     matmul::Matrix,
 };
 
@@ -20,15 +22,32 @@ const COLUMNS: usize = 8;
 /// Most rows in a panel: two vectors of AVX-512.
 const MOST_ROWS: usize = 32;
 
+/// Every layer's factors in panels.
+#[derive(Default)]
+struct Panels {
+    /// A.
+    inputs: Vec<Vec<f32>>,
+    /// D.
+    rows: Vec<Vec<f32>>,
+    /// A Aᵀ, where a sample has several rows.
+    inner: Vec<Vec<f32>>,
+}
+
+thread_local! {
+    /// Kept from step to step. One for all networks of a thread: twin critics and an actor, which step in
+    /// turns, find it in the cache.
+    static PANELS: RefCell<Panels> = RefCell::default();
+}
+
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`crate::Real::gram`].
-pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, buffers: &mut GramBuffers<f32>, gram: &mut [f64]) {
-    Arch::new().dispatch(Kernel { layers, k, buffers, gram });
+pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, gram: &mut [f64]) {
+    PANELS.with_borrow_mut(|panels| Arch::new().dispatch(Kernel { layers, k, panels, gram }));
 }
 
 struct Kernel<'a> {
     layers: &'a [Factors<'a, f32>],
     k: usize,
-    buffers: &'a mut GramBuffers<f32>,
+    panels: &'a mut Panels,
     gram: &'a mut [f64],
 }
 
@@ -37,13 +56,13 @@ impl WithSimd for Kernel<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { layers, k, buffers, gram } = self;
+        let Self { layers, k, panels, gram } = self;
         let height = WIDTH * S::F32_LANES;
         if !height.is_multiple_of(COLUMNS) {
-            return gram_plain(layers, k, buffers, gram);
+            return gram_plain(layers, k, gram);
         }
         let n = layers[0].rows.n_rows();
-        let GramBuffers { inputs, rows, inner } = buffers;
+        let Panels { inputs, rows, inner } = panels;
         for buffer in [&mut *inputs, &mut *rows, &mut *inner] {
             buffer.resize_with(layers.len(), Vec::new);
         }
@@ -237,11 +256,10 @@ mod tests {
             let factors = Factors { inputs: Matrix::new(&inputs, b, n_in), rows: Matrix::new(&rows, b * k, n_out) };
             let n = b * k;
             let (mut plain, mut fast) = (vec![0.5; n * n], vec![0.5; n * n]);
-            let mut buffers = GramBuffers::default();
-            gram_plain(&[factors, factors], k, &mut GramBuffers::default(), &mut plain);
-            // Twice, so that the second time finds buffers in use.
+            gram_plain(&[factors, factors], k, &mut plain);
+            // Twice, so that the second time finds panels in use.
             for _ in 0..2 {
-                gram_f32(&[factors, factors], k, &mut buffers, &mut fast);
+                gram_f32(&[factors, factors], k, &mut fast);
             }
             check(&plain, &fast, n);
             // AVX2, which the machine may have besides something wider.
@@ -249,7 +267,7 @@ mod tests {
             if let Some(simd) = pulp::x86::V3::try_new() {
                 fast.fill(0.5);
                 let layers = &[factors, factors];
-                Simd::vectorize(simd, Kernel { layers, k, buffers: &mut GramBuffers::default(), gram: &mut fast });
+                Simd::vectorize(simd, Kernel { layers, k, panels: &mut Panels::default(), gram: &mut fast });
                 check(&plain, &fast, n);
             }
         }

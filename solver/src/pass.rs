@@ -20,7 +20,7 @@
 use crate::{
     Layer, Network, Real,
     activation::{activate, scale_by_derivative},
-    gram::{Factors, GramBuffers},
+    gram::Factors,
     matmul::Matrix,
     vectorized::vectorized,
 };
@@ -47,7 +47,6 @@ pub struct Pass<T> {
     patches: Vec<T>,
     /// Rows of one layer summed over k with weights: (b, n_out).
     weighted: Vec<T>,
-    gram_buffers: GramBuffers<T>,
 }
 
 /// What is remembered of one layer.
@@ -244,7 +243,7 @@ impl<T: Real> Pass<T> {
             }
         }
         factors.extend(network.free().map(|free| alone(&self.free_rows, free.n_outputs)));
-        T::gram(&factors, k, &mut self.gram_buffers, gram);
+        T::gram(&factors, k, gram);
     }
 }
 

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, WithDType, backend::BackendStorage};
 
 use crate::{
     Element,
-    gram::{Factors, GramBuffers, gram_plain},
+    gram::{Factors, gram_plain},
     gram_tiles::gram_f32,
     vectorized::vectorized,
 };
@@ -27,7 +27,7 @@ pub trait Real: WithDType + Default + Element + num::Float {
 
     /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the 1
     /// is the bias. What is above the diagonal is left undefined.
-    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]);
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]);
 
     /// Rounds an `f64`.
     fn of(value: f64) -> Self {
@@ -114,8 +114,8 @@ impl Real for f32 {
         );
     }
 
-    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]) {
-        gram_f32(layers, k, buffers, gram);
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]) {
+        gram_f32(layers, k, gram);
     }
 }
 
@@ -137,8 +137,8 @@ impl Real for f64 {
         values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
     }
 
-    fn gram(layers: &[Factors<'_, Self>], k: usize, buffers: &mut GramBuffers<Self>, gram: &mut [f64]) {
-        gram_plain(layers, k, buffers, gram);
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]) {
+        gram_plain(layers, k, gram);
     }
 }
 
