@@ -11,7 +11,7 @@
 //! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
 //! and g·d = −dᵀHd − λ‖d‖².
 
-use std::cell::RefCell;
+use std::cell::Cell;
 
 use crate::{
     Linearization, Problem, Real, RowSystem, SolverError,
@@ -43,7 +43,7 @@ pub enum Form {
 thread_local! {
     /// The storage of a thread's row systems, which is megabytes that are wanted in a solve only: networks
     /// that step in turns find it in the cache.
-    static SYSTEM: RefCell<RowSystem> = RefCell::default();
+    static SYSTEM: Cell<RowSystem> = Cell::default();
 }
 
 /// The last direction, and storage kept from step to step.
@@ -141,11 +141,15 @@ impl<T: Real> Direction<T> {
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        SYSTEM.with_borrow_mut(|system| match form {
-            Form::Rows => self.row_side(system, problem, at, damping, diagnose),
-            Form::Parameters => self.parameter_side(system, problem, at, damping, diagnose),
-            Form::Woodbury => self.woodbury(system, problem, at, damping, diagnose),
-        })
+        // Out of its place, for a problem may solve others.
+        let mut system = SYSTEM.take();
+        let solution = match form {
+            Form::Rows => self.row_side(&mut system, problem, at, damping, diagnose),
+            Form::Parameters => self.parameter_side(&mut system, problem, at, damping, diagnose),
+            Form::Woodbury => self.woodbury(&mut system, problem, at, damping, diagnose),
+        };
+        SYSTEM.set(system);
+        solution
     }
 
     fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {

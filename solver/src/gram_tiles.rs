@@ -64,7 +64,8 @@ impl WithSimd for Kernel<'_> {
         let n = layers[0].rows.n_rows();
         let Panels { inputs, rows, inner } = panels;
         for buffer in [&mut *inputs, &mut *rows, &mut *inner] {
-            buffer.resize_with(layers.len(), Vec::new);
+            // Another network may have more layers.
+            buffer.resize_with(layers.len().max(buffer.len()), Vec::new);
         }
         for (l, layer) in layers.iter().enumerate() {
             pack(simd, layer.inputs, height, &mut inputs[l]);
