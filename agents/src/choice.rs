@@ -90,11 +90,13 @@ impl AgentName {
             Self::Ddpg => "deep deterministic policy gradient (bounded continuous actions)",
             Self::Td3 => "twin delayed deterministic policy gradient (bounded continuous actions)",
             Self::Sac => "soft actor-critic, automatic temperature (bounded continuous actions)",
-            Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient",
-            Self::A2c => "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve",
-            Self::Trpo => "trust-region policy optimization; with egn, the constraint, else a penalty",
-            Self::Reinforce => "Monte-Carlo policy gradient with a learned baseline",
-            Self::LqrPi => "policy iteration with a quadratic Q-function (linear-quadratic problems)",
+            Self::Ppo => "proximal policy optimization; with egn, a damped natural gradient (any actions)",
+            Self::A2c => "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve (any actions)",
+            Self::Trpo => "trust-region policy optimization; with egn, the constraint, else a penalty (any actions)",
+            Self::Reinforce => "Monte-Carlo policy gradient with a learned baseline (any actions)",
+            Self::LqrPi => {
+                "policy iteration with a quadratic Q-function (bounded continuous actions, linear-quadratic problems)"
+            }
         }
     }
 }

@@ -68,9 +68,10 @@ pub(crate) fn scale_by_derivative<T: Real>(
 }
 
 fn scale<T: Real>(known: &[T], width: usize, rows: &mut [T], derivative: impl Fn(T) -> T) {
-    if known.is_empty() {
+    if rows.is_empty() {
         return;
     }
+    assert_eq!(rows.len() % known.len(), 0, "{} entries of rows for {} outputs", rows.len(), known.len());
     let k = rows.len() / known.len();
     // One row a sample: all in one run.
     let width = if k == 1 { known.len() } else { width };

@@ -16,6 +16,7 @@ use crate::{SolverError, cholesky_tiles::TiledCholesky, vectorized::vectorized};
 pub struct RowSystem {
     /// SᵀKS: lower triangle, column-major (n, n).
     gram: Vec<f64>,
+    /// Its factor, in panels or (n, n).
     factor: Vec<f64>,
     scratch: Option<MemBuffer>,
 }
@@ -28,13 +29,13 @@ pub struct Factorization {
 }
 
 impl RowSystem {
-    /// Buffer for the lower triangle of SᵀKS, n × n column-major.
+    /// Buffer for the lower triangle of SᵀKS, n × n column-major, with anything in it.
     pub fn gram_mut(&mut self, n: usize) -> &mut [f64] {
         self.gram.resize(n * n, 0.0);
         &mut self.gram
     }
 
-    /// What was written there.
+    /// SᵀKS as last written to [`RowSystem::gram_mut`].
     pub fn gram(&self) -> &[f64] {
         &self.gram
     }

@@ -258,10 +258,11 @@ mod tests {
             let n = b * k;
             let (mut plain, mut fast) = (vec![0.5; n * n], vec![0.5; n * n]);
             gram_plain(&[factors, factors], k, &mut plain);
-            // Twice, so that the second time finds panels in use.
-            for _ in 0..2 {
-                gram_f32(&[factors, factors], k, &mut fast);
-            }
+            // After another network, larger in everything, that had come to nothing.
+            let lost = vec![f32::NAN; 300 * 50];
+            let broken = Factors { inputs: Matrix::new(&lost[..100 * 50], 100, 50), rows: Matrix::new(&lost, 300, 50) };
+            gram_f32(&[broken; 3], 3, &mut vec![0.0; 300 * 300]);
+            gram_f32(&[factors, factors], k, &mut fast);
             check(&plain, &fast, n);
             // AVX2, which the machine may have besides something wider.
             #[cfg(target_arch = "x86_64")]

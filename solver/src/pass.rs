@@ -14,7 +14,7 @@
 //! | ∂f/∂x rows | the rows carried one layer further | b·k·p |
 //!
 //! *Design.* Buffers are kept from pass to pass, so that once the batch size is settled a step allocates nothing of
-//! the size of a layer or of the row system. A pass borrows architecture and parameters anew at each call; it holds only
+//! the size of a layer or of the row system, but for two blocks of the plain Gram product. A pass borrows architecture and parameters anew at each call; it holds only
 //! what belongs to the last batch.
 
 use crate::{

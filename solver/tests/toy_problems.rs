@@ -11,8 +11,8 @@ use std::{f64::consts::PI, marker::PhantomData};
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, EgnConfig, Initialisation, Learner, Linearization, Network, Optimizer,
-    OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig, SgnConfig,
+    Activation, AdamConfig, AdamWConfig, Direction, EgnConfig, Initialisation, Learner, Linearization, Network,
+    Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig, SgnConfig,
     SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy},
     read_flat,
@@ -90,6 +90,52 @@ impl<T: Real> Problem<T> for LeastSquares<T> {
     fn loss(&mut self) -> f64 {
         self.evaluate().0
     }
+}
+
+/// A problem that solves another before it answers, as one with an inner minimisation would.
+struct Nested(LeastSquares<f64>);
+
+impl Problem<f64> for Nested {
+    fn params(&self) -> &Tensor {
+        self.0.params()
+    }
+
+    fn gradient(&mut self, gradient: &mut [f64]) -> Result<f64, SolverError> {
+        self.0.gradient(gradient)
+    }
+
+    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
+        self.0.linearize(rho)
+    }
+
+    fn gram(&mut self, gram: &mut [f64]) {
+        let mut inner = LeastSquares::<f64>::new(&[-1.2, 1.0], rosenbrock);
+        Direction::default().solve(&mut inner, 0.1, true).unwrap();
+        self.0.gram(gram);
+    }
+
+    fn pull_back(&mut self, v: &[f64], result: &mut [f64]) {
+        self.0.pull_back(v, result);
+    }
+
+    fn push_forward(&mut self, tangent: &[f64], result: &mut Vec<f64>) {
+        self.0.push_forward(tangent, result);
+    }
+
+    fn loss(&mut self) -> f64 {
+        self.0.loss()
+    }
+}
+
+/// Learners of a thread share the storage of their systems, and do not meet in it.
+#[test]
+fn a_problem_may_solve_another() {
+    let (mut alone, mut nested) = (Direction::default(), Direction::default());
+    let start = [0.5; 8];
+    let expected = alone.solve(&mut LeastSquares::<f64>::new(&start, quadratic), 0.1, true).unwrap();
+    let solution = nested.solve(&mut Nested(LeastSquares::new(&start, quadratic)), 0.1, true).unwrap();
+    assert_eq!((solution, nested.values()), (expected, alone.values()));
+    assert!(solution.solve_residual.unwrap() < 1e-12, "{solution:?}");
 }
 
 /// Eight unknowns of curvature 1 to 1/300, coupled to their neighbours; minimum at θᵢ = i.
