@@ -228,8 +228,8 @@ mod tests {
         let run = |seed: u64| {
             let point = |k: u64| {
                 let late = k as f64 - speed * (1.0 + 0.15 * seed as f64);
-                let wiggle = 15.0 * ((7 * k + 3 * seed) as f64).sin();
-                let mean = (500.0 / (1.0 + (-late / 3.0).exp()) + wiggle).clamp(9.0, 500.0);
+                let wiggle = 15.0 * libm::sin((7 * k + 3 * seed) as f64);
+                let mean = (500.0 / (1.0 + libm::exp(-late / 3.0)) + wiggle).clamp(9.0, 500.0);
                 (1000 * k, cost * k as f64 * (1.0 + 0.03 * seed as f64), mean)
             };
             let mut record = example(optimizer, seed, &(0..=50).map(point).collect::<Vec<_>>());

@@ -388,6 +388,8 @@ pub enum Listing {
     Agents,
     /// Optimizers.
     Optimizers,
+    /// Vector instructions that this machine has, and those in use (`EGN_VECTORS` lowers them).
+    Vectors,
 }
 
 /// `egn bench-step`.

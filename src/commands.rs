@@ -17,7 +17,7 @@ use std::{
 use anyhow::{Context, Result, anyhow};
 use egn_agents::{AgentError, Policy};
 use egn_solver::{
-    Network, OptimizerConfig, OptimizerName,
+    Network, OptimizerConfig, OptimizerName, Vectors,
     bench_step::{BenchLoss, median_step_seconds},
 };
 
@@ -72,6 +72,8 @@ fn told(error: &anyhow::Error) -> String {
 }
 
 fn dispatch(cli: &Cli) -> Result<u8> {
+    // Before a kernel asks, which could only panic.
+    Vectors::wanted().map_err(|error| Usage(error.to_string()))?;
     match &cli.command {
         Command::Train(args) => train(args),
         Command::Evaluate(args) => evaluate(args),

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use egn_agents::AgentName;
 use egn_envs::{EnvId, EnvSpec, Space};
-use egn_solver::OptimizerName;
+use egn_solver::{OptimizerName, Vectors};
 
 use crate::{cli::Listing, env_name::GYMNASIUM};
 
@@ -25,6 +25,12 @@ pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
         Listing::Optimizers => {
             for name in OptimizerName::ALL {
                 writeln!(out, "{name:10} {}", name.summary())?;
+            }
+        }
+        Listing::Vectors => {
+            for vectors in Vectors::ALL.into_iter().filter(|vectors| vectors.are_available()) {
+                let mark = if vectors == Vectors::in_use() { "in use" } else { "" };
+                writeln!(out, "{}", format!("{:10} {mark}", vectors.to_string()).trim_end())?;
             }
         }
         Listing::Envs => list_envs(out)?,

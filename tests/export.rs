@@ -54,7 +54,7 @@ fn act(rule: &GreedyRule, outputs: &[f64]) -> Vec<f64> {
         }
         GreedyRule::Clip { low, high } => (0..low.len()).map(|j| bounded(outputs[j], low[j], high[j])).collect(),
         GreedyRule::Tanh { low, high } => (0..low.len())
-            .map(|j| f64::from(low[j]) + 0.5 * (outputs[j].tanh() + 1.0) * f64::from(high[j] - low[j]))
+            .map(|j| f64::from(low[j]) + 0.5 * (libm::tanh(outputs[j]) + 1.0) * f64::from(high[j] - low[j]))
             .collect(),
     }
 }

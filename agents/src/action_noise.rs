@@ -1,8 +1,6 @@
 //! Noise that is added to the actions of a deterministic policy.
 
-use egn_solver::Schedule;
-use rand::Rng;
-use rand_distr::StandardNormal;
+use egn_solver::{Schedule, standard_normal};
 use serde::{Deserialize, Serialize};
 
 use crate::Stream;
@@ -46,7 +44,7 @@ impl ActionNoise {
     pub fn add_to(self, action: &mut [f64], progress: f64, stream: &mut Stream) {
         let std = self.std.at(progress);
         for (j, entry) in action.iter_mut().enumerate() {
-            let drawn = std * stream.sample::<f64, _>(StandardNormal);
+            let drawn = std * standard_normal(stream);
             *entry += match self.kind {
                 NoiseKind::Normal => drawn,
                 NoiseKind::OrnsteinUhlenbeck => {
@@ -72,13 +70,13 @@ mod tests {
         for _ in 0..3 {
             let mut action = [0.25];
             noise.add_to(&mut action, 0.0, &mut with_memory);
-            expected = expected * (1.0 - 0.0015) + 0.05 * plain.sample::<f64, _>(StandardNormal);
+            expected = expected * (1.0 - 0.0015) + 0.05 * standard_normal(&mut plain);
             assert!((action[0] - 0.25 - expected).abs() < 1e-15);
         }
         with_memory.forget();
         let mut action = [0.0];
         noise.add_to(&mut action, 0.0, &mut with_memory);
-        assert!((action[0] - 0.05 * plain.sample::<f64, _>(StandardNormal)).abs() < 1e-15);
+        assert!((action[0] - 0.05 * standard_normal(&mut plain)).abs() < 1e-15);
     }
 
     #[test]

@@ -31,7 +31,7 @@ impl Policy for DeterministicPolicy {
         let outputs = self.actor.predict(&batch_of(observations, self.actor.network().n_inputs())?)?;
         let values = vectors(actions)?;
         for (i, row) in outputs.rows().enumerate() {
-            let mut action: Vec<f64> = row.iter().map(|u| u.tanh()).collect();
+            let mut action: Vec<f64> = row.iter().map(|&u| libm::tanh(u)).collect();
             if let Mode::Explore { progress } = mode {
                 if progress < self.random_before {
                     draw_uniformly(&mut action, &mut streams[i]);

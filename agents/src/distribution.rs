@@ -126,7 +126,7 @@ impl Distribution {
                 let mut log_p = vec![0.0; *n];
                 let entropy = |logits: &[f64]| {
                     log_softmax(logits, &mut log_p);
-                    -log_p.iter().map(|l| l.exp() * l).sum::<f64>()
+                    -log_p.iter().map(|&l| libm::exp(l) * l).sum::<f64>()
                 };
                 outputs.rows().map(entropy).sum()
             }
@@ -144,7 +144,7 @@ impl Distribution {
                 let divergence = |(old, new): (&[f64], &[f64])| {
                     log_softmax(old, &mut log_p);
                     log_softmax(new, &mut log_q);
-                    log_p.iter().zip(&log_q).map(|(p, q)| p.exp() * (p - q)).sum::<f64>()
+                    log_p.iter().zip(&log_q).map(|(&p, &q)| libm::exp(p) * (p - q)).sum::<f64>()
                 };
                 pairs.map(divergence).sum()
             }
@@ -188,20 +188,20 @@ mod tests {
     fn a_coin_and_a_bell_by_hand() {
         let coin = Distribution::Categorical { n: 2 };
         // p = (¾, ¼) and the fair one.
-        let biased = Outputs { values: vec![3.0_f64.ln(), 0.0], n_outputs: 2 };
+        let biased = Outputs { values: vec![libm::log(3.0_f64), 0.0], n_outputs: 2 };
         let fair = Outputs { values: vec![0.0, 0.0], n_outputs: 2 };
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-14, "{a} for {b}");
-        close(coin.log_probs(&biased, &Actions::Discrete(vec![1]))[0], 0.25_f64.ln());
-        close(coin.entropy(&fair), 2.0_f64.ln());
-        close(coin.kl(&biased, &fair), 0.75 * 1.5_f64.ln() + 0.25 * 0.5_f64.ln());
+        close(coin.log_probs(&biased, &Actions::Discrete(vec![1]))[0], libm::log(0.25_f64));
+        close(coin.entropy(&fair), libm::log(2.0_f64));
+        close(coin.kl(&biased, &fair), 0.75 * libm::log(1.5_f64) + 0.25 * libm::log(0.5_f64));
 
         let bell = Distribution::Gaussian { low: vec![-1.0], high: vec![1.0] };
-        let (standard, wide) = ([0.0, 0.0], [1.0, 2.0_f64.ln()]);
+        let (standard, wide) = ([0.0, 0.0], [1.0, libm::log(2.0_f64)]);
         let outputs = |values: [f64; 2]| Outputs { values: values.to_vec(), n_outputs: 2 };
         let action = Actions::Continuous { values: vec![2.0], width: 1 };
-        close(bell.log_probs(&outputs(standard), &action)[0], -2.0 - 0.5 * std::f64::consts::TAU.ln());
-        close(bell.entropy(&outputs(wide)), 0.5 + 0.5 * std::f64::consts::TAU.ln() + 2.0_f64.ln());
-        close(bell.kl(&outputs(wide), &outputs(standard)), 2.0 - 2.0_f64.ln());
+        close(bell.log_probs(&outputs(standard), &action)[0], -2.0 - 0.5 * libm::log(std::f64::consts::TAU));
+        close(bell.entropy(&outputs(wide)), 0.5 + 0.5 * libm::log(std::f64::consts::TAU) + libm::log(2.0_f64));
+        close(bell.kl(&outputs(wide), &outputs(standard)), 2.0 - libm::log(2.0_f64));
     }
 
     #[test]

@@ -26,10 +26,8 @@ use candle_core::{DType, Device, Tensor};
 use egn_envs::{LqrProblem, Outcome, Space};
 use egn_solver::{
     Activation, Learner, Network, Products, QuadraticForm, RowSystem, Snapshot, SolverError, State, StateError,
-    loss::SquaredError, require,
+    loss::SquaredError, require, standard_normal,
 };
-use rand::Rng;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -330,7 +328,7 @@ impl Policy for LinearController {
                 let noise = match mode {
                     Mode::Greedy => 0.0,
                     Mode::Explore { .. } => {
-                        self.noise * self.limits.half_width(j) * stream.sample::<f64, _>(StandardNormal)
+                        self.noise * self.limits.half_width(j) * standard_normal(stream)
                     }
                 };
                 // Within the limits here, so that what is learned from is what was done.
@@ -368,7 +366,7 @@ mod tests {
             let quadratic = |matrix: &[f64], z: &[f64]| {
                 matrix.chunks_exact(z.len()).zip(z).map(|(row, zi)| zi * dot(row, z)).sum::<f64>()
             };
-            let draw = |scale: f64, count: usize| (1..=count).map(|i| (scale * i as f64).sin()).collect::<Vec<_>>();
+            let draw = |scale: f64, count: usize| (1..=count).map(|i| libm::sin(scale * i as f64)).collect::<Vec<_>>();
             let (state, input) = (draw(0.7, n), draw(1.9, m));
             let rows = problem.dynamics.chunks_exact(n).zip(problem.input.chunks_exact(m));
             let next: Vec<f64> = rows.map(|(a, b)| dot(a, &state) + dot(b, &input)).collect();

@@ -208,7 +208,7 @@ impl ReplayBuffer {
         }
         drawn.weights = self.priorities.as_ref().map(|priorities| {
             let scale = self.len() as f64 / priorities.tree.total();
-            let weight = |&slot: &usize| (scale * priorities.tree.get(slot)).powf(-correction);
+            let weight = |&slot: &usize| libm::pow(scale * priorities.tree.get(slot), -correction);
             let mut weights: Vec<f64> = drawn.slots.iter().map(weight).collect();
             let largest = weights.iter().copied().fold(0.0, f64::max);
             weights.iter_mut().for_each(|w| *w /= largest);
@@ -221,7 +221,7 @@ impl ReplayBuffer {
     pub fn reprioritise(&mut self, slots: &[usize], errors: impl Iterator<Item = f64>) {
         let Some(priorities) = &mut self.priorities else { return };
         for (&slot, error) in slots.iter().zip(errors) {
-            let priority = (error.abs() + LEAST_PRIORITY).powf(priorities.exponent);
+            let priority = libm::pow(error.abs() + LEAST_PRIORITY, priorities.exponent);
             // An error that is not finite says nothing about its transition.
             if priority.is_finite() {
                 priorities.largest = priorities.largest.max(priority);

@@ -7,9 +7,7 @@
 //! Source: Haarnoja et al. (2018), arXiv 1812.05905, appendix C; log σ within [−20, 2] as in
 //! Stable-Baselines3, whose 1e-6 under the logarithm the form below does without.
 
-use egn_solver::Snapshot;
-use rand::Rng;
-use rand_distr::StandardNormal;
+use egn_solver::{Snapshot, standard_normal};
 
 use crate::{
     ActionRange, Actions, AgentError, Mode, Policy, Stream,
@@ -42,23 +40,23 @@ impl Draw {
     /// From the network's outputs μ and log σ, and ε.
     pub fn new(mean: f64, log_std: f64, epsilon: f64) -> Self {
         let bounded = log_std.clamp(LOG_STD.0, LOG_STD.1);
-        let std = bounded.exp();
+        let std = libm::exp(bounded);
         let u = mean + std * epsilon;
         let log_prob = -0.5 * epsilon * epsilon - bounded - HALF_LOG_TAU - log_slope(u);
-        Self { action: u.tanh(), log_prob, std, epsilon, is_free: bounded == log_std }
+        Self { action: libm::tanh(u), log_prob, std, epsilon, is_free: bounded == log_std }
     }
 }
 
 /// log(1 − tanh² u) = 2 (log 2 − |u| − log(1 + e^−2|u|)), which never cancels.
 fn log_slope(u: f64) -> f64 {
-    2.0 * (std::f64::consts::LN_2 - u.abs() - (-2.0 * u.abs()).exp().ln_1p())
+    2.0 * (std::f64::consts::LN_2 - u.abs() - libm::log1p(libm::exp(-2.0 * u.abs())))
 }
 
 /// Every entry of every action for outputs (b, 2n): means, then log σ, of each sample.
 pub(crate) fn draws(outputs: &[f64], n: usize, stream: &mut Stream) -> Vec<Draw> {
     let mut drawn = Vec::with_capacity(outputs.len() / 2);
     for row in outputs.chunks_exact(2 * n) {
-        drawn.extend((0..n).map(|j| Draw::new(row[j], row[n + j], stream.sample(StandardNormal))));
+        drawn.extend((0..n).map(|j| Draw::new(row[j], row[n + j], standard_normal(stream))));
     }
     drawn
 }
@@ -92,7 +90,7 @@ impl Policy for SquashedGaussianPolicy {
         let values = vectors(actions)?;
         for (i, row) in outputs.rows().enumerate() {
             let action = match mode {
-                Mode::Greedy => row[..n].iter().map(|mean| mean.tanh()).collect(),
+                Mode::Greedy => row[..n].iter().map(|&mean| libm::tanh(mean)).collect(),
                 Mode::Explore { progress } if progress < self.random_before => {
                     let mut action = vec![0.0; n];
                     draw_uniformly(&mut action, &mut streams[i]);
@@ -114,11 +112,11 @@ mod tests {
     #[test]
     fn log_probability_by_hand() {
         // u = 0.1 + ½·2 = 1.1, σ = ½.
-        let draw = Draw::new(0.1, 0.5_f64.ln(), 2.0);
-        let normal = -2.0 + 2.0_f64.ln() - 0.5 * std::f64::consts::TAU.ln();
-        let expected = normal - (1.0 - 1.1_f64.tanh().powi(2)).ln();
+        let draw = Draw::new(0.1, libm::log(0.5_f64), 2.0);
+        let normal = -2.0 + libm::log(2.0_f64) - 0.5 * libm::log(std::f64::consts::TAU);
+        let expected = normal - libm::log(1.0 - libm::tanh(1.1_f64).powi(2));
         assert!((draw.log_prob - expected).abs() < 1e-14, "{} {expected}", draw.log_prob);
-        assert!(draw.is_free && draw.action == 1.1_f64.tanh());
+        assert!(draw.is_free && draw.action == libm::tanh(1.1_f64));
     }
 
     #[test]
@@ -137,7 +135,7 @@ mod tests {
     #[test]
     fn far_out_it_stays_finite_and_log_std_is_bounded() {
         let draw = Draw::new(300.0, 9.0, -1.0);
-        assert!(!draw.is_free && draw.std == 2.0_f64.exp());
+        assert!(!draw.is_free && draw.std == libm::exp(2.0_f64));
         // −log(1 − tanh² u) → 2u − 2 log 2.
         let u = 300.0 - draw.std;
         let expected = -0.5 - 2.0 - HALF_LOG_TAU + 2.0 * u - 2.0 * std::f64::consts::LN_2;

@@ -78,7 +78,7 @@ fn updates_due(env_steps: u64, n_envs: u64, n_steps: u64, interval: u64) -> u64 
 
 /// τ of one update that does what `n` do while θ stands still.
 fn compounded(tau: f64, n: u64) -> f64 {
-    if tau == 1.0 { 1.0 } else { 1.0 - (1.0 - tau).powf(n as f64) }
+    if tau == 1.0 { 1.0 } else { 1.0 - libm::pow(1.0 - tau, n as f64) }
 }
 
 #[cfg(test)]

@@ -30,10 +30,8 @@ use egn_solver::{
     Activation, Initialisation, Learner, Network, Outputs, Schedule, Snapshot, SolverError, State, StateError,
     StepContext,
     loss::{QuadraticModel, Root},
-    require,
+    require, standard_normal,
 };
-use rand::Rng;
-use rand_distr::StandardNormal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -227,9 +225,9 @@ impl Td3 {
         let next = batch_of(&batch.next_observations, self.width)?;
         let rng = &mut self.rng;
         let outputs = self.delayed_actor.network().predict(&next)?.values;
-        let actions = outputs.iter().map(|u| {
-            let noise = target_noise * rng.sample::<f64, _>(StandardNormal);
-            (u.tanh() + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
+        let actions = outputs.iter().map(|&u| {
+            let noise = target_noise * standard_normal(rng);
+            (libm::tanh(u) + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
         });
         let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.width)?;
         let values = self.critics.delayed_values(&pairs)?;
@@ -240,7 +238,7 @@ impl Td3 {
         let n = self.range.width();
         let observations = batch_of(&batch.observations, self.width)?;
         let outputs = self.actor.forward(&observations)?.clone();
-        let actions: Vec<f64> = outputs.values.iter().map(|u| u.tanh()).collect();
+        let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
         let loss = actor_loss(&outputs, &actions, &judgement, self.config.preactivation_penalty);
@@ -346,7 +344,7 @@ mod tests {
     fn the_actors_residual_is_that_of_torch() {
         let golden = recorded("deterministic");
         let (outputs, slopes) = (numbers(&golden["outputs"]), numbers(&golden["slopes"]));
-        let actions: Vec<f64> = outputs.iter().map(|u| u.tanh()).collect();
+        let actions: Vec<f64> = outputs.iter().map(|&u| libm::tanh(u)).collect();
         let root = root(&actions, &slopes, 2);
         let outputs = Outputs { values: outputs, n_outputs: 2 };
         let mut residual = Vec::new();

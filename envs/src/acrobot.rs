@@ -94,7 +94,7 @@ impl Acrobot {
     /// Whether the tip is more than one link above the shoulder.
     fn is_up(&self) -> bool {
         let AcrobotState { angle1, angle2, .. } = self.state;
-        -angle1.cos() - (angle2 + angle1).cos() > 1.0
+        -libm::cos(angle1) - libm::cos(angle2 + angle1) > 1.0
     }
 
     /// The arm and the line to swing above, with the sizes and colours of Gymnasium's picture.
@@ -103,7 +103,7 @@ impl Acrobot {
         let scale = SIDE / 4.4;
         let AcrobotState { angle1, angle2, .. } = self.state;
         let shoulder = [SIDE / 2.0; 2];
-        let elbow = [shoulder[0] + LENGTH * angle1.sin() * scale, shoulder[1] - LENGTH * angle1.cos() * scale];
+        let elbow = [shoulder[0] + LENGTH * libm::sin(angle1) * scale, shoulder[1] - LENGTH * libm::cos(angle1) * scale];
         let link = rectangle(0.0, LENGTH * scale, -0.1 * scale, 0.1 * scale);
         let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
         let height = SIDE / 2.0 + LENGTH * scale;
@@ -117,7 +117,7 @@ impl Acrobot {
 
     fn observe(&self, observation: &mut [f32]) {
         let AcrobotState { angle1, angle2, velocity1, velocity2 } = self.state;
-        let ((sin1, cos1), (sin2, cos2)) = (angle1.sin_cos(), angle2.sin_cos());
+        let ((sin1, cos1), (sin2, cos2)) = (libm::sincos(angle1), libm::sincos(angle2));
         let entries = [cos1, sin1, cos2, sin2, velocity1, velocity2];
         observation.copy_from_slice(&entries.map(|x| x as f32));
     }
@@ -137,16 +137,16 @@ fn wrap(mut angle: f64) -> f64 {
 
 /// Time derivative of (angle 1, angle 2, velocity 1, velocity 2).
 fn derivative([angle1, angle2, velocity1, velocity2]: [f64; 4], torque: f64) -> [f64; 4] {
-    let (sin2, cos2) = angle2.sin_cos();
+    let (sin2, cos2) = libm::sincos(angle2);
     let d1 = MASS * (CENTRE * CENTRE)
         + MASS * (LENGTH * LENGTH + CENTRE * CENTRE + 2.0 * LENGTH * CENTRE * cos2)
         + INERTIA
         + INERTIA;
     let d2 = MASS * (CENTRE * CENTRE + LENGTH * CENTRE * cos2) + INERTIA;
-    let phi2 = MASS * CENTRE * GRAVITY * (angle1 + angle2 - FRAC_PI_2).cos();
+    let phi2 = MASS * CENTRE * GRAVITY * libm::cos(angle1 + angle2 - FRAC_PI_2);
     let phi1 = -MASS * LENGTH * CENTRE * (velocity2 * velocity2) * sin2
         - 2.0 * MASS * LENGTH * CENTRE * velocity2 * velocity1 * sin2
-        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * (angle1 - FRAC_PI_2).cos()
+        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * libm::cos(angle1 - FRAC_PI_2)
         + phi2;
     let coriolis = MASS * LENGTH * CENTRE * (velocity1 * velocity1) * sin2;
     let acceleration2 =

@@ -109,7 +109,7 @@ impl CartPole {
         let CartPoleState { position, velocity, angle, angular_velocity } = self.state;
         let total_mass = pole_mass + cart_mass;
         let pole_mass_length = pole_mass * half_length;
-        let (sin, cos) = angle.sin_cos();
+        let (sin, cos) = libm::sincos(angle);
 
         let push = (force + pole_mass_length * (angular_velocity * angular_velocity) * sin) / total_mass;
         let angular_acceleration =

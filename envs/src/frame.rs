@@ -63,7 +63,7 @@ impl Frame {
     /// Draws a straight line.
     pub fn line(&mut self, from: [f64; 2], to: [f64; 2], width: f64, color: Rgb) {
         let [dx, dy] = [to[0] - from[0], to[1] - from[1]];
-        let length = dx.hypot(dy).max(f64::MIN_POSITIVE);
+        let length = libm::hypot(dx, dy).max(f64::MIN_POSITIVE);
         let [nx, ny] = [-dy / length * width / 2.0, dx / length * width / 2.0];
         let beside = |[x, y]: [f64; 2], sign: f64| [x + sign * nx, y + sign * ny];
         self.fill_polygon(&[beside(from, 1.0), beside(to, 1.0), beside(to, -1.0), beside(from, -1.0)], color);
@@ -99,7 +99,7 @@ impl Frame {
 
 /// Points turned by `angle` (rad, counterclockwise) about zero, then moved to `origin`.
 pub fn placed<const N: usize>(points: [[f64; 2]; N], angle: f64, origin: [f64; 2]) -> [[f64; 2]; N] {
-    let (sin, cos) = angle.sin_cos();
+    let (sin, cos) = libm::sincos(angle);
     points.map(|[x, y]| [origin[0] + cos * x - sin * y, origin[1] + sin * x + cos * y])
 }
 

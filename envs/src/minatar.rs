@@ -195,7 +195,7 @@ impl MinAtar {
 fn channel_color(channel: usize, n_channels: usize) -> Rgb {
     let x = (channel + 1) as f64 / (n_channels + 1) as f64;
     let amplitude = x * (1.0 - x) / 2.0;
-    let (sin, cos) = (std::f64::consts::TAU * (0.5 / 3.0 - 1.5 * x)).sin_cos();
+    let (sin, cos) = libm::sincos(std::f64::consts::TAU * (0.5 / 3.0 - 1.5 * x));
     let weights = [(-0.14861, 1.78277), (-0.29227, -0.90649), (1.97294, 0.0)];
     weights.map(|(a, b)| (255.0 * (x + amplitude * (a * cos + b * sin)).clamp(0.0, 1.0)) as u8)
 }

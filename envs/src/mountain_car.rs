@@ -93,7 +93,7 @@ impl MountainCar {
     /// One step of the engine, `direction` being −1, 0 or 1.
     fn advance(&mut self, direction: f64) {
         let MountainCarState { position, velocity } = self.state;
-        let slope = (3.0 * position).cos();
+        let slope = libm::cos(3.0 * position);
         let velocity = velocity + (direction * self.config.force + slope * -self.config.gravity);
         let velocity = velocity.clamp(-Self::MAX_SPEED, Self::MAX_SPEED);
         let position = (position + velocity).clamp(Self::MIN_POSITION, Self::MAX_POSITION);
@@ -115,12 +115,12 @@ impl MountainCar {
         const WIDTH: f64 = 600.0;
         let track = Self::MAX_POSITION - Self::MIN_POSITION;
         let scale = WIDTH / track;
-        let on_hill = |x: f64| [(x - Self::MIN_POSITION) * scale, ((3.0 * x).sin() * 0.45 + 0.55) * scale];
+        let on_hill = |x: f64| [(x - Self::MIN_POSITION) * scale, (libm::sin(3.0 * x) * 0.45 + 0.55) * scale];
         let mut frame = Frame::new(WIDTH as usize, 400, WHITE);
         let hill: Vec<_> = (0..100).map(|i| on_hill(Self::MIN_POSITION + track * f64::from(i) / 99.0)).collect();
         frame.polyline(&hill, 1.0, BLACK);
 
-        let slope = (3.0 * position).cos();
+        let slope = libm::cos(3.0 * position);
         let [x, y] = on_hill(position);
         let above = [x, y + 10.0];
         frame.fill_polygon(&placed(rectangle(-20.0, 20.0, 0.0, 20.0), slope, above), BLACK);

@@ -100,14 +100,14 @@ impl MountainCarContinuous {
     fn advance(&self, action: f32) -> ([f32; 2], bool) {
         match self.state {
             MountainCarContinuousState::Double([position, velocity]) => {
-                let added = match self.acceleration(action, (3.0 * position).cos()) {
+                let added = match self.acceleration(action, libm::cos(3.0 * position)) {
                     Acceleration::Double(added) => added,
                     Acceleration::Single(added) => f64::from(added),
                 };
                 self.move_double(position, velocity + added)
             }
             MountainCarContinuousState::Single([position, velocity]) => {
-                let added = match self.acceleration(action, f64::from(3.0 * position).cos()) {
+                let added = match self.acceleration(action, libm::cos(f64::from(3.0 * position))) {
                     Acceleration::Double(added) => added as f32,
                     Acceleration::Single(added) => added,
                 };

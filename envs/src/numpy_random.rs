@@ -127,13 +127,13 @@ pub fn uniform_index(rng: &mut dyn RngCore, n: usize) -> usize {
 
 /// A draw from the exponential distribution of mean 1, by inversion.
 pub fn standard_exponential(rng: &mut dyn RngCore) -> f64 {
-    -(1.0 - unit(rng)).ln()
+    -libm::log(1.0 - unit(rng))
 }
 
 /// A draw from the standard normal distribution (Box and Muller 1958).
 pub fn standard_normal(rng: &mut dyn RngCore) -> f64 {
     let radius = (2.0 * standard_exponential(rng)).sqrt();
-    radius * (std::f64::consts::TAU * unit(rng)).cos()
+    radius * libm::cos(std::f64::consts::TAU * unit(rng))
 }
 
 #[cfg(test)]

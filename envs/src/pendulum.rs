@@ -105,7 +105,7 @@ impl Pendulum {
     fn advance(&mut self, torque: f32) {
         let PendulumConfig { gravity, mass, length, time_step } = self.config;
         let PendulumState { angle, angular_velocity } = self.state;
-        let pull = 3.0 * gravity / (2.0 * length) * angle.sin();
+        let pull = 3.0 * gravity / (2.0 * length) * libm::sin(angle);
         let push = f64::from((3.0 / (mass * (length * length))) as f32 * torque);
         let angular_velocity = angular_velocity + (pull + push) * time_step;
         let angular_velocity = angular_velocity.clamp(-Self::MAX_SPEED, Self::MAX_SPEED);
@@ -143,7 +143,7 @@ impl Pendulum {
     }
 
     fn observe(&self, observation: &mut [f32]) {
-        let (sin, cos) = self.state.angle.sin_cos();
+        let (sin, cos) = libm::sincos(self.state.angle);
         let entries = [cos, sin, self.state.angular_velocity];
         observation.copy_from_slice(&entries.map(|x| x as f32));
     }

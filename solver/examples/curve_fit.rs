@@ -25,7 +25,7 @@ const BATCH: usize = 64;
 const NOISE: f64 = 0.05;
 
 fn curve(x: f64) -> f64 {
-    (3.0 * x).sin() + 0.5 * (11.0 * x).cos() * (-x * x).exp()
+    libm::sin(3.0 * x) + 0.5 * libm::cos(11.0 * x) * libm::exp(-x * x)
 }
 
 /// Falls to zero over the run, for either optimizer.
@@ -56,7 +56,7 @@ fn train(optimizer: &OptimizerConfig, seed: u64) -> Result<Vec<Point>, SolverErr
     for step in 0..=N_STEPS {
         if step % 10 == 0 {
             let errors = grid.iter().zip(&learner.forward(&test)?.values).map(|(&x, f)| (f - curve(x)).powi(2));
-            let value = mean(errors.collect::<Vec<_>>().into_iter()).log10();
+            let value = libm::log10(mean(errors.collect::<Vec<_>>().into_iter()));
             points.push(Point { at: step as f64, cpu_seconds: spent, value });
         }
         let batch: Vec<usize> = (0..BATCH).map(|_| rng.random_range(0..N_SAMPLES)).collect();
@@ -102,7 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for racer in &racers {
         print!("| {} |", racer.name);
         let last: Vec<Point> = racer.seeds.iter().filter_map(|seed| seed.last().copied()).collect();
-        last.iter().for_each(|point| print!(" {:.1e} |", 10_f64.powf(point.value)));
+        last.iter().for_each(|point| print!(" {:.1e} |", libm::pow(10_f64, point.value)));
         println!(" {:.0} |", 1e3 * mean(last.iter().map(|point| point.cpu_seconds)));
     }
     let axes = Axes {

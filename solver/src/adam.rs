@@ -15,7 +15,7 @@ use crate::{
     flat::{read_flat, update_flat},
     optimizer::require,
     problem::{all_finite, finite_norm},
-    vectorized::vectorized,
+    vectors::vectorized,
 };
 
 /// Settings of [`Adam`].

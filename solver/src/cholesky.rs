@@ -1,24 +1,18 @@
 //! The row system (SᵀKS + bλ I) v = ρ, in f64.
 
-use faer::{
-    Conj, MatMut, MatRef, Par,
-    dyn_stack::{MemBuffer, MemStack},
-    linalg::cholesky::llt::{
-        factor::{LltError, cholesky_in_place, cholesky_in_place_scratch},
-        solve::solve_in_place_with_conj,
-    },
+use crate::{
+    SolverError,
+    cholesky_tiles::TiledCholesky,
+    vectors::{token, vectorized},
 };
-
-use crate::{SolverError, cholesky_tiles::TiledCholesky, vectorized::vectorized};
 
 /// Storage of a row system, kept from step to step.
 #[derive(Default)]
 pub struct RowSystem {
     /// SᵀKS: lower triangle, column-major (n, n).
     gram: Vec<f64>,
-    /// Its factor, in panels or (n, n).
+    /// Its factor, in panels.
     factor: Vec<f64>,
-    scratch: Option<MemBuffer>,
 }
 
 /// What the factorisation was like.
@@ -47,31 +41,9 @@ impl RowSystem {
     /// exact arithmetic.
     pub fn solve(&mut self, damping: f64, batch: usize, rho: &mut [f64]) -> Result<Factorization, SolverError> {
         let shift = batch as f64 * damping;
-        let tiled = TiledCholesky { matrix: &self.gram, shift, right: rho, storage: &mut self.factor };
-        let solved = pulp::Arch::new().dispatch(tiled).unwrap_or_else(|| self.solve_plain(shift, rho));
+        let solved = token().run(TiledCholesky { matrix: &self.gram, shift, right: rho, storage: &mut self.factor });
         let singular = |row| SolverError::NotPositiveDefinite { rows: rho.len(), row, damping, batch };
         solved.map(|smallest_pivot| Factorization { smallest_pivot }).map_err(singular)
-    }
-
-    /// The same by faer, for machines without the vectors that the tiles need.
-    fn solve_plain(&mut self, shift: f64, rho: &mut [f64]) -> Result<f64, usize> {
-        let n = rho.len();
-        self.factor.clone_from(&self.gram);
-        self.factor.iter_mut().step_by(n + 1).for_each(|pivot| *pivot += shift);
-        let need = cholesky_in_place_scratch::<f64>(n, Par::Seq, Default::default());
-        let scratch = match &mut self.scratch {
-            Some(scratch) if scratch.len() >= need.unaligned_bytes_required() => scratch,
-            other => other.insert(MemBuffer::new(need)),
-        };
-        let stack = MemStack::new(scratch);
-        let matrix = MatMut::from_column_major_slice_mut(&mut self.factor, n, n);
-        cholesky_in_place(matrix, Default::default(), Par::Seq, stack, Default::default())
-            .map_err(|LltError::NonPositivePivot { index }| index)?;
-        let factor = MatRef::from_column_major_slice(&self.factor, n, n);
-        let right = MatMut::from_column_major_slice_mut(rho, n, 1);
-        solve_in_place_with_conj(factor, Conj::No, right, Par::Seq, stack);
-        let smallest = self.factor.iter().step_by(n + 1).fold(f64::INFINITY, |least, &pivot| least.min(pivot));
-        Ok(smallest * smallest)
     }
 }
 
@@ -131,20 +103,6 @@ mod tests {
     fn a_singular_system_is_refused_with_its_row() {
         let (result, _) = two_by_two(0.0);
         assert_eq!(result, Err(SolverError::NotPositiveDefinite { rows: 2, row: 1, damping: 0.0, batch: 2 }));
-    }
-
-    #[test]
-    fn tiles_equal_the_plain_solve() {
-        let n = 37;
-        let gram: Vec<f64> =
-            (0..n * n).map(|e| if e % n == e / n { 9.0 } else { 0.2 * ((e % n * (e / n)) as f64).sin() }).collect();
-        let (mut tiled, mut plain) = (RowSystem::default(), RowSystem::default());
-        let (mut x, mut y) = (vec![1.0; n], vec![1.0; n]);
-        tiled.gram_mut(n).copy_from_slice(&gram);
-        plain.gram_mut(n).copy_from_slice(&gram);
-        let smallest = tiled.solve(0.5, 2, &mut x).unwrap().smallest_pivot;
-        assert!((plain.solve_plain(1.0, &mut y).unwrap() - smallest).abs() < 1e-13);
-        assert!(x.iter().zip(&y).all(|(x, y)| (x - y).abs() < 1e-15));
     }
 
     #[test]

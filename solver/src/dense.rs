@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::{
     Activation, Real,
-    matmul::{Matrix, matmul},
+    matmul::{Matrix, Start, matmul},
 };
 
 /// output = activation(input · W + bias), W of shape (`n_inputs`, `n_outputs`).
@@ -38,35 +38,45 @@ impl Dense {
         Matrix::new(&params[self.weight()], self.n_inputs, self.n_outputs)
     }
 
-    /// `outputs` (n, n_outputs) ← bias, the start of a sum.
-    pub(crate) fn start<T: Real>(&self, params: &[T], outputs: &mut [T]) {
-        if !self.has_bias {
-            return outputs.fill(T::zero());
-        }
-        for row in outputs.chunks_exact_mut(self.n_outputs) {
-            row.copy_from_slice(&params[self.bias()]);
-        }
+    /// `outputs` (n, n_outputs) ← bias + inputs (n, n_inputs) · W. Here and below `panel` is storage of
+    /// the product.
+    pub(crate) fn apply<T: Real>(&self, params: &[T], inputs: &[T], outputs: &mut [T], panel: &mut Vec<T>) {
+        let start = if self.has_bias { Start::Row(&params[self.bias()]) } else { Start::Zero };
+        self.product(start, params, inputs, outputs, panel);
     }
 
     /// `outputs` (n, n_outputs) += inputs (n, n_inputs) · W.
-    pub(crate) fn add<T: Real>(&self, params: &[T], inputs: &[T], outputs: &mut [T]) {
+    pub(crate) fn add<T: Real>(&self, params: &[T], inputs: &[T], outputs: &mut [T], panel: &mut Vec<T>) {
+        self.product(Start::Kept, params, inputs, outputs, panel);
+    }
+
+    fn product<T: Real>(
+        &self,
+        start: Start<'_, T>,
+        params: &[T],
+        inputs: &[T],
+        outputs: &mut [T],
+        panel: &mut Vec<T>,
+    ) {
         let n = outputs.len() / self.n_outputs;
-        matmul(outputs, true, Matrix::new(inputs, n, self.n_inputs), self.matrix(params));
+        matmul(outputs, start, Matrix::new(inputs, n, self.n_inputs), self.matrix(params), panel);
     }
 
     /// Rows at the outputs, before the activation, (n, n_outputs) to rows at the inputs (n, n_inputs).
-    pub(crate) fn carry<T: Real>(&self, params: &[T], rows: &[T], into: &mut Vec<T>) {
+    pub(crate) fn carry<T: Real>(&self, params: &[T], rows: &[T], into: &mut Vec<T>, panel: &mut Vec<T>) {
         let n = rows.len() / self.n_outputs;
         into.resize(n * self.n_inputs, T::zero());
-        matmul(into, false, Matrix::new(rows, n, self.n_outputs), self.matrix(params).transposed());
+        let rows = Matrix::new(rows, n, self.n_outputs);
+        matmul(into, Start::Zero, rows, self.matrix(params).transposed(), panel);
     }
 
     /// Σ aᵢ wᵢᵀ over the inputs a (n, n_inputs) and the weighted rows w (n, n_outputs): the part of
     /// `result` (p) that belongs to W.
-    pub(crate) fn pull_back<T: Real>(&self, inputs: &[T], weighted: &[T], result: &mut [T]) {
+    pub(crate) fn pull_back<T: Real>(&self, inputs: &[T], weighted: &[T], result: &mut [T], panel: &mut Vec<T>) {
         let n = weighted.len() / self.n_outputs;
         let inputs = Matrix::new(inputs, n, self.n_inputs).transposed();
-        matmul(&mut result[self.weight()], false, inputs, Matrix::new(weighted, n, self.n_outputs));
+        let weighted = Matrix::new(weighted, n, self.n_outputs);
+        matmul(&mut result[self.weight()], Start::Zero, inputs, weighted, panel);
     }
 
     /// The Jacobian rows of the layer's own parameters, (b·k, parameters), where it is applied at
@@ -79,6 +89,7 @@ impl Dense {
         n_positions: usize,
         k: usize,
         into: &mut Vec<T>,
+        panel: &mut Vec<T>,
     ) {
         let (n_weights, n_params) = (self.weight().len(), self.bias().end - self.offset);
         let sizes = (n_positions * self.n_inputs, n_positions * self.n_outputs);
@@ -86,7 +97,7 @@ impl Dense {
         for (row, (jacobian, rows)) in into.chunks_exact_mut(n_params).zip(rows.chunks_exact(sizes.1)).enumerate() {
             let inputs = Matrix::new(&inputs[row / k * sizes.0..][..sizes.0], n_positions, self.n_inputs);
             let (weight, bias) = jacobian.split_at_mut(n_weights);
-            matmul(weight, false, inputs.transposed(), Matrix::new(rows, n_positions, self.n_outputs));
+            matmul(weight, Start::Zero, inputs.transposed(), Matrix::new(rows, n_positions, self.n_outputs), panel);
             bias.fill(T::zero());
             for rows in rows.chunks_exact(self.n_outputs) {
                 bias.iter_mut().zip(rows).for_each(|(sum, &x)| *sum += x);

@@ -16,7 +16,7 @@ use std::cell::Cell;
 use crate::{
     Linearization, Problem, Real, RowSystem, SolverError,
     cholesky::symmetric_product,
-    matmul::{Matrix, matmul},
+    matmul::{Matrix, Start, matmul},
     problem::sum_of_squares,
 };
 
@@ -219,7 +219,7 @@ impl<T: Real> Direction<T> {
             columns.extend_from_slice(&self.change);
         }
         let factor = Matrix::new(&columns, p, n);
-        matmul(system.gram_mut(p), false, factor, factor.transposed());
+        matmul(system.gram_mut(p), Start::Zero, factor, factor.transposed(), &mut Vec::new());
         let b = batch as f64;
         let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
         let slopes: Vec<f64> = if self.gradient.is_empty() {

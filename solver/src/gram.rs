@@ -8,8 +8,8 @@
 
 use crate::{
     Real,
-    matmul::{Matrix, matmul},
-    vectorized::vectorized,
+    matmul::{Matrix, Start, matmul},
+    vectors::vectorized,
 };
 
 /// Samples in a block, before a sample's k rows: a 64 × 64 block of f32 is 16 KiB.
@@ -25,17 +25,16 @@ pub struct Factors<'a, T> {
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
 pub(crate) fn gram_plain<T: Real>(layers: &[Factors<'_, T>], k: usize, gram: &mut [f64]) {
     gram.fill(0.0);
-    let (mut input_gram, mut row_gram) = (Vec::new(), Vec::new());
+    let (mut input_gram, mut row_gram, mut panel) = (Vec::new(), Vec::new(), Vec::new());
     for &layer in layers {
-        add_layer(layer, k, &mut input_gram, &mut row_gram, gram);
+        add_layer(layer, k, [&mut input_gram, &mut row_gram, &mut panel], gram);
     }
 }
 
 fn add_layer<T: Real>(
     Factors { inputs, rows }: Factors<'_, T>,
     k: usize,
-    input_gram: &mut Vec<T>,
-    row_gram: &mut Vec<T>,
+    [input_gram, row_gram, panel]: [&mut Vec<T>; 3],
     gram: &mut [f64],
 ) {
     let (b, n) = (inputs.n_rows(), rows.n_rows());
@@ -48,9 +47,10 @@ fn add_layer<T: Real>(
             // Transposed, (j, i): a column of the result is then contiguous.
             input_gram.resize(i.len() * j.len(), T::zero());
             row_gram.resize(i.len() * j.len() * k * k, T::zero());
-            matmul(input_gram, false, inputs.slice_rows(j.clone()), inputs.slice_rows(i.clone()).transposed());
+            let inputs = |samples: &std::ops::Range<usize>| inputs.slice_rows(samples.clone());
+            matmul(input_gram, Start::Zero, inputs(&j), inputs(&i).transposed(), panel);
             let row_block = |samples: &std::ops::Range<usize>| rows.slice_rows(samples.start * k..samples.end * k);
-            matmul(row_gram, false, row_block(&j), row_block(&i).transposed());
+            matmul(row_gram, Start::Zero, row_block(&j), row_block(&i).transposed(), panel);
             vectorized(
                 #[inline(always)]
                 || {

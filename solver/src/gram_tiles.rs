@@ -3,17 +3,14 @@
 //! *Design.* Every factor is packed once, transposed, into panels of `WIDTH` vectors of rows, so
 //! that the inner loop is two loads, eight broadcasts and sixteen fused multiply-adds. A block of
 //! the result (one panel by another) gathers all layers in f64 before it is written, once. Blocks
-//! above the diagonal are never computed; a block on it is computed whole. Where the machine has no
-//! vectors to speak of, the plain product of [`crate::gram`] serves.
+//! above the diagonal are never computed; a block on it is computed whole. A lane holds one entry and adds along
+//! the factors' columns in order, so that the height of a panel, which is the machine's, changes no digit.
 
 use std::cell::RefCell;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
-use crate::{
-    gram::{Factors, gram_plain},
-    matmul::Matrix,
-};
+use crate::{gram::Factors, matmul::Matrix, vectors::token};
 
 /// Vectors of rows in a tile.
 const WIDTH: usize = 2;
@@ -41,7 +38,7 @@ thread_local! {
 
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`crate::Real::gram`].
 pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, gram: &mut [f64]) {
-    PANELS.with_borrow_mut(|panels| Arch::new().dispatch(Kernel { layers, k, panels, gram }));
+    PANELS.with_borrow_mut(|panels| token().run(Kernel { layers, k, panels, gram }));
 }
 
 struct Kernel<'a> {
@@ -58,9 +55,7 @@ impl WithSimd for Kernel<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { layers, k, panels, gram } = self;
         let height = WIDTH * S::F32_LANES;
-        if !height.is_multiple_of(COLUMNS) {
-            return gram_plain(layers, k, gram);
-        }
+        assert!(height.is_multiple_of(COLUMNS), "vectors of {} numbers", S::F32_LANES);
         let n = layers[0].rows.n_rows();
         let Panels { inputs, rows, inner } = panels;
         for buffer in [&mut *inputs, &mut *rows, &mut *inner] {
@@ -212,31 +207,53 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let height = WIDTH * S::F32_LANES;
-        let (panel, _) = S::as_simd_f32s(self.panel);
-        let mut sums = [[simd.splat_f32s(0.0); WIDTH]; COLUMNS];
-        for t in 0..panel.len() / WIDTH {
-            let rows = &panel[t * WIDTH..][..WIDTH];
-            let columns = &self.other[t * height + self.offset..][..COLUMNS];
-            for j in 0..COLUMNS {
-                let column = simd.splat_f32s(columns[j]);
-                for i in 0..WIDTH {
-                    sums[j][i] = simd.mul_add_f32s(rows[i], column, sums[j][i]);
-                }
-            }
+        let Self { panel, other, offset, tile } = self;
+        let (panel, _) = S::as_simd_f32s(panel);
+        let (tile, _) = S::as_mut_simd_f32s(tile);
+        if S::REGISTER_COUNT >= 2 * WIDTH * COLUMNS {
+            inner_products_of::<S, COLUMNS>(simd, panel, other, offset, tile);
+        } else {
+            // As many sums as there are registers for.
+            let (left, right) = tile.split_at_mut(WIDTH * COLUMNS / 2);
+            inner_products_of::<S, { COLUMNS / 2 }>(simd, panel, other, offset, left);
+            inner_products_of::<S, { COLUMNS / 2 }>(simd, panel, other, offset + COLUMNS / 2, right);
         }
-        let (tile, _) = S::as_mut_simd_f32s(self.tile);
-        for j in 0..COLUMNS {
+    }
+}
+
+/// C columns of a tile.
+#[inline(always)]
+fn inner_products_of<S: Simd, const C: usize>(
+    simd: S,
+    panel: &[S::f32s],
+    other: &[f32],
+    offset: usize,
+    tile: &mut [S::f32s],
+) {
+    let height = WIDTH * S::F32_LANES;
+    let mut sums = [[simd.splat_f32s(0.0); WIDTH]; C];
+    for t in 0..panel.len() / WIDTH {
+        let rows = &panel[t * WIDTH..][..WIDTH];
+        let columns = &other[t * height + offset..][..C];
+        for j in 0..C {
+            let column = simd.splat_f32s(columns[j]);
             for i in 0..WIDTH {
-                tile[j * WIDTH + i] = sums[j][i];
+                sums[j][i] = simd.mul_add_f32s(rows[i], column, sums[j][i]);
             }
         }
+    }
+    for j in 0..C {
+        tile[j * WIDTH..][..WIDTH].copy_from_slice(&sums[j]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        gram::gram_plain,
+        vectors::{Token, Vectors},
+    };
 
     #[test]
     fn tiles_equal_the_plain_product() {
@@ -264,13 +281,14 @@ mod tests {
             gram_f32(&[broken; 3], 3, &mut vec![0.0; 300 * 300]);
             gram_f32(&[factors, factors], k, &mut fast);
             check(&plain, &fast, n);
-            // AVX2, which the machine may have besides something wider.
-            #[cfg(target_arch = "x86_64")]
-            if let Some(simd) = pulp::x86::V3::try_new() {
-                fast.fill(0.5);
+            let lower = |gram: &[f64]| -> Vec<u64> {
+                (0..n * n).filter(|at| at % n >= at / n).map(|at| gram[at].to_bits()).collect()
+            };
+            for token in Vectors::ALL.into_iter().filter_map(Token::new) {
+                let mut other = vec![0.5; n * n];
                 let layers = &[factors, factors];
-                Simd::vectorize(simd, Kernel { layers, k, panels: &mut Panels::default(), gram: &mut fast });
-                check(&plain, &fast, n);
+                token.run(Kernel { layers, k, panels: &mut Panels::default(), gram: &mut other });
+                assert_eq!(lower(&other), lower(&fast), "({b}, {k}, {n_in}, {n_out})");
             }
         }
     }

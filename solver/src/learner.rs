@@ -11,7 +11,7 @@ use crate::{
     Initialisation, Loss, Model, Network, NetworkProblem, Optimizer, OptimizerConfig, Outputs, Real, Report,
     SolverError, State, StateError, StepContext,
     flat::{read_flat, update_flat},
-    vectorized::vectorized,
+    vectors::vectorized,
 };
 
 /// Number type of a network.

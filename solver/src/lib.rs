@@ -42,6 +42,7 @@ mod cholesky_tiles;
 mod convolution;
 mod dense;
 mod direction;
+mod dot_products;
 mod dueling;
 mod egn;
 mod error;
@@ -49,11 +50,13 @@ mod flat;
 mod gram;
 mod gram_tiles;
 mod initialise;
+mod lanes;
 mod layer;
 mod learner;
 mod line_search;
 pub mod loss;
 mod matmul;
+mod matmul_tiles;
 mod model;
 mod momentum;
 mod network;
@@ -68,9 +71,10 @@ mod safetensors;
 pub mod schedule;
 mod sgd;
 mod sgn;
+mod standard_normal;
 mod state;
 pub mod testing;
-mod vectorized;
+mod vectors;
 
 pub use activation::Activation;
 pub use adam::{Adam, AdamConfig, AdamWConfig};
@@ -101,7 +105,9 @@ pub use rms_prop::{RmsProp, RmsPropConfig};
 pub use schedule::Schedule;
 pub use sgd::{Sgd, SgdConfig};
 pub use sgn::{Sgn, SgnConfig};
+pub use standard_normal::standard_normal;
 pub use state::{Digest, Element, State, StateError};
+pub use vectors::{UnknownVectors, Vectors};
 
 /// The README's example is a test.
 #[cfg(doctest)]

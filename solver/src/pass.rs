@@ -22,7 +22,7 @@ use crate::{
     activation::{activate, scale_by_derivative},
     gram::Factors,
     matmul::Matrix,
-    vectorized::vectorized,
+    vectors::vectorized,
 };
 
 /// What is remembered of the last batch.
@@ -45,6 +45,8 @@ pub struct Pass<T> {
     output_tangents: Vec<T>,
     /// Patches of a layer's tangents, or rows at its patches.
     patches: Vec<T>,
+    /// Storage of a matrix product.
+    panel: Vec<T>,
     /// Rows of one layer summed over k with weights: (b, n_out).
     weighted: Vec<T>,
 }
@@ -93,16 +95,14 @@ impl<T: Real> Pass<T> {
             match layer {
                 Layer::Dense(dense) => {
                     outputs.resize(b * dense.n_outputs, T::zero());
-                    dense.start(params, outputs);
-                    dense.add(params, inputs, outputs);
+                    dense.apply(params, inputs, outputs, &mut self.panel);
                     activate(dense.activation, outputs, slopes);
                 }
                 Layer::Convolution(convolution) => {
                     let filters = &convolution.filters;
                     convolution.unfold(inputs, patches);
                     outputs.resize(b * layer.n_outputs(), T::zero());
-                    filters.start(params, outputs);
-                    filters.add(params, patches, outputs);
+                    filters.apply(params, patches, outputs, &mut self.panel);
                     activate(filters.activation, outputs, slopes);
                 }
                 Layer::Dueling(dueling) => dueling.apply(inputs, outputs),
@@ -151,15 +151,15 @@ impl<T: Real> Pass<T> {
         for l in (0..last).rev() {
             let (lower, upper) = self.traces.split_at_mut(l + 1);
             let Trace { outputs, slopes, rows, .. } = &mut lower[l];
-            carry(&layers[l + 1], params, outputs, &upper[0].rows, &mut self.patches, rows);
+            carry(&layers[l + 1], params, outputs, &upper[0].rows, [&mut self.patches, &mut self.panel], rows);
             scale_by_derivative(layers[l].activation(), outputs, slopes, layers[l].n_outputs(), rows);
         }
     }
 
     /// The rows last propagated, carried on to the inputs of the network: (b·k, n_inputs).
     pub fn rows_at_inputs(&mut self, network: &Network, params: &[T]) -> &[T] {
-        let Self { inputs, traces, patches, input_rows, .. } = self;
-        carry(&network.layers()[0], params, inputs, &traces[0].rows, patches, input_rows);
+        let Self { inputs, traces, patches, panel, input_rows, .. } = self;
+        carry(&network.layers()[0], params, inputs, &traces[0].rows, [patches, panel], input_rows);
         &self.input_rows
     }
 
@@ -172,7 +172,8 @@ impl<T: Real> Pass<T> {
             if let Some(dense) = layer.dense() {
                 weighted.resize(b * layer.n_outputs(), T::zero());
                 weigh_rows(&self.traces[l].rows, weights, k, weighted, dense.n_outputs, &mut result[dense.bias()]);
-                dense.pull_back(dense_inputs(layer, l, &self.inputs, &self.traces), weighted, result);
+                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
+                dense.pull_back(inputs, weighted, result, &mut self.panel);
             }
         }
         if let Some(free) = network.free() {
@@ -192,15 +193,15 @@ impl<T: Real> Pass<T> {
             outgoing.clear();
             outgoing.resize(b * layer.n_outputs(), T::zero());
             if let Some(dense) = layer.dense() {
-                dense.start(tangent, outgoing);
-                dense.add(tangent, dense_inputs(layer, l, &self.inputs, &self.traces), outgoing);
+                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
+                dense.apply(tangent, inputs, outgoing, &mut self.panel);
             }
             match (layer, incoming) {
                 (_, None) => {}
-                (Layer::Dense(dense), Some(incoming)) => dense.add(params, incoming, outgoing),
+                (Layer::Dense(dense), Some(incoming)) => dense.add(params, incoming, outgoing, &mut self.panel),
                 (Layer::Convolution(convolution), Some(incoming)) => {
                     convolution.unfold(incoming, &mut self.patches);
-                    convolution.filters.add(params, &self.patches, outgoing);
+                    convolution.filters.add(params, &self.patches, outgoing, &mut self.panel);
                 }
                 (Layer::Dueling(dueling), Some(incoming)) => dueling.apply(incoming, outgoing),
                 (Layer::Products(products), Some(incoming)) => {
@@ -224,7 +225,8 @@ impl<T: Real> Pass<T> {
             if let Some(dense) = layer.dense().filter(|_| !has_two_factors(layer)) {
                 let mut jacobian = std::mem::take(&mut self.traces[l].jacobian);
                 let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
-                dense.explicit_rows(inputs, &self.traces[l].rows, layer.n_positions(), k, &mut jacobian);
+                let rows = &self.traces[l].rows;
+                dense.explicit_rows(inputs, rows, layer.n_positions(), k, &mut jacobian, &mut self.panel);
                 self.traces[l].jacobian = jacobian;
             }
         }
@@ -262,11 +264,20 @@ fn has_two_factors(layer: &Layer) -> bool {
 }
 
 /// Rows at a layer's outputs, before its activation, to rows at its inputs.
-fn carry<T: Real>(layer: &Layer, params: &[T], inputs: &[T], rows: &[T], patches: &mut Vec<T>, into: &mut Vec<T>) {
+///
+/// Storage: patches of a convolution, the panel of a product.
+fn carry<T: Real>(
+    layer: &Layer,
+    params: &[T],
+    inputs: &[T],
+    rows: &[T],
+    [patches, panel]: [&mut Vec<T>; 2],
+    into: &mut Vec<T>,
+) {
     match layer {
-        Layer::Dense(dense) => dense.carry(params, rows, into),
+        Layer::Dense(dense) => dense.carry(params, rows, into, panel),
         Layer::Convolution(convolution) => {
-            convolution.filters.carry(params, rows, patches);
+            convolution.filters.carry(params, rows, patches, panel);
             convolution.fold(patches, into);
         }
         Layer::Dueling(dueling) => dueling.carry(rows, into),

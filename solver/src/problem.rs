@@ -9,7 +9,7 @@ use candle_core::Tensor;
 use crate::{
     Loss, Model, Real, SolverError,
     flat::{read_flat, update_flat},
-    vectorized::vectorized,
+    vectors::vectorized,
 };
 
 /// Loss and size of a batch at the parameters it was linearised at.

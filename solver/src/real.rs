@@ -6,13 +6,14 @@ use crate::{
     Element,
     gram::{Factors, gram_plain},
     gram_tiles::gram_f32,
-    vectorized::vectorized,
+    lanes::Lanes,
+    vectors::vectorized,
 };
 
 /// `f32` or `f64`: the type of a network's parameters and activations.
 ///
 /// Losses and the row system are always `f64`.
-pub trait Real: WithDType + Default + Element + num::Float {
+pub trait Real: WithDType + Default + Element + Lanes + num::Float {
     /// The values of a candle storage of this type.
     ///
     /// # Errors
@@ -46,6 +47,9 @@ pub mod num {
 
         /// Neither infinite nor NaN.
         fn is_finite(self) -> bool;
+
+        /// `self`·b + c, rounded once.
+        fn fused(self, b: Self, c: Self) -> Self;
     }
 
     impl Float for f32 {
@@ -56,6 +60,11 @@ pub mod num {
         fn is_finite(self) -> bool {
             self.is_finite()
         }
+
+        #[inline(always)]
+        fn fused(self, b: Self, c: Self) -> Self {
+            self.mul_add(b, c)
+        }
     }
 
     impl Float for f64 {
@@ -65,6 +74,11 @@ pub mod num {
 
         fn is_finite(self) -> bool {
             self.is_finite()
+        }
+
+        #[inline(always)]
+        fn fused(self, b: Self, c: Self) -> Self {
+            self.mul_add(b, c)
         }
     }
 }
@@ -129,12 +143,12 @@ impl Real for f64 {
 
     fn tanh_in_place(values: &mut [f64]) {
         for x in values.iter_mut() {
-            *x = x.tanh();
+            *x = libm::tanh(*x);
         }
     }
 
     fn logistic_in_place(values: &mut [f64]) {
-        values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + (-*x).exp()));
+        values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + libm::exp(-*x)));
     }
 
     fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]) {
@@ -150,7 +164,7 @@ mod tests {
     fn rational_tanh_is_within_eight_roundings_of_tanh() {
         for i in -200_000..=200_000 {
             let x = i as f32 * 5e-5;
-            let exact = f64::from(x).tanh();
+            let exact = libm::tanh(f64::from(x));
             let error = (f64::from(rational_tanh(x)) - exact).abs();
             assert!(error <= 8.0 * 0.5_f64.powi(24) * exact.abs(), "x {x} error {error:e}");
         }
@@ -160,7 +174,7 @@ mod tests {
     fn logistic_is_within_its_bound_and_keeps_nan() {
         for i in -200_000..=200_000 {
             let mut x = [i as f32 * 5e-4];
-            let exact = 1.0 / (1.0 + (-f64::from(x[0])).exp());
+            let exact = 1.0 / (1.0 + libm::exp(-f64::from(x[0])));
             f32::logistic_in_place(&mut x);
             let error = (f64::from(x[0]) - exact).abs();
             assert!(error <= 0.5_f64.powi(22), "at {}: error {error:e}", i as f32 * 5e-4);

@@ -74,9 +74,9 @@ impl Schedule {
         match *self {
             Self::Constant(value) => value,
             Self::Moving(Moving::Linear { from, to, over }) => from + (to - from) * fraction(over),
-            Self::Moving(Moving::Exponential { from, to, over }) => from * (to / from).powf(fraction(over)),
+            Self::Moving(Moving::Exponential { from, to, over }) => from * libm::pow(to / from, fraction(over)),
             Self::Moving(Moving::Cosine { from, to, over }) => {
-                to + (from - to) * 0.5 * (1.0 + (std::f64::consts::PI * fraction(over)).cos())
+                to + (from - to) * 0.5 * (1.0 + libm::cos(std::f64::consts::PI * fraction(over)))
             }
         }
     }

@@ -282,7 +282,7 @@ fn two_runs_give_the_same_bits() {
     let run = |precision, optimizer: &OptimizerConfig| {
         let mut learner = learner(&[3, 17, 2], precision, optimizer);
         for step in 0..20 {
-            let x: Vec<f64> = (0..99).map(|i| f64::from(i * 7 + step).sin()).collect();
+            let x: Vec<f64> = (0..99).map(|i| libm::sin(f64::from(i * 7 + step))).collect();
             let (actions, targets) = ([0, 1, 1].repeat(11), vec![0.5; 33]);
             let loss = ChosenAction { actions: &actions, targets: &targets, weights: None, huber: Some(1.0) };
             learner.step(&inputs(&x, 3), &loss, StepContext::default()).unwrap();

@@ -141,7 +141,7 @@ fn a_problem_may_solve_another() {
 /// Eight unknowns of curvature 1 to 1/300, coupled to their neighbours; minimum at θᵢ = i.
 fn quadratic(theta: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = theta.len();
-    let scale = |i: usize| 300_f64.powf(-(i as f64) / (2.0 * (n - 1) as f64));
+    let scale = |i: usize| libm::pow(300_f64, -(i as f64) / (2.0 * (n - 1) as f64));
     let row = |i: usize| {
         let mut row = vec![0.0; n];
         row[i] = scale(i);
@@ -179,7 +179,7 @@ impl Toy {
     fn target(self) -> f64 {
         match self {
             Self::Quadratic | Self::Rosenbrock => 1e-6,
-            Self::TwoSpirals => 0.1 * 2_f64.ln(),
+            Self::TwoSpirals => 0.1 * libm::log(2_f64),
             Self::Logistic => logistic_minimum() + 1e-5,
         }
     }
@@ -237,7 +237,7 @@ fn two_spirals() -> (Tensor, Vec<u32>) {
     let point = |i: u32| {
         let (t, sign) = (f64::from(i / 2) / 79.0, if i.is_multiple_of(2) { 1.0 } else { -1.0 });
         let (radius, angle) = (0.3 + 1.7 * t, 3.0 * PI * t);
-        [sign * radius * angle.cos(), sign * radius * angle.sin()]
+        [sign * radius * libm::cos(angle), sign * radius * libm::sin(angle)]
     };
     let x: Vec<f64> = (0..160).flat_map(point).collect();
     (Tensor::from_vec(x, (160, 2), &Device::Cpu).unwrap(), (0..160).map(|i| i % 2).collect())
@@ -245,9 +245,9 @@ fn two_spirals() -> (Tensor, Vec<u32>) {
 
 /// 60 points whose classes overlap, so that the minimum is finite.
 fn logistic() -> (Vec<f64>, Vec<f64>) {
-    let x: Vec<f64> = (0..120).map(|i| 1.5 * f64::from(i * i + 3 * i).sin()).collect();
+    let x: Vec<f64> = (0..120).map(|i| 1.5 * libm::sin(f64::from(i * i + 3 * i))).collect();
     let targets = x.chunks_exact(2).enumerate();
-    let targets = targets.map(|(i, x)| f64::from(x[0] - 0.5 * x[1] + 1.5 * (i as f64).cos() > 0.2));
+    let targets = targets.map(|(i, x)| f64::from(x[0] - 0.5 * x[1] + 1.5 * libm::cos(i as f64) > 0.2));
     (x.clone(), targets.collect())
 }
 
@@ -259,7 +259,7 @@ fn logistic_minimum() -> f64 {
     for _ in 0..50 {
         let (mut g, mut h) = ([0.0; 3], [[0.0; 3]; 3]);
         for (row, y) in rows.iter().zip(&targets) {
-            let p = 1.0 / (1.0 + (-dot(&w, row)).exp());
+            let p = 1.0 / (1.0 + libm::exp(-dot(&w, row)));
             for i in 0..3 {
                 g[i] += (p - y) * row[i];
                 (0..3).for_each(|j| h[i][j] += p * (1.0 - p) * row[i] * row[j]);
@@ -268,7 +268,7 @@ fn logistic_minimum() -> f64 {
         let d = solve_three(h, g);
         (0..3).for_each(|i| w[i] -= d[i]);
     }
-    let loss = |(row, y): (&[f64; 3], &f64)| dot(&w, row).exp().ln_1p() - y * dot(&w, row);
+    let loss = |(row, y): (&[f64; 3], &f64)| libm::log1p(libm::exp(dot(&w, row))) - y * dot(&w, row);
     rows.iter().zip(&targets).map(loss).sum::<f64>() / targets.len() as f64
 }
 

@@ -86,7 +86,15 @@ fn check_step<T: Real>(id: &str, step: &Value, report: &Report, before: &[f64], 
     near(Some(report.alpha), "stepsize");
 }
 
-fn check<T: Real>(tolerance: f64) {
+/// Where a number type can follow a recorded run. Recorded runs diverge to ‖θ‖ = 7·10⁵, where outputs in f32 are
+/// off by so much that the loss after a step, and with it the next λ, is another; and they converge to losses
+/// below 10⁻¹⁴, where the residuals of f32 are its rounding.
+struct Reach {
+    largest_norm: f64,
+    smallest_loss: f64,
+}
+
+fn check<T: Real>(tolerance: f64, reach: Reach) {
     let mut n_steps = 0;
     for (name, file) in files("egn-trajectories/1") {
         let (network, start) = (network(&file), flat(&file["layers"]));
@@ -96,6 +104,10 @@ fn check<T: Real>(tolerance: f64) {
             let mut before = start.clone();
             for (i, step) in run["steps"].as_array().expect("steps").iter().enumerate() {
                 let id = format!("{name} {} step {i}", run["name"]);
+                let converged = step["loss_before"].as_f64().is_some_and(|loss| loss < reach.smallest_loss);
+                if converged || norm(&before) > reach.largest_norm {
+                    break;
+                }
                 let batch = &batches[number(step, "batch_index") as usize];
                 let mut model = model::<T>(&network, &before, &numbers(&batch["x"]));
                 let params = Tensor::new(&*before, &Device::Cpu).unwrap().to_dtype(T::DTYPE).unwrap();
@@ -115,16 +127,15 @@ fn check<T: Real>(tolerance: f64) {
             }
         }
     }
-    assert!(n_steps > 0, "no recorded step");
-    println!("{n_steps} steps");
+    assert!(n_steps > 240, "{n_steps} recorded steps");
 }
 
 #[test]
 fn recorded_steps_are_met_in_f64() {
-    check::<f64>(1e-9);
+    check::<f64>(1e-9, Reach { largest_norm: f64::INFINITY, smallest_loss: 0.0 });
 }
 
 #[test]
 fn recorded_steps_are_met_in_f32() {
-    check::<f32>(1e-3);
+    check::<f32>(1e-3, Reach { largest_norm: 1e4, smallest_loss: 1e-12 });
 }

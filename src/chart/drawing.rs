@@ -273,7 +273,7 @@ fn dashes(kind: usize, path: Vec<(i32, i32)>, scale: u32) -> Vec<Vec<(i32, i32)>
     let (mut walked, mut was_on) = (0.0, false);
     for pair in path.windows(2) {
         let [(x0, y0), (x1, y1)] = [pair[0], pair[1]].map(|(x, y)| (f64::from(x), f64::from(y)));
-        let length = (x1 - x0).hypot(y1 - y0);
+        let length = libm::hypot(x1 - x0, y1 - y0);
         let steps = length.ceil().max(1.0);
         for step in 0..=steps as i32 {
             let t = f64::from(step) / steps;

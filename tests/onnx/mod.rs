@@ -115,7 +115,7 @@ fn evaluate(operator: &str, inputs: &[&Value], attributes: &HashMap<String, Vec<
     match operator {
         "Tanh" => map(f64::tanh),
         "Relu" => map(|x| x.max(0.0)),
-        "Sigmoid" => map(|x| 1.0 / (1.0 + (-x).exp())),
+        "Sigmoid" => map(|x| 1.0 / (1.0 + libm::exp(-x))),
         "Add" => broadcast(inputs, |a, b| a + b),
         "Mul" => broadcast(inputs, |a, b| a * b),
         "Min" => broadcast(inputs, f64::min),

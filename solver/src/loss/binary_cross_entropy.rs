@@ -11,12 +11,12 @@ pub struct BinaryCrossEntropy<'a> {
 
 /// log(1 + eᶻ), without overflow.
 fn softplus(z: f64) -> f64 {
-    z.max(0.0) + (-z.abs()).exp().ln_1p()
+    z.max(0.0) + libm::log1p(libm::exp(-z.abs()))
 }
 
 /// p − y, from the smaller of p and 1 − p, so that neither tail loses digits.
 fn residual(z: f64, y: f64) -> f64 {
-    let small = (-softplus(z.abs())).exp();
+    let small = libm::exp(-softplus(z.abs()));
     if z < 0.0 { small - y } else { (1.0 - y) - small }
 }
 
@@ -50,7 +50,7 @@ impl Loss for BinaryCrossEntropy<'_> {
         root.rows.resize(outputs.values.len() * c, 0.0);
         for (i, (z, y)) in self.terms(outputs).enumerate() {
             // √(p(1−p)), held where it underflows, as for softmax.
-            let scale = (0.5 * (-softplus(z) - softplus(-z)).max(LEAST_LOG_P)).exp();
+            let scale = libm::exp(0.5 * (-softplus(z) - softplus(-z)).max(LEAST_LOG_P));
             root.rows[i * c + i % c] = scale;
             root.rho.push(residual(z, y) / scale);
         }

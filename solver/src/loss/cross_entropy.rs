@@ -61,14 +61,14 @@ impl Loss for CrossEntropy<'_> {
 
 /// p − onehot(y), without cancellation at the label: 1 − p_y is the sum of the others.
 fn label_residual(log_p: &[f64], label: usize) -> impl Iterator<Item = f64> + '_ {
-    let others: f64 = log_p.iter().enumerate().filter(|&(j, _)| j != label).map(|(_, l)| l.exp()).sum();
-    log_p.iter().enumerate().map(move |(j, l)| if j == label { -others } else { l.exp() })
+    let others: f64 = log_p.iter().enumerate().filter(|&(j, _)| j != label).map(|(_, &l)| libm::exp(l)).sum();
+    log_p.iter().enumerate().map(move |(j, &l)| if j == label { -others } else { libm::exp(l) })
 }
 
 /// log softmax(z) into `log_p`, (c).
 pub fn log_softmax(z: &[f64], log_p: &mut [f64]) {
     let largest = z.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = largest + z.iter().map(|z| (z - largest).exp()).sum::<f64>().ln();
+    let log_sum = largest + libm::log(z.iter().map(|z| libm::exp(z - largest)).sum::<f64>());
     log_p.iter_mut().zip(z).for_each(|(l, z)| *l = z - log_sum);
 }
 
@@ -104,7 +104,7 @@ impl<'a> SoftmaxRoot<'a> {
     pub fn push(&mut self, log_p: &[f64], residual: &[f64]) {
         let Self { root: Root { rows, rho }, p } = self;
         let c = p.len();
-        p.iter_mut().zip(log_p).for_each(|(p, l)| *p = l.max(LEAST_LOG_P).exp());
+        p.iter_mut().zip(log_p).for_each(|(p, l)| *p = libm::exp(l.max(LEAST_LOG_P)));
         let mut before: f64 = p.iter().sum();
         // −Σ Sᵢₜ ρₜ / pᵢ over the columns t done, the same for every i below them.
         let mut carried = 0.0;

@@ -34,7 +34,7 @@ const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
 pub fn gaussian_log_prob(outputs: &[f64], action: &[f64]) -> f64 {
     let (means, log_stds) = outputs.split_at(action.len());
     let terms = means.iter().zip(log_stds).zip(action);
-    terms.map(|((mean, log_std), a)| -0.5 * ((a - mean) / log_std.exp()).powi(2) - log_std - HALF_LOG_TAU).sum()
+    terms.map(|((mean, &log_std), a)| -0.5 * ((a - mean) / libm::exp(log_std)).powi(2) - log_std - HALF_LOG_TAU).sum()
 }
 
 /// H(π) of a diagonal Gaussian with the given log σ.
@@ -46,7 +46,7 @@ pub fn gaussian_entropy(log_stds: &[f64]) -> f64 {
 pub fn gaussian_kl(old: &[f64], new: &[f64]) -> f64 {
     let n = new.len() / 2;
     let term = |j: usize| {
-        let (old_std, std) = (old[n + j].exp(), new[n + j].exp());
+        let (old_std, std) = (libm::exp(old[n + j]), libm::exp(new[n + j]));
         new[n + j] - old[n + j] + (old_std * old_std + (old[j] - new[j]).powi(2)) / (2.0 * std * std) - 0.5
     };
     (0..n).map(term).sum()
@@ -62,12 +62,12 @@ impl GaussianPolicyGradient<'_> {
         let mut residual = vec![0.0; 2 * n];
         let mut sum = 0.0;
         for (i, (f, action)) in outputs.rows().zip(self.actions.chunks_exact(n)).enumerate() {
-            let ratio = (gaussian_log_prob(f, action) - self.old_log_probs[i]).exp();
+            let ratio = libm::exp(gaussian_log_prob(f, action) - self.old_log_probs[i]);
             let (value, slope) = surrogate(ratio, self.advantages[i], self.clip);
             for j in 0..n {
                 let (mean, log_std) = (f[j], f[n + j]);
-                let z = (action[j] - mean) / log_std.exp();
-                residual[j] = -slope * z / log_std.exp();
+                let z = (action[j] - mean) / libm::exp(log_std);
+                residual[j] = -slope * z / libm::exp(log_std);
                 residual[n + j] = -slope * (z * z - 1.0) - self.entropy;
             }
             let mut loss = -value - self.entropy * gaussian_entropy(&f[n..]);
@@ -75,7 +75,7 @@ impl GaussianPolicyGradient<'_> {
                 let old = &old_outputs[i * 2 * n..(i + 1) * 2 * n];
                 loss += coefficient * gaussian_kl(old, f);
                 for j in 0..n {
-                    let (variance, old_variance) = ((2.0 * f[n + j]).exp(), (2.0 * old[n + j]).exp());
+                    let (variance, old_variance) = (libm::exp(2.0 * f[n + j]), libm::exp(2.0 * old[n + j]));
                     let gap = f[j] - old[j];
                     residual[j] += coefficient * gap / variance;
                     residual[n + j] += coefficient * (1.0 - (old_variance + gap * gap) / variance);
@@ -107,7 +107,7 @@ impl Loss for GaussianPolicyGradient<'_> {
         let Root { rows, rho } = root;
         let value = self.scan(outputs, |_, f, r| {
             for j in 0..c {
-                let scale = if j < c / 2 { (-f[c / 2 + j]).exp() } else { std::f64::consts::SQRT_2 };
+                let scale = if j < c / 2 { libm::exp(-f[c / 2 + j]) } else { std::f64::consts::SQRT_2 };
                 rows[rho.len() * c + j] = scale;
                 rho.push(r[j] / scale);
             }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn curvature_is_the_fisher_matrix() {
-        let outputs = Outputs { values: vec![0.0, 0.5_f64.ln()], n_outputs: 2 };
+        let outputs = Outputs { values: vec![0.0, libm::log(0.5_f64)], n_outputs: 2 };
         let loss = GaussianPolicyGradient {
             actions: &[1.0],
             advantages: &[1.0],
@@ -157,14 +157,14 @@ mod tests {
         assert!(root.rows.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{:?}", root.rows);
         // By hand: z = 2, log π = −2 − log ½ − ½ log 2π.
         let log_prob = gaussian_log_prob(&outputs.values, &[1.0]);
-        assert!((log_prob - (-2.0 + 2.0_f64.ln() - HALF_LOG_TAU)).abs() < 1e-15);
+        assert!((log_prob - (-2.0 + libm::log(2.0_f64) - HALF_LOG_TAU)).abs() < 1e-15);
     }
 
     #[test]
     fn divergence_and_entropy_by_hand() {
         // From N(1, 2²) to N(0, 1): −log 2 + (4 + 1)/2 − ½.
-        let kl = gaussian_kl(&[1.0, 2.0_f64.ln()], &[0.0, 0.0]);
-        assert!((kl - (2.0 - 2.0_f64.ln())).abs() < 1e-15, "{kl}");
-        assert!((gaussian_entropy(&[0.0, 0.0]) - (2.0 * std::f64::consts::PI).ln() - 1.0).abs() < 1e-15);
+        let kl = gaussian_kl(&[1.0, libm::log(2.0_f64)], &[0.0, 0.0]);
+        assert!((kl - (2.0 - libm::log(2.0_f64))).abs() < 1e-15, "{kl}");
+        assert!((gaussian_entropy(&[0.0, 0.0]) - libm::log(2.0 * std::f64::consts::PI) - 1.0).abs() < 1e-15);
     }
 }

@@ -76,9 +76,9 @@ impl CategoricalPolicyGradient<'_> {
             let mut loss = self.sample(&log_p, sample, &mut residual);
             if let Some(KlPenalty { coefficient, old_outputs }) = self.kl {
                 log_softmax(&old_outputs[i * c..(i + 1) * c], &mut old);
-                for (r, (old, l)) in residual.iter_mut().zip(old.iter().zip(&log_p)) {
-                    loss += coefficient * old.exp() * (old - l);
-                    *r += coefficient * (l.exp() - old.exp());
+                for (r, (&old, &l)) in residual.iter_mut().zip(old.iter().zip(&log_p)) {
+                    loss += coefficient * libm::exp(old) * (old - l);
+                    *r += coefficient * (libm::exp(l) - libm::exp(old));
                 }
             }
             sum += loss;
@@ -90,11 +90,11 @@ impl CategoricalPolicyGradient<'_> {
     /// ℓ of one sample, and r into `residual`.
     fn sample(&self, log_p: &[f64], sample: &PolicySample, residual: &mut [f64]) -> f64 {
         let action = sample.action as usize;
-        let ratio = (log_p[action] - sample.old_log_prob).exp();
+        let ratio = libm::exp(log_p[action] - sample.old_log_prob);
         let (value, slope) = surrogate(ratio, sample.advantage, self.clip);
-        let entropy: f64 = -log_p.iter().map(|l| l.exp() * l).sum::<f64>();
+        let entropy: f64 = -log_p.iter().map(|&l| libm::exp(l) * l).sum::<f64>();
         for (j, (r, &l)) in residual.iter_mut().zip(log_p).enumerate() {
-            let p = l.exp();
+            let p = libm::exp(l);
             let taken = f64::from(u8::from(j == action));
             *r = -slope * (taken - p) + self.entropy * p * (l + entropy);
         }
@@ -127,7 +127,7 @@ mod tests {
     use crate::testing::check_loss;
 
     fn samples() -> [PolicySample; 3] {
-        let sample = |action, advantage, p: f64| PolicySample { action, advantage, old_log_prob: p.ln() };
+        let sample = |action, advantage, p: f64| PolicySample { action, advantage, old_log_prob: libm::log(p) };
         [sample(0, 1.5, 0.2), sample(1, -0.7, 0.5), sample(1, 2.0, 0.05)]
     }
 
@@ -139,10 +139,10 @@ mod tests {
     fn the_divergence_by_hand() {
         // π = (½, ½), π_old = (¼, ¾): KL = ¼ log ½ + ¾ log 3/2.
         let samples = [PolicySample { action: 0, advantage: 0.0, old_log_prob: 0.0 }];
-        let kl = Some(KlPenalty { coefficient: 2.0, old_outputs: &[0.0, 3.0_f64.ln()] });
+        let kl = Some(KlPenalty { coefficient: 2.0, old_outputs: &[0.0, libm::log(3.0_f64)] });
         let loss = CategoricalPolicyGradient { samples: &samples, clip: None, entropy: 0.0, kl };
         let value = loss.value(&Outputs { values: vec![0.0, 0.0], n_outputs: 2 });
-        assert!((value - 2.0 * (0.25 * 0.5_f64.ln() + 0.75 * 1.5_f64.ln())).abs() < 1e-15, "{value}");
+        assert!((value - 2.0 * (0.25 * libm::log(0.5_f64) + 0.75 * libm::log(1.5_f64))).abs() < 1e-15, "{value}");
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
     fn clipping_stops_the_gradient_only_where_it_would_go_further() {
         // p = ½ for both actions; the old probability makes the ratio 2 or ½.
         let slope = |advantage: f64, old: f64| {
-            let samples = [PolicySample { action: 0, advantage, old_log_prob: old.ln() }];
+            let samples = [PolicySample { action: 0, advantage, old_log_prob: libm::log(old) }];
             let loss = CategoricalPolicyGradient { samples: &samples, clip: Some(0.2), entropy: 0.0, kl: None };
             let mut residual = Vec::new();
             loss.residual(&Outputs { values: vec![0.0, 0.0], n_outputs: 2 }, &mut residual);

@@ -89,7 +89,7 @@ mod tests {
     use crate::loss::CrossEntropy;
 
     fn outputs(c: usize) -> Outputs {
-        Outputs { values: (0..2 * c).map(|i| (1.7 * i as f64).sin()).collect(), n_outputs: c }
+        Outputs { values: (0..2 * c).map(|i| libm::sin(1.7 * i as f64)).collect(), n_outputs: c }
     }
 
     /// Σ over the rows of a sample of s sᵀ, (b, c, c).
