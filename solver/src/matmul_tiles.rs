@@ -54,7 +54,7 @@ impl<T: Lanes> WithSimd for Product<'_, T> {
                 } else {
                     let stride = n_vectors * lanes;
                     let panel = &mut storage[..depth * stride];
-                    copy_panel(rhs, first, column, width, stride, panel);
+                    copy_panel::<S, T>(rhs, first, column, width, stride, panel);
                     (&*panel, stride)
                 };
                 let start = match start {
@@ -77,7 +77,7 @@ const GROUP: usize = 8;
 
 /// `panel` (depth, stride) ← `rhs` from row `first` and `column` on, `width` columns and then zeros.
 #[inline(always)]
-fn copy_panel<T: Lanes>(
+fn copy_panel<S: Simd, T: Lanes>(
     rhs: Matrix<'_, T>,
     first: usize,
     column: usize,
@@ -86,15 +86,15 @@ fn copy_panel<T: Lanes>(
     panel: &mut [T],
 ) {
     let at = |j: usize| &rhs.values()[first * rhs.row_stride() + (column + j) * rhs.column_stride()..];
-    let rows = panel.chunks_exact_mut(stride);
     if rhs.column_stride() == 1 {
-        for (t, row) in rows.enumerate() {
-            row[..width].copy_from_slice(&at(0)[t * rhs.row_stride()..][..width]);
-            row[width..].fill(T::default());
+        for (t, row) in panel.chunks_exact_mut(stride).enumerate() {
+            copy_row::<S, T>(&at(0)[t * rhs.row_stride()..][..width], row);
         }
         return;
     }
-    rows.for_each(|row| row[width..].fill(T::default()));
+    if width < stride {
+        panel.chunks_exact_mut(stride).for_each(|row| row[width..].fill(T::default()));
+    }
     let grouped = if rhs.row_stride() == 1 { width / GROUP * GROUP } else { 0 };
     let depth = panel.len() / stride;
     for j in (0..grouped).step_by(GROUP) {
@@ -109,6 +109,16 @@ fn copy_panel<T: Lanes>(
     for j in grouped..width {
         let column = at(j).iter().step_by(rhs.row_stride());
         panel.chunks_exact_mut(stride).zip(column).for_each(|(row, &x)| row[j] = x);
+    }
+}
+
+/// `row` ← `from` and then zeros; vector by vector, for a call of `memcpy` costs more.
+#[inline(always)]
+fn copy_row<S: Simd, T: Lanes>(from: &[T], row: &mut [T]) {
+    let whole = T::vectors::<S>(from);
+    T::vectors_mut::<S>(row).iter_mut().zip(whole).for_each(|(to, &from)| *to = from);
+    for (j, to) in row.iter_mut().enumerate().skip(whole.len() * T::lanes::<S>()) {
+        *to = from.get(j).copied().unwrap_or_default();
     }
 }
 

@@ -113,7 +113,7 @@ fn evaluate(operator: &str, inputs: &[&Value], attributes: &HashMap<String, Vec<
     let x = inputs[0];
     let map = |f: fn(f64) -> f64| Value { shape: x.shape.clone(), values: x.values.iter().map(|&x| f(x)).collect() };
     match operator {
-        "Tanh" => map(f64::tanh),
+        "Tanh" => map(libm::tanh),
         "Relu" => map(|x| x.max(0.0)),
         "Sigmoid" => map(|x| 1.0 / (1.0 + libm::exp(-x))),
         "Add" => broadcast(inputs, |a, b| a + b),
