@@ -31,7 +31,7 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Write a record's greedy policy for other programs to run.
     Export(ExportArgs),
-    /// Run a record's configuration again and say whether it is reproduced bit for bit.
+    /// Run a record's configuration, or a published table's, again and say whether it is reproduced.
     Verify(VerifyArgs),
     /// Show what can be trained.
     List(ListArgs),
@@ -361,7 +361,27 @@ pub enum ExportFormat {
 #[command(allow_negative_numbers = true)]
 pub struct VerifyArgs {
     /// Folder of a record.
-    pub record: PathBuf,
+    #[arg(required_unless_present = "published", conflicts_with = "published")]
+    pub record: Option<PathBuf>,
+    /// Train the rows of published tables again, each with the command in its file, and say which come out the
+    /// same.
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "runs/published")]
+    pub published: Option<PathBuf>,
+    /// Of the published rows, those with this text in their names.
+    #[arg(long, value_name = "TEXT", requires = "published")]
+    pub filter: Option<String>,
+    /// Of the published seeds, these.
+    #[arg(long, value_parser = Seeds::parse, requires = "published")]
+    pub seeds: Option<Seeds>,
+    /// Published runs side by side; the number of cores unless given.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024), requires = "published")]
+    pub jobs: Option<u64>,
+    /// Write what comes out into the rows, as their publisher does.
+    #[arg(long, requires = "published", requires = "records")]
+    pub write: bool,
+    /// Keep the records of published rows in this folder, and those that it has.
+    #[arg(long, value_name = "FOLDER", requires = "published")]
+    pub records: Option<PathBuf>,
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,

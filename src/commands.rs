@@ -2,6 +2,7 @@
 
 mod export;
 mod report;
+mod verify;
 
 use std::{
     error::Error,
@@ -22,20 +23,20 @@ use egn_solver::{
 };
 
 use crate::{
-    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs, VerifyArgs},
+    cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs},
     compare::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
     config::{ConfigError, RunConfig},
     evaluation::{greedy_returns, summarise},
     film::{FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second, gif, png_strip},
     listing::list,
     present::present,
-    progress::{Line, View, Watch},
+    progress::{View, Watch},
+    published::PublishedError,
     record::{CONFIG, CURVE, Ended, Record, RecordError, Summary, find_records, write_whole},
     run::{Execution, RunError, admit, checkpoint, dir_of, initial::pinned, run},
-    saved_policy::{SavedPolicy, read_config},
+    saved_policy::SavedPolicy,
     suggest::did_you_mean,
     trainer::TrainError,
-    verify::{Verdict, verify},
     workers::n_cores,
 };
 
@@ -79,7 +80,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::Evaluate(args) => evaluate(args),
         Command::Export(args) => export::export(args),
         Command::Report(args) => report::report(args),
-        Command::Verify(args) => verify_record(args),
+        Command::Verify(args) => verify::verify_command(args),
         Command::List(args) => {
             list(args.what, &mut stdout().lock())?;
             Ok(SUCCESS)
@@ -123,6 +124,7 @@ fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
         })
         || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
         || cause.is::<ConfigError>()
+        || cause.is::<PublishedError>()
         || cause.is::<Usage>()
 }
 
@@ -188,47 +190,6 @@ fn train(args: &TrainArgs) -> Result<u8> {
     Ok(code_of(&summary))
 }
 
-fn verify_record(args: &VerifyArgs) -> Result<u8> {
-    let config = read_config(&args.record)?;
-    let record = Record::read(&args.record)?;
-    if !record.is_over() {
-        let steps = record.curve.last().map_or(0, |point| point.env_steps);
-        return Err(anyhow!(Usage(format!(
-            "{} holds an unfinished run, last evaluated at {steps} of {} environment steps: only one that has ended \
-             can be verified (the command that began it goes on with it)",
-            args.record.display(),
-            config.run.steps
-        ))));
-    }
-    let stop = stop_on_ctrl_c()?;
-    let folder = std::env::temp_dir().join(format!("egn-verify-{}", std::process::id()));
-    let execution = Execution {
-        n_workers: args.workers as usize,
-        python: args.python.as_deref(),
-        ..Execution::new(&folder, &stop)
-    };
-    let mut line = Line::new(format!("again: {}", args.record.display()));
-    line.begin(config.run.steps);
-    let mut watch = Watch::new(config.run.steps, |standing| line.show(standing));
-    let (verdict, summary) = verify(&args.record, &config, &execution, &mut watch)?;
-    line.finish(&outcome(&summary));
-    match verdict {
-        Verdict::Reproduced => {
-            writeln!(stdout(), "reproduced bit for bit, clocks aside")?;
-            Ok(SUCCESS)
-        }
-        Verdict::Differs(files) => {
-            writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
-            // A record that was edited or extended says so.
-            for warning in record.warnings {
-                writeln!(stdout(), "{warning}")?;
-            }
-            Ok(FAILED)
-        }
-        Verdict::Stopped => Ok(INTERRUPTED),
-    }
-}
-
 /// Says on the screen that a run goes on where it stopped, and gives the environment steps of that.
 fn say_resumed(config: &RunConfig, execution: &Execution<'_>) -> Option<u64> {
     let dir = dir_of(config, execution.records);
@@ -285,16 +246,19 @@ pub(crate) fn outcome(summary: &Summary) -> String {
     }
 }
 
+/// The runs of a comparison, each with its record below `records`.
+fn plan(args: &CompareArgs, records: &Path) -> Result<Vec<Planned>> {
+    let pairs = args.optimizers.iter().flat_map(|optimizer| args.seeds.0.iter().map(move |&seed| (optimizer, seed)));
+    pairs
+        .map(|(optimizer, seed)| Ok(Planned::new(pinned(args.sources(optimizer, seed).resolve()?)?, records)))
+        .collect()
+}
+
 fn compare(args: &CompareArgs) -> Result<u8> {
     if let Some(message) = args.gainsaid() {
         return Err(anyhow!(Usage(message)));
     }
-    let mut runs: Vec<Planned> = Vec::new();
-    for optimizer in &args.optimizers {
-        for &seed in &args.seeds.0 {
-            runs.push(Planned::new(pinned(args.sources(optimizer, seed).resolve()?)?, &args.settings.records));
-        }
-    }
+    let runs = plan(args, &args.settings.records)?;
     if let Some(twice) = (1..runs.len()).find(|&i| runs[..i].contains(&runs[i])) {
         return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.run.optimizer))));
     }

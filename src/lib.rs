@@ -16,7 +16,7 @@
 //! | [`memory`] | whether a run fits into the machine |
 //! | [`run`] | one run from configuration to record |
 //! | [`saved_policy`], [`onnx`] | the policy of a record, and for other programs |
-//! | [`verify`] | whether a record can be reproduced |
+//! | [`verify`], [`published`] | whether a record, or a published table, can be reproduced |
 //! | [`record`] | a run on disk |
 //! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
 //! | [`chart`], [`table`], [`present`] | records as pictures and as text |
@@ -54,6 +54,7 @@ pub mod onnx;
 pub mod present;
 pub mod progress;
 mod protobuf;
+pub mod published;
 pub mod record;
 pub mod report;
 pub mod resources;

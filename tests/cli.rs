@@ -407,3 +407,35 @@ fn a_report_is_one_page_with_a_film() {
     let empty = egn(folder.path(), &["report", "plots", "--html", "x.html"]);
     assert_eq!(empty.status.code(), Some(2), "{}", stderr(&empty));
 }
+
+#[test]
+fn published_rows_are_trained_again_and_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = folder.path().join("rows");
+    std::fs::create_dir(&rows).unwrap();
+    let command = format!("# egn compare --env CartPole-v1 --agent ppo --optimizers egn --seeds 3 {}", SMALL.join(" "));
+    std::fs::write(rows.join("small.csv"), command).unwrap();
+    std::fs::write(rows.join("other.csv"), "# egn compare --env 'CartPole-v1").unwrap();
+    let verify =
+        |extra: &[&str]| egn(folder.path(), &[&["verify", "--published", "rows", "--filter", "small"], extra].concat());
+
+    let none = verify(&[]);
+    assert!(none.status.code() == Some(1) && stdout(&none).contains("0 of 3 seeds"), "{}", stdout(&none));
+    let written = verify(&["--write", "--records", "kept"]);
+    assert!(written.status.success() && stdout(&written).contains("small: 3 seeds written"), "{}", stderr(&written));
+    let again = verify(&["--seeds", "1-2"]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(stdout(&again), "small: 2 of 2 seeds reproduced\n");
+    let text = std::fs::read_to_string(rows.join("small.csv")).unwrap();
+    std::fs::write(rows.join("small.csv"), text.replace("\n2,", "\n4,")).unwrap();
+    let changed = verify(&["--records", "kept"]);
+    assert_eq!(changed.status.code(), Some(1));
+    assert!(stdout(&changed).contains("2 of 3 seeds reproduced; not: seed 2 ended at"), "{}", stdout(&changed));
+
+    for (filter, part) in [("none", "rows holds no row with 'none' in its name"), ("", "a quote is not closed")] {
+        let refused = egn(folder.path(), &["verify", "--published", "rows", "--filter", filter]);
+        assert!(refused.status.code() == Some(2) && stderr(&refused).contains(part), "{}", stderr(&refused));
+    }
+    let refused = egn(folder.path(), &["verify", "--published", "nowhere"]);
+    assert!(refused.status.code() == Some(2) && stderr(&refused).contains("cannot read nowhere"));
+}

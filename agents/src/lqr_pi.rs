@@ -327,9 +327,7 @@ impl Policy for LinearController {
             for (j, input) in self.input(&double(state)).into_iter().enumerate() {
                 let noise = match mode {
                     Mode::Greedy => 0.0,
-                    Mode::Explore { .. } => {
-                        self.noise * self.limits.half_width(j) * standard_normal(stream)
-                    }
+                    Mode::Explore { .. } => self.noise * self.limits.half_width(j) * standard_normal(stream),
                 };
                 // Within the limits here, so that what is learned from is what was done.
                 values.push(self.limits.clamp(j, input + noise) as f32);

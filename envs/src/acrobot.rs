@@ -103,7 +103,8 @@ impl Acrobot {
         let scale = SIDE / 4.4;
         let AcrobotState { angle1, angle2, .. } = self.state;
         let shoulder = [SIDE / 2.0; 2];
-        let elbow = [shoulder[0] + LENGTH * libm::sin(angle1) * scale, shoulder[1] - LENGTH * libm::cos(angle1) * scale];
+        let elbow =
+            [shoulder[0] + LENGTH * libm::sin(angle1) * scale, shoulder[1] - LENGTH * libm::cos(angle1) * scale];
         let link = rectangle(0.0, LENGTH * scale, -0.1 * scale, 0.1 * scale);
         let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
         let height = SIDE / 2.0 + LENGTH * scale;

@@ -50,14 +50,7 @@ impl Dense {
         self.product(Start::Kept, params, inputs, outputs, panel);
     }
 
-    fn product<T: Real>(
-        &self,
-        start: Start<'_, T>,
-        params: &[T],
-        inputs: &[T],
-        outputs: &mut [T],
-        panel: &mut Vec<T>,
-    ) {
+    fn product<T: Real>(&self, start: Start<'_, T>, params: &[T], inputs: &[T], outputs: &mut [T], panel: &mut Vec<T>) {
         let n = outputs.len() / self.n_outputs;
         matmul(outputs, start, Matrix::new(inputs, n, self.n_inputs), self.matrix(params), panel);
     }
