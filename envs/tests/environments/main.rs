@@ -1,0 +1,11 @@
+//! Environments beside the real ones, and whatever is done to them.
+
+mod conformance;
+mod fuzz;
+mod golden_gymnasium;
+mod golden_lqr;
+mod golden_minatar;
+#[cfg(unix)]
+mod gymnasium_child;
+#[cfg(feature = "gymnasium-rs")]
+mod gymnasium_rs;

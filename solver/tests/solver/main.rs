@@ -1,0 +1,16 @@
+//! The solver beside independent truths: golden data, dense solves, automatic differentiation.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
+
+mod autograd;
+mod exactness;
+mod first_order;
+mod golden;
+mod kinds;
+mod losses;
+mod recorded;
+mod reports;
+mod robustness;
+mod setting;
+mod toy_problems;
+mod trajectories;

@@ -1,0 +1,54 @@
+//! A small run, and with how many seeds it has to come out well.
+
+use std::sync::atomic::AtomicBool;
+
+use egn_envs::{Env, EnvError};
+use egn_rl::{
+    config::RunConfig,
+    evaluation::{greedy_returns, summarise},
+    record::Ended,
+    trainer::{Trained, Trainer},
+};
+
+/// Makes an environment of a task.
+pub type MakeEnv = fn(usize) -> Result<Box<dyn Env>, EnvError>;
+
+/// What came of a run.
+pub struct Run {
+    pub make_env: MakeEnv,
+    pub config: RunConfig,
+    pub trained: Trained,
+}
+
+/// Trains with the settings of `text`, in TOML, in which `run.seed` is `seed`.
+pub fn train(make_env: MakeEnv, seed: u64, text: &str) -> Result<Run, String> {
+    let mut config = RunConfig::from_toml(text).unwrap();
+    config.run.seed = seed;
+    let stop = AtomicBool::new(false);
+    let trained = Trainer::new(&config, &make_env, &stop).train(&mut []).map_err(|error| error.to_string())?;
+    match (trained.ended, trained.updates_failed) {
+        (Ended::Finished, 0) => Ok(Run { make_env, config, trained }),
+        (_, failed) => Err(format!("{failed} steps failed, {:?}", trained.error)),
+    }
+}
+
+impl Run {
+    /// Mean return of greedy episodes.
+    pub fn greedy_return(&self, n_episodes: usize) -> f64 {
+        let policy = self.trained.last.policy(&self.config.agent, &self.trained.action_space);
+        summarise(0, &greedy_returns(&self.make_env, &*policy, n_episodes, 0).unwrap()).mean
+    }
+}
+
+/// Asserts that `learn` succeeds with seed 0. With `EGN_LEARN_SEEDS=20` it is called with the seeds 0 to
+/// 19, and at least `n_kept` of twenty have to succeed; which do not is printed.
+pub fn check_seeds(what: &str, n_kept: usize, learn: impl Fn(u64) -> Result<(), String>) {
+    let n_seeds: u64 = std::env::var("EGN_LEARN_SEEDS").map_or(1, |count| count.parse().unwrap());
+    if n_seeds == 1 {
+        return learn(0).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    let failed: Vec<String> =
+        (0..n_seeds).filter_map(|seed| learn(seed).err().map(|error| format!("{seed} ({error})"))).collect();
+    println!("{what}: {} of {n_seeds}; not {}", n_seeds as usize - failed.len(), failed.join(", "));
+    assert!(failed.len() * 20 <= (20 - n_kept) * n_seeds as usize, "{what}: fewer than {n_kept} of 20");
+}

@@ -1,0 +1,10 @@
+//! The program as a person meets it.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
+
+mod cli;
+mod export;
+mod faults;
+#[cfg(unix)]
+mod gymnasium_run;
+mod onnx;

@@ -1,0 +1,9 @@
+//! Records: reproduced, resumed, read, and whatever is done to them.
+// Helpers of tests may panic like tests.
+#![allow(clippy::unwrap_used)]
+
+mod determinism;
+mod fuzz;
+mod init_from;
+mod older_record;
+mod resume;
