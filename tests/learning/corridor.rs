@@ -4,10 +4,7 @@ use egn_envs::{Action, Env, EnvError, Space, Step, TimeLimit};
 use egn_solver::OptimizerName;
 use rand::{Rng, RngCore};
 
-use crate::{
-    scalar_lqr::policy_gradient_optimizer,
-    training::{check_seeds, train},
-};
+use crate::training::{check_seeds, train};
 
 /// A corridor of five cells. Right of the last one is a reward of 1 and the end; left of the first
 /// one a reward of 0.1 and the end. From the middle the near-sighted go left.
@@ -72,7 +69,7 @@ fn walks(agent: &str, optimizer: OptimizerName, steps: u64, settings: &str) {
         "[run]\nenv = 'custom:Corridor'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = {steps}\nenvs = 4\n\
          [agent]\nhidden = [16]\n{settings}\n"
     );
-    check_seeds(&format!("corridor, {agent} with {optimizer}"), 20, |seed| {
+    check_seeds(&format!("corridor, {agent} with {optimizer}"), |seed| {
         let reached = train(make_env, seed, &text)?.greedy_return(50);
         if reached == 1.0 { Ok(()) } else { Err(format!("reached {reached}")) }
     });
@@ -97,6 +94,23 @@ fn value_based_agents_walk_the_corridor() {
             );
             walks(agent, optimizer, 4000, &settings);
         }
+    }
+}
+
+/// Settings of a policy-gradient agent's optimizer.
+fn policy_gradient_optimizer(agent: &str, optimizer: OptimizerName) -> &'static str {
+    match (optimizer, agent) {
+        (OptimizerName::Egn, "a2c") => {
+            "[optimizer]\nlambda = 0.1\nkl_limit = 0.005\n[critic_optimizer]\nkl_limit = 'none'"
+        }
+        (OptimizerName::Egn, _) => "[optimizer]\nlambda = 0.1\nkl_limit = 0.02\n[critic_optimizer]\nkl_limit = 'none'",
+        (OptimizerName::Sgn, "reinforce") => "[optimizer]\nlr = 0.1\nlambda = 0.3",
+        (OptimizerName::Sgn, _) => "[optimizer]\nlr = 0.2\nlambda = 0.1",
+        (OptimizerName::Adam | OptimizerName::AdamW, _) => "[optimizer]\nlr = 5e-3",
+        (OptimizerName::RmsProp, _) => "[optimizer]\nlr = 2e-3",
+        (OptimizerName::Sgd, "ppo" | "trpo") => "[optimizer]\nlr = 0.2\nmax_grad_norm = 1.0",
+        (OptimizerName::Sgd, "reinforce") => "[optimizer]\nlr = 0.02\nmax_grad_norm = 0.5",
+        (OptimizerName::Sgd, _) => "[optimizer]\nlr = 0.1\nmax_grad_norm = 0.5",
     }
 }
 

@@ -59,19 +59,23 @@ fn make_env(_: usize) -> Result<Box<dyn Env>, EnvError> {
     Ok(Box::new(TimeLimit::new(ScalarLqr::new(), 10)))
 }
 
-/// Settings of a policy-gradient agent's optimizer.
-pub fn policy_gradient_optimizer(agent: &str, optimizer: OptimizerName) -> &'static str {
+/// Settings of an agent's optimizer; steps become smaller, so that the gain comes to rest.
+fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
+    let falling = |lr: f64| format!("lr = {{ kind = 'linear', from = {lr:e}, to = 0.0 }}");
     match (optimizer, agent) {
-        (OptimizerName::Egn, "a2c") => {
-            "[optimizer]\nlambda = 0.1\nkl_limit = 0.005\n[critic_optimizer]\nkl_limit = 'none'"
+        // A longer step narrows σ to nothing before the mean has moved: with a limit of 0.02 ppo passes on 8 of 20. A
+        // shorter one does not get there with the few steps of reinforce.
+        (OptimizerName::Egn, _) => {
+            let limit = if agent == "reinforce" { 0.002 } else { 0.001 };
+            format!("lambda = 0.1\nkl_limit = {limit}\n[critic_optimizer]\nkl_limit = 'none'")
         }
-        (OptimizerName::Egn, _) => "[optimizer]\nlambda = 0.1\nkl_limit = 0.02\n[critic_optimizer]\nkl_limit = 'none'",
-        (OptimizerName::Sgn, _) => "[optimizer]\nlr = 0.2\nlambda = 0.1",
-        (OptimizerName::Adam | OptimizerName::AdamW, _) => "[optimizer]\nlr = 5e-3",
-        (OptimizerName::RmsProp, _) => "[optimizer]\nlr = 2e-3",
-        (OptimizerName::Sgd, "ppo" | "trpo") => "[optimizer]\nlr = 0.2\nmax_grad_norm = 1.0",
-        (OptimizerName::Sgd, "reinforce") => "[optimizer]\nlr = 0.02\nmax_grad_norm = 0.5",
-        (OptimizerName::Sgd, _) => "[optimizer]\nlr = 0.1\nmax_grad_norm = 0.5",
+        (OptimizerName::Sgn, "trpo") => format!("{}\nlambda = 1.0", falling(0.2)),
+        (OptimizerName::Sgn, _) => format!("{}\nlambda = 0.1", falling(0.2)),
+        (OptimizerName::Adam | OptimizerName::AdamW, _) => falling(5e-3),
+        (OptimizerName::RmsProp, _) => falling(2e-3),
+        (OptimizerName::Sgd, "ppo" | "trpo") => format!("{}\nmax_grad_norm = 1.0", falling(0.2)),
+        (OptimizerName::Sgd, "reinforce") => format!("{}\nmax_grad_norm = 0.5", falling(0.02)),
+        (OptimizerName::Sgd, _) => format!("{}\nmax_grad_norm = 0.5", falling(0.1)),
     }
 }
 
@@ -96,10 +100,10 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
         for optimizer in OptimizerName::ALL {
             let text = format!(
                 "[run]\nenv = 'custom:ScalarLqr'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 20000\nenvs = 4\n\
-                 [agent]\nhidden = [16]\ngamma = {GAMMA}\n{of_agent}\n{}\n",
-                policy_gradient_optimizer(agent, optimizer)
+                 [agent]\nhidden = [16]\ngamma = {GAMMA}\n{of_agent}\n[optimizer]\n{}\n",
+                optimizer_settings(agent, optimizer)
             );
-            check_seeds(&format!("scalar LQR, {agent} with {optimizer}"), 20, |seed| {
+            check_seeds(&format!("scalar LQR, {agent} with {optimizer}"), |seed| {
                 let run = train(make_env, seed, &text)?;
                 let policy = run.trained.last.policy(&run.config.agent, &run.trained.action_space);
                 let mut actions = Actions::Continuous { values: Vec::new(), width: 1 };

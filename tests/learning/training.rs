@@ -41,14 +41,17 @@ impl Run {
 }
 
 /// Asserts that `learn` succeeds with seed 0. With `EGN_LEARN_SEEDS=20` it is called with the seeds 0 to
-/// 19, and at least `n_kept` of twenty have to succeed; which do not is printed.
-pub fn check_seeds(what: &str, n_kept: usize, learn: impl Fn(u64) -> Result<(), String>) {
-    let n_seeds: u64 = std::env::var("EGN_LEARN_SEEDS").map_or(1, |count| count.parse().unwrap());
-    if n_seeds == 1 {
+/// 19 and nothing is asserted: how many succeed is printed, and which do not. `EGN_LEARN_ONLY` is a part of
+/// the names of those to be counted.
+pub fn check_seeds(what: &str, learn: impl Fn(u64) -> Result<(), String>) {
+    let Ok(count) = std::env::var("EGN_LEARN_SEEDS") else {
         return learn(0).unwrap_or_else(|error| panic!("{what}: {error}"));
+    };
+    if std::env::var("EGN_LEARN_ONLY").is_ok_and(|part| !what.contains(&part)) {
+        return;
     }
+    let n_seeds: u64 = count.parse().unwrap();
     let failed: Vec<String> =
         (0..n_seeds).filter_map(|seed| learn(seed).err().map(|error| format!("{seed} ({error})"))).collect();
     println!("{what}: {} of {n_seeds}; not {}", n_seeds as usize - failed.len(), failed.join(", "));
-    assert!(failed.len() * 20 <= (20 - n_kept) * n_seeds as usize, "{what}: fewer than {n_kept} of 20");
 }
