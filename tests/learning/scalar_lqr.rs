@@ -69,7 +69,7 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
             let limit = if agent == "reinforce" { 0.002 } else { 0.001 };
             format!("lambda = 0.1\nkl_limit = {limit}\n[critic_optimizer]\nkl_limit = 'none'")
         }
-        (OptimizerName::Sgn, "trpo") => format!("{}\nlambda = 1.0", falling(0.2)),
+        (OptimizerName::Sgn, "trpo") => format!("{}\nlambda = 0.3", falling(0.1)),
         (OptimizerName::Sgn, _) => format!("{}\nlambda = 0.1", falling(0.2)),
         (OptimizerName::Adam | OptimizerName::AdamW, _) => falling(5e-3),
         (OptimizerName::RmsProp, _) => falling(2e-3),
