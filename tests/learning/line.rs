@@ -71,7 +71,7 @@ fn best_return(n_episodes: u64) -> f64 {
 fn on_the_line(optimizer: OptimizerName) -> String {
     match optimizer {
         OptimizerName::Egn => falling("0.2", "lambda = 0.3", "0.3"),
-        OptimizerName::Sgn => falling("0.2", "lambda = 0.3", "0.3"),
+        OptimizerName::Sgn => falling("0.2", "lambda = 1.0", "0.3"),
         OptimizerName::Adam | OptimizerName::AdamW => falling("1e-3", "", "3e-3"),
         OptimizerName::RmsProp => falling("1e-3", "", "3e-3"),
         OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
