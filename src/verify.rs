@@ -1,9 +1,6 @@
 //! Whether a record can be reproduced: its configuration is run again, elsewhere, and compared.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use crate::{
     config::RunConfig,
@@ -22,14 +19,6 @@ pub enum VerifyError {
     /// A file of the record cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// The folder for the second run cannot be made or removed.
-    #[error("cannot use {}: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
 }
 
 /// What became of a repetition.
@@ -43,7 +32,7 @@ pub enum Verdict {
     Stopped,
 }
 
-/// Repeats the run of `record` below `execution.records` and compares; the copy is removed.
+/// Repeats the run of `record` below `execution.records` and compares.
 ///
 /// # Errors
 /// When the run cannot be repeated, or a file not be read.
@@ -64,8 +53,6 @@ pub fn verify(
         let differing = differing(record, &again)?;
         if differing.is_empty() { Verdict::Reproduced } else { Verdict::Differs(differing) }
     };
-    let path = execution.records;
-    fs::remove_dir_all(path).map_err(|source| VerifyError::Folder { path: path.to_owned(), source })?;
     Ok((verdict, summary))
 }
 

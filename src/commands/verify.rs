@@ -2,12 +2,13 @@
 
 use std::{
     io::{Write, stdout},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
+use tempfile::TempDir;
 
 use super::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c};
 use crate::{
@@ -43,11 +44,11 @@ fn verify_record(args: &VerifyArgs, dir: &Path) -> Result<u8> {
         ))));
     }
     let stop = stop_on_ctrl_c()?;
-    let folder = scratch_folder();
+    let scratch = scratch_folder()?;
     let execution = Execution {
         n_workers: args.workers as usize,
         python: args.python.as_deref(),
-        ..Execution::new(&folder, &stop)
+        ..Execution::new(scratch.path(), &stop)
     };
     let mut line = Line::new(format!("again: {}", dir.display()));
     line.begin(config.run.steps);
@@ -71,8 +72,9 @@ fn verify_record(args: &VerifyArgs, dir: &Path) -> Result<u8> {
     }
 }
 
-fn scratch_folder() -> PathBuf {
-    std::env::temp_dir().join(format!("egn-verify-{}", std::process::id()))
+/// For records that are made to be compared; gone when it is dropped.
+fn scratch_folder() -> Result<TempDir> {
+    tempfile::Builder::new().prefix("egn-verify-").tempdir().context("cannot make a folder for temporary files")
 }
 
 /// Trains rows again, one after the other, and says of each how many seeds came out the same. With
@@ -86,8 +88,8 @@ fn verify_published(args: &VerifyArgs, folder: &Path) -> Result<u8> {
     // All of them before the first run.
     let rows = rows.into_iter().map(|row| Ok((command_of(&row)?, row))).collect::<Result<Vec<_>>>()?;
     let stop = stop_on_ctrl_c()?;
-    let scratch = scratch_folder();
-    let records = args.records.as_ref().unwrap_or(&scratch);
+    let scratch = scratch_folder()?;
+    let records = args.records.as_deref().unwrap_or(scratch.path());
     let mut all_good = true;
     for (command, row) in rows {
         let found = train_row(args, &command, &records.join(&row.name), &stop)?;
@@ -107,9 +109,6 @@ fn verify_published(args: &VerifyArgs, folder: &Path) -> Result<u8> {
             line
         };
         writeln!(stdout(), "{line}")?;
-    }
-    if args.records.is_none() {
-        std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
     }
     Ok(if all_good { SUCCESS } else { FAILED })
 }
