@@ -38,7 +38,7 @@ fn gradients_equal_autograd() -> Result<(), SolverError> {
 }
 
 /// A convolution as a sum over the cells of its kernel, (b, positions, filters). (The derivative of
-/// candle 0.11's own `conv2d` fails where the stride leaves different remainders in rows and columns.)
+/// candle's own `conv2d` fails where the stride leaves different remainders in rows and columns.)
 fn correlate(convolution: &Convolution, h: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
     let Convolution { image, kernel: Kernel { filters, size, stride, padding }, .. } = *convolution;
     let (b, output) = (h.dim(0)?, convolution.output());
@@ -106,7 +106,7 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
     let vector = |values: &[f64]| Tensor::from_slice(values, b, &Device::Cpu);
     let matrix = |values: &[f64]| Tensor::from_slice(values, (b, c), &Device::Cpu);
     let index = Tensor::from_slice(&setting.actions, (b, 1), &Device::Cpu)?;
-    let chosen = |of: &Tensor| of.gather(&index, 1)?.squeeze(1);
+    let chosen = |of: &Tensor| of.contiguous()?.gather(&index, 1)?.squeeze(1);
     let log_p = {
         let largest = outputs.max_keepdim(D::Minus1)?.detach();
         let shifted = outputs.broadcast_sub(&largest)?;
