@@ -10,11 +10,10 @@ mod raster;
 
 use std::{
     collections::BTreeSet,
-    fs, io,
     path::{Path, PathBuf},
 };
 
-use plotters::prelude::{BitMapBackend, DrawingBackend, IntoDrawingArea, SVGBackend};
+use plotters::prelude::{IntoDrawingArea, SVGBackend};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
@@ -22,7 +21,8 @@ use thiserror::Error;
 use crate::{
     cohort::Cohort,
     learning_curve::{Axis, LearningCurve},
-    record::{Ended, RecordError, partial_path, write_whole},
+    png_image::encode,
+    record::{Ended, RecordError, write_whole},
 };
 
 /// Seed of the bootstrap's draws; every curve has a stream of its own, whatever else is drawn.
@@ -145,7 +145,8 @@ impl Chart {
         let failed = |path: &Path, problem| ChartError::Draw { path: path.to_path_buf(), problem };
         let text = self.svg().map_err(|problem| failed(&svg, problem))?;
         write_whole(&svg, text.as_bytes())?;
-        self.write_png(&png).map_err(|problem| failed(&png, problem))?;
+        let bytes = self.png().map_err(|problem| failed(&png, problem))?;
+        write_whole(&png, &bytes)?;
         Ok([svg, png])
     }
 
@@ -183,20 +184,11 @@ impl Chart {
         Ok(text)
     }
 
-    fn write_png(&self, path: &Path) -> Result<(), String> {
+    /// The chart as the bytes of a PNG.
+    fn png(&self) -> Result<Vec<u8>, String> {
         let size = (drawing::SIZE.0 * PNG_SCALE, drawing::SIZE.1 * PNG_SCALE);
         let pixels = raster::pixels(size, |root| drawing::draw(self, root, PNG_SCALE * raster::OVERSAMPLING))?;
-        let partial = partial_path(path);
-        let encode = || {
-            let mut backend = BitMapBackend::new(&partial, size);
-            backend.blit_bitmap((0, 0), size, &pixels).and_then(|()| backend.present()).map_err(io::Error::other)
-        };
-        let sync = || fs::File::open(&partial)?.sync_all();
-        encode().and_then(|()| sync()).and_then(|()| fs::rename(&partial, path)).map_err(|error| {
-            // Best effort: the error worth telling is the first one.
-            let _ = fs::remove_file(&partial);
-            error.to_string()
-        })
+        encode(size, &pixels).map_err(|error| error.to_string())
     }
 }
 
@@ -220,6 +212,8 @@ fn stream() -> ChaCha8Rng {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::{cohort::example, record::example_summary};
 

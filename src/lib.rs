@@ -51,6 +51,7 @@ pub mod learning_curve;
 pub mod listing;
 pub mod memory;
 pub mod onnx;
+mod png_image;
 pub mod present;
 pub mod progress;
 mod protobuf;

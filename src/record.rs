@@ -29,8 +29,8 @@ pub use log_file::{LogFile, Mark};
 #[cfg(test)]
 pub(crate) use reader::example_summary;
 pub use reader::{RecordError, find_records, read_episodes};
+pub(crate) use writer::is_partial;
 pub use writer::{RecordWriter, check_writable, write_whole};
-pub(crate) use writer::{is_partial, partial_path};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -111,8 +111,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         value: "log10 of the mean squared test error",
         range: [-4.0, 0.5],
     };
-    for path in draw("curve_fit", &axes, &racers)? {
-        println!("{}", path.display());
-    }
+    println!("{}", draw("curve_fit", &axes, &racers)?.display());
     Ok(())
 }

@@ -275,8 +275,6 @@ fn compare(split: &Split) -> Result<(), Box<dyn Error>> {
         value: "Test accuracy (%)",
         range: [90.0, 100.0],
     };
-    for path in draw("digits", &axes, &racers)? {
-        println!("{}", path.display());
-    }
+    println!("{}", draw("digits", &axes, &racers)?.display());
     Ok(())
 }

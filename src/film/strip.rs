@@ -3,6 +3,7 @@
 use egn_envs::Frame;
 
 use super::{Film, FilmError};
+use crate::png_image::encode;
 
 /// Frames of a strip.
 const N_FRAMES: usize = 8;
@@ -32,7 +33,8 @@ pub fn png_strip(film: &Film) -> Result<Vec<u8>, FilmError> {
             pixels[at..at + row.len()].copy_from_slice(row);
         }
     }
-    encode(strip_width, strip_height, &pixels).map_err(|error| FilmError::Encoding(error.to_string()))
+    // At most 8 frames of 240 pixels: far from where u32 ends.
+    encode((strip_width as u32, strip_height as u32), &pixels).map_err(|error| FilmError::Encoding(error.to_string()))
 }
 
 /// A frame at the size that it has in the strip.
@@ -54,14 +56,4 @@ fn scaled(frame: &Frame) -> Picture {
     };
     let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| (0..3).map(move |channel| (x, y, channel))));
     Picture { width, height, pixels: pixels.map(|(x, y, channel)| mean(x, y, channel)).collect() }
-}
-
-fn encode(width: usize, height: usize, pixels: &[u8]) -> Result<Vec<u8>, png::EncodingError> {
-    let mut bytes = Vec::new();
-    // At most 8 frames of 240 pixels: far from where u32 ends.
-    let mut encoder = png::Encoder::new(&mut bytes, width as u32, height as u32);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.write_header()?.write_image_data(pixels)?;
-    Ok(bytes)
 }

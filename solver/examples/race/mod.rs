@@ -54,17 +54,16 @@ pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 const COLOURS: [RGBColor; 2] = [RGBColor(0xd5, 0x5e, 0x00), RGBColor(0x00, 0x72, 0xb2)];
 const SIZE: (u32, u32) = (1000, 420);
 
-/// Draws every seed of every racer against both clocks; the paths of an SVG and a PNG.
-pub fn draw(name: &str, axes: &Axes, racers: &[Racer]) -> Result<[PathBuf; 2], Box<dyn Error>> {
+/// Draws every seed of every racer against both clocks; the path of the SVG.
+pub fn draw(name: &str, axes: &Axes, racers: &[Racer]) -> Result<PathBuf, Box<dyn Error>> {
     let font = include_bytes!("../../../src/fonts/Inter-Regular.ttf");
     register_font("sans-serif", FontStyle::Normal, font).map_err(|_| "the font cannot be read")?;
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/charts");
     fs::create_dir_all(&folder)?;
     let folder = folder.canonicalize()?;
-    let [svg, png] = ["svg", "png"].map(|ending| folder.join(format!("{name}.{ending}")));
+    let svg = folder.join(format!("{name}.svg"));
     panels(SVGBackend::new(&svg, SIZE).into_drawing_area(), axes, racers)?;
-    panels(BitMapBackend::new(&png, SIZE).into_drawing_area(), axes, racers)?;
-    Ok([svg, png])
+    Ok(svg)
 }
 
 fn panels<B: DrawingBackend>(area: DrawingArea<B, Shift>, axes: &Axes, racers: &[Racer]) -> Result<(), Box<dyn Error>>
