@@ -45,7 +45,7 @@ def optimum(solution):
 def main(path):
     problems = json.load(open(path))["problems"]
     print("//! The problems of `tests/data/lqr.json`, written by `scripts/embed_lqr.py`: edit neither by hand.\n")
-    print("use std::borrow::Cow;\n\nuse super::{LqrOptimum, LqrProblem};\n")
+    print("use std::borrow::Cow;\n\nuse super::problem::{LqrOptimum, LqrProblem};\n")
     print(f"pub(super) static PROBLEMS: [LqrProblem; {len(problems)}] = [")
     for problem in problems:
         solutions = {solution["gamma"]: solution for solution in problem["solutions"]}

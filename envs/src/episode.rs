@@ -3,7 +3,7 @@
 //! Gymnasium lets a step follow the end of an episode, with a warning and undefined results; here
 //! such a step is refused. Environments of your own can use [`EpisodePhase`] for the same check.
 
-use crate::EnvError;
+use crate::error::EnvError;
 
 /// Where an environment stands between resets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,8 +10,11 @@ use ::gymnasium_rs::core::{Env as ForeignEnv, Space as ForeignSpace};
 use ndarray::Array1;
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::error::EnvError;
+use crate::space::Space;
 
 /// An environment of `gymnasium-rs` with flat observations and discrete actions.
 #[derive(Debug)]

@@ -28,11 +28,10 @@
 
 #![warn(missing_docs)]
 
-pub mod acrobot;
-pub mod cart_pole;
+pub mod action;
+pub mod classic_control;
 pub mod env;
 pub mod episode;
-pub mod episode_statistics;
 pub mod error;
 pub mod frame;
 #[cfg(unix)]
@@ -41,33 +40,26 @@ pub mod gymnasium;
 pub mod gymnasium_rs;
 pub mod lqr;
 pub mod minatar;
-pub mod mountain_car;
-pub mod mountain_car_continuous;
 pub mod normalize;
-pub mod numpy_random;
-pub mod pendulum;
-pub mod random_state;
+pub mod numpy;
 pub mod registry;
-pub mod rescale_action;
 pub mod running_moments;
 mod settings;
-pub mod spaces;
+pub mod space;
 pub mod testing;
-pub mod time_limit;
+pub mod wrappers;
 
-pub use acrobot::Acrobot;
-pub use cart_pole::CartPole;
-pub use env::{Action, Env, Outcome, Step};
-pub use episode_statistics::EpisodeStatistics;
+pub use action::Action;
+pub use classic_control::{
+    acrobot::Acrobot, cart_pole::CartPole, mountain_car::MountainCar, mountain_car_continuous::MountainCarContinuous,
+    pendulum::Pendulum,
+};
+pub use env::{Env, Outcome, Step};
 pub use error::EnvError;
 pub use frame::Frame;
-pub use lqr::{Lqr, LqrId, LqrProblem};
+pub use lqr::{Lqr, id::LqrId, problem::LqrProblem};
 pub use minatar::MinAtar;
-pub use mountain_car::MountainCar;
-pub use mountain_car_continuous::MountainCarContinuous;
-pub use numpy_random::Pcg64;
-pub use pendulum::Pendulum;
+pub use numpy::pcg64::Pcg64;
 pub use registry::{EnvId, EnvSpec};
-pub use rescale_action::RescaleAction;
-pub use spaces::Space;
-pub use time_limit::TimeLimit;
+pub use space::Space;
+pub use wrappers::{episode_statistics::EpisodeStatistics, rescale_action::RescaleAction, time_limit::TimeLimit};

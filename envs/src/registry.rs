@@ -7,14 +7,23 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::cart_pole::CartPoleConfig;
-use crate::lqr::{Lqr, LqrId};
+use crate::classic_control::acrobot::Acrobot;
+use crate::classic_control::cart_pole::CartPole;
+use crate::classic_control::cart_pole::CartPoleConfig;
+use crate::classic_control::mountain_car::MountainCar;
+use crate::classic_control::mountain_car::MountainCarConfig;
+use crate::classic_control::mountain_car_continuous::MountainCarContinuous;
+use crate::classic_control::mountain_car_continuous::MountainCarContinuousConfig;
+use crate::classic_control::pendulum::Pendulum;
+use crate::classic_control::pendulum::PendulumConfig;
+use crate::env::Env;
+use crate::error::EnvError;
+use crate::lqr::Lqr;
+use crate::lqr::id::LqrId;
 use crate::minatar::{MinAtar, MinAtarConfig, MinAtarGame};
-use crate::mountain_car::MountainCarConfig;
-use crate::mountain_car_continuous::MountainCarContinuousConfig;
-use crate::pendulum::PendulumConfig;
 use crate::settings::Settings;
-use crate::{Acrobot, CartPole, Env, EnvError, MountainCar, MountainCarContinuous, Pendulum, Space, TimeLimit};
+use crate::space::Space;
+use crate::wrappers::time_limit::TimeLimit;
 
 /// Names an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -254,7 +263,8 @@ fn unknown(name: &str) -> EnvError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Action, Pcg64};
+    use crate::action::Action;
+    use crate::numpy::pcg64::Pcg64;
 
     #[test]
     fn names_are_read_back() {

@@ -2,7 +2,7 @@
 //!
 //! Names are the keyword arguments of Gymnasium and MinAtar where those have one; flags are 0 or 1.
 
-use crate::EnvError;
+use crate::error::EnvError;
 
 /// Settings that remain to be taken; what nobody takes is refused.
 #[derive(Debug, Clone)]

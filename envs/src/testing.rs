@@ -11,7 +11,11 @@
 
 use rand::RngCore;
 
-use crate::{Action, Env, EnvError, Pcg64, Space, Step};
+use crate::action::Action;
+use crate::env::{Env, Step};
+use crate::error::EnvError;
+use crate::numpy::pcg64::Pcg64;
+use crate::space::Space;
 
 /// All checks over `n_steps` random steps: what is emitted lies in the spaces, the same seed gives
 /// the same trajectory, steps out of turn and malformed actions are refused and change nothing,

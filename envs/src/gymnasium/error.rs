@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::EnvError;
+use crate::error::EnvError;
 
 /// What went wrong on the other side of the pipe.
 #[derive(Debug, Error)]

@@ -9,7 +9,8 @@
 
 use std::io::{self, Read};
 
-use crate::{Space, Step};
+use crate::env::Step;
+use crate::space::Space;
 
 /// The child's first frame: what the environment is.
 #[derive(Debug, Clone, PartialEq)]

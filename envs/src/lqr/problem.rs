@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use super::problems::PROBLEMS;
-
 /// A linear plant with a quadratic cost. Matrices are stored row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LqrProblem {
@@ -81,29 +79,6 @@ impl LqrOptimum {
     /// Expected cost of the best controller from x₀ ~ N(0, I), tr P, without noise.
     pub fn expected_cost(&self, n_states: usize) -> f64 {
         self.value.iter().step_by(n_states + 1).sum()
-    }
-}
-
-/// One of the problems of this crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct LqrId(u8);
-
-impl LqrId {
-    /// Number of problems.
-    pub const COUNT: usize = PROBLEMS.len();
-
-    /// The problem at `index` of the reference data.
-    ///
-    /// # Panics
-    /// From [`LqrId::COUNT`] on.
-    pub const fn new(index: usize) -> Self {
-        assert!(index < Self::COUNT, "there are fewer problems");
-        LqrId(index as u8)
-    }
-
-    /// Matrices, optima and limits.
-    pub fn problem(self) -> &'static LqrProblem {
-        &PROBLEMS[usize::from(self.0)]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{LqrOptimum, LqrProblem};
+use super::problem::{LqrOptimum, LqrProblem};
 
 pub(super) static PROBLEMS: [LqrProblem; 49] = [
     LqrProblem {

@@ -6,9 +6,9 @@
 
 use rand::RngCore;
 
+use super::game::{Game, Move, Tally};
 use super::screen::{Bits, LAST, SIDE, Screen};
-use super::{Game, Move, Tally};
-use crate::random_state::randint;
+use crate::numpy::mt19937::randint;
 
 const PADDLE: usize = 0;
 const BALL: usize = 1;

@@ -5,9 +5,9 @@
 
 use rand::RngCore;
 
+use super::game::{Game, Move, Tally};
 use super::screen::{LAST, Screen};
-use super::{Game, Move, Tally};
-use crate::random_state::{rand, randint};
+use crate::numpy::mt19937::{rand, randint};
 
 const CHICKEN: usize = 0;
 const CAR: usize = 1;

@@ -7,9 +7,9 @@
 
 use rand::RngCore;
 
+use super::game::{Game, Move, Tally};
 use super::screen::{LAST, Screen};
-use super::{Game, Move, Tally};
-use crate::random_state::{rand, randint};
+use crate::numpy::mt19937::{rand, randint};
 
 const SUB_FRONT: usize = 0;
 const SUB_BACK: usize = 1;

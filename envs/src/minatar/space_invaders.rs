@@ -7,8 +7,8 @@
 
 use rand::RngCore;
 
+use super::game::{Game, Move, Tally};
 use super::screen::{Bits, LAST, SIDE, Screen};
-use super::{Game, Move, Tally};
 
 const CANNON: usize = 0;
 const ALIEN: usize = 1;

@@ -3,8 +3,7 @@
 
 use std::borrow::Cow;
 
-use egn_envs::lqr::{Lqr, LqrId};
-use egn_envs::{Action, CartPole, Env, EnvError, MountainCarContinuous, Pendulum, RescaleAction};
+use egn_envs::{Action, CartPole, Env, EnvError, Lqr, LqrId, MountainCarContinuous, Pendulum, RescaleAction};
 use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

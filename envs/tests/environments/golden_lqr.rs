@@ -5,8 +5,8 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use egn_envs::lqr::{Lqr, LqrId, LqrOptimum, LqrProblem};
-use egn_envs::{Action, Env, Pcg64};
+use egn_envs::lqr::problem::LqrOptimum;
+use egn_envs::{Action, Env, Lqr, LqrId, LqrProblem, Pcg64};
 use serde::Deserialize;
 
 type Matrix = Vec<Vec<f64>>;

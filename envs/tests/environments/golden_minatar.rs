@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 
 use egn_envs::minatar::{MinAtar, MinAtarConfig, MinAtarGame};
-use egn_envs::random_state::Mt19937;
+use egn_envs::numpy::mt19937::Mt19937;
 use egn_envs::{Action, Env};
 use rand::RngCore;
 use serde::Deserialize;

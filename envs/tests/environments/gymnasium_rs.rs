@@ -2,7 +2,7 @@
 //!
 //!     cargo test -p egn-envs --features gymnasium-rs --test gymnasium_rs -- --nocapture
 
-use egn_envs::cart_pole::CartPoleState;
+use egn_envs::classic_control::cart_pole::CartPoleState;
 use egn_envs::gymnasium_rs::GymnasiumRs;
 use egn_envs::{Action, CartPole, Env, Pcg64, Step, testing};
 

@@ -1,10 +1,10 @@
 //! The environments under test: each can be placed anywhere and asked for its state.
 
-use egn_envs::acrobot::AcrobotState;
-use egn_envs::cart_pole::{CartPoleConfig, CartPoleState};
-use egn_envs::mountain_car::{MountainCarConfig, MountainCarState};
-use egn_envs::mountain_car_continuous::{MountainCarContinuousConfig, MountainCarContinuousState};
-use egn_envs::pendulum::{PendulumConfig, PendulumState};
+use egn_envs::classic_control::acrobot::AcrobotState;
+use egn_envs::classic_control::cart_pole::{CartPoleConfig, CartPoleState};
+use egn_envs::classic_control::mountain_car::{MountainCarConfig, MountainCarState};
+use egn_envs::classic_control::mountain_car_continuous::{MountainCarContinuousConfig, MountainCarContinuousState};
+use egn_envs::classic_control::pendulum::{PendulumConfig, PendulumState};
 use egn_envs::{Acrobot, CartPole, Env, MountainCar, MountainCarContinuous, Pendulum};
 
 use super::Kwargs;

@@ -7,10 +7,13 @@
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
+use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
-use crate::numpy_random::uniform;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::numpy::pcg64::uniform;
+use crate::space::Space;
 
 /// Physics and reward of [`CartPole`].
 #[derive(Debug, Clone, PartialEq)]

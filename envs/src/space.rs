@@ -4,8 +4,8 @@
 
 use rand::RngCore;
 
-use crate::Action;
-use crate::numpy_random::{standard_exponential, standard_normal, uniform, uniform_index};
+use crate::action::Action;
+use crate::numpy::pcg64::{standard_exponential, standard_normal, uniform, uniform_index};
 
 /// A set of observations or actions.
 #[derive(Debug, Clone, PartialEq)]
@@ -98,7 +98,7 @@ fn sample_between(rng: &mut dyn RngCore, low: f32, high: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Pcg64;
+    use crate::numpy::pcg64::Pcg64;
 
     fn mixed() -> Space {
         Space::Box {

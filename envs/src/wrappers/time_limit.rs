@@ -2,8 +2,11 @@
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
+use crate::error::EnvError;
 use crate::frame::Frame;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::space::Space;
 
 /// Cuts the episodes of `E` after a number of steps, as Gymnasium's `TimeLimit`.
 ///
@@ -74,7 +77,9 @@ impl<E: Env> Env for TimeLimit<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CartPole, Outcome, Pcg64};
+    use crate::classic_control::cart_pole::CartPole;
+    use crate::env::Outcome;
+    use crate::numpy::pcg64::Pcg64;
 
     #[test]
     fn time_limit_is_not_terminal() {

@@ -2,7 +2,7 @@
 //!
 //! The rules, random draws and observations are those of MinAtar 1.0.15 (K. Young and T. Tian
 //! (2019), *MinAtar: An Atari-Inspired Testbed for Thorough and Reproducible Reinforcement Learning
-//! Experiments*); the code is our own. With [`Mt19937`](crate::random_state::Mt19937) as the
+//! Experiments*); the code is our own. With [`Mt19937`](crate::numpy::mt19937::Mt19937) as the
 //! generator a game goes step for step as there. Observations are `state[y][x][channel]`, flattened
 //! in that order, as zeros and ones.
 //!
@@ -14,16 +14,21 @@
 mod asterix;
 mod breakout;
 mod freeway;
+mod game;
 mod screen;
 mod seaquest;
 mod space_invaders;
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
+use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, Rgb, rectangle};
-use crate::random_state;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::numpy::mt19937;
+use crate::space::Space;
+use game::{Game, Move, Tally};
 use screen::{SIDE, Screen};
 
 /// One of the five games.
@@ -78,42 +83,6 @@ impl Default for MinAtarConfig {
         // MinAtar 1.0.15 under its `-v1` ids.
         MinAtarConfig { sticky_action_probability: 0.1, difficulty_ramping: true, minimal_actions: true }
     }
-}
-
-/// What the player does, in MinAtar's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Move {
-    Wait,
-    Left,
-    Up,
-    Right,
-    Down,
-    Fire,
-}
-
-impl Move {
-    const ALL: [Move; 6] = [Move::Wait, Move::Left, Move::Up, Move::Right, Move::Down, Move::Fire];
-}
-
-/// What a move brought.
-#[derive(Debug, Clone, Copy, Default)]
-struct Tally {
-    reward: u32,
-    terminal: bool,
-}
-
-/// The rules of one game.
-trait Game: Send + std::fmt::Debug {
-    /// Channels of the board.
-    fn n_channels(&self) -> usize;
-    /// Moves that have an effect, in MinAtar's order.
-    fn moves(&self) -> &'static [Move];
-    /// Sets up the board.
-    fn reset(&mut self, rng: &mut dyn RngCore);
-    /// Takes one move.
-    fn play(&mut self, player: Move, ramping: bool, rng: &mut dyn RngCore) -> Tally;
-    /// Marks everything on an empty board.
-    fn paint(&self, screen: &mut Screen<'_>);
 }
 
 /// A MinAtar game as an environment.
@@ -219,7 +188,7 @@ impl Env for MinAtar {
     fn step(&mut self, action: Action<'_>, rng: &mut dyn RngCore, observation: &mut [f32]) -> Result<Step, EnvError> {
         self.phase.require_running()?;
         let chosen = self.moves[action.as_discrete(self.moves.len())?];
-        let sticks = random_state::rand(rng) < self.config.sticky_action_probability;
+        let sticks = mt19937::rand(rng) < self.config.sticky_action_probability;
         if !sticks {
             self.last_move = chosen;
         }

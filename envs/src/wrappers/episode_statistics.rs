@@ -2,8 +2,11 @@
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Outcome, Step};
+use crate::error::EnvError;
 use crate::frame::Frame;
-use crate::{Action, Env, EnvError, Outcome, Space, Step};
+use crate::space::Space;
 
 /// An episode that is over.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -70,7 +73,9 @@ impl<E: Env> Env for EpisodeStatistics<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CartPole, Pcg64, TimeLimit};
+    use crate::classic_control::cart_pole::CartPole;
+    use crate::numpy::pcg64::Pcg64;
+    use crate::wrappers::time_limit::TimeLimit;
 
     #[test]
     fn an_episode_is_summed_up_when_it_ends() {

@@ -9,10 +9,13 @@ use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
+use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
-use crate::numpy_random::uniform;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::numpy::pcg64::uniform;
+use crate::space::Space;
 
 /// Angles and angular velocities of the two links.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -11,7 +11,8 @@
 //! action box spans ten standard deviations of the best controller's inputs, wide enough that it
 //! is never clipped from likely states, narrow enough to rescale squashed actions to.
 
-mod problem;
+pub mod id;
+pub mod problem;
 #[rustfmt::skip]
 mod problems;
 
@@ -19,13 +20,15 @@ use std::borrow::Cow;
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
+use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, rectangle};
-use crate::numpy_random::standard_normal;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::numpy::pcg64::standard_normal;
+use crate::space::Space;
 
-pub use problem::{LqrId, LqrOptimum, LqrProblem};
-use problem::{dot, quadratic};
+use problem::{LqrProblem, dot, quadratic};
 
 /// The environment of an [`LqrProblem`].
 #[derive(Debug, Clone)]
@@ -167,8 +170,10 @@ impl Env for Lqr {
 
 #[cfg(test)]
 mod tests {
+    use super::id::LqrId;
     use super::*;
-    use crate::{Outcome, Pcg64};
+    use crate::env::Outcome;
+    use crate::numpy::pcg64::Pcg64;
 
     fn double_integrator() -> Lqr {
         Lqr::new(Cow::Borrowed(LqrId::new(0).problem()))

@@ -9,11 +9,14 @@
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::classic_control::mountain_car::MountainCar;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
+use crate::error::EnvError;
 use crate::frame::Frame;
-use crate::mountain_car::MountainCar;
-use crate::numpy_random::uniform;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::numpy::pcg64::uniform;
+use crate::space::Space;
 
 /// Physics and goal of [`MountainCarContinuous`]. Lengths and times are without unit.
 #[derive(Debug, Clone, PartialEq)]

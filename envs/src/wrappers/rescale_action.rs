@@ -2,8 +2,11 @@
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
+use crate::error::EnvError;
 use crate::frame::Frame;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::space::Space;
 
 /// Takes actions in [−1, 1] and stretches them to the bounds of `E`, as Gymnasium's
 /// `RescaleAction`; actions beyond are clipped first, as its `ClipAction` would.
@@ -65,7 +68,10 @@ impl<E: Env> Env for RescaleAction<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CartPole, Pcg64, Pendulum, testing};
+    use crate::classic_control::cart_pole::CartPole;
+    use crate::classic_control::pendulum::Pendulum;
+    use crate::numpy::pcg64::Pcg64;
+    use crate::testing;
 
     #[test]
     fn one_is_the_upper_bound() {

@@ -27,12 +27,15 @@ use std::time::Duration;
 
 use rand::RngCore;
 
+use crate::action::Action;
+use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
-use crate::{Action, Env, EnvError, Space, Step};
+use crate::error::EnvError;
+use crate::space::Space;
 pub use error::GymnasiumError;
 use protocol::{Command, Hello, Refusal, RefusalKind};
 
-const SCRIPT: &str = include_str!("gymnasium/child.py");
+const SCRIPT: &str = include_str!("child.py");
 
 /// What to run.
 #[derive(Debug, Clone, PartialEq)]

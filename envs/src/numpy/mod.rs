@@ -1,0 +1,4 @@
+//! NumPy's generators, bit for bit.
+
+pub mod mt19937;
+pub mod pcg64;
