@@ -7,7 +7,7 @@ use crate::error::EnvError;
 pub enum Action<'a> {
     /// One of n actions, counted from zero.
     Discrete(usize),
-    /// One number for every entry of a [`Space::Box`].
+    /// One number for every entry of a [`Space::Box`](crate::space::Space::Box).
     Continuous(&'a [f32]),
 }
 

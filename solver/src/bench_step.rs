@@ -5,8 +5,15 @@ use std::{fmt, hint::black_box, str::FromStr, time::Instant};
 use candle_core::{DType, Device, Tensor};
 
 use crate::{
-    Initialisation, Learner, Loss, Network, OptimizerConfig, Precision, SolverError, StepContext,
-    loss::{ChosenAction, CrossEntropy, SquaredError},
+    error::SolverError,
+    learner::{Learner, Precision},
+    loss::{
+        cross_entropy::CrossEntropy,
+        loss::Loss,
+        squared_error::{ChosenAction, SquaredError},
+    },
+    network::{initialization::Initialisation, network::Network},
+    optimizer::{choice::OptimizerConfig, optimizer::StepContext},
 };
 
 /// The losses that are timed, under the names of the recorded vectors.
@@ -159,7 +166,7 @@ impl rand::RngCore for SplitMix {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Activation, EgnConfig};
+    use crate::{network::activation::Activation, optimizer::gauss_newton::egn::EgnConfig};
 
     #[test]
     fn every_loss_can_be_timed() {

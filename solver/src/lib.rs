@@ -33,81 +33,65 @@
 //! Source: Korbit, Adeoye, Bemporad, Zanon, "Exact Gauss-Newton Optimization for Training Deep
 //! Neural Networks", arXiv 2405.14402.
 
-mod activation;
-mod adam;
-mod adaptive_damping;
 pub mod bench_step;
-mod cholesky;
-mod cholesky_tiles;
-mod convolution;
-mod dense;
-mod direction;
-mod dot_products;
-mod dueling;
-mod egn;
+mod digest;
 mod error;
-mod flat;
-mod gram;
-mod gram_tiles;
-mod initialise;
-mod lanes;
-mod layer;
 mod learner;
-mod line_search;
+mod linalg;
 pub mod loss;
-mod matmul;
-mod matmul_tiles;
-mod model;
-mod momentum;
 mod network;
+mod network_problem;
 mod optimizer;
-mod pass;
-mod problem;
-mod products;
-mod quadratic_form;
-mod real;
-mod rms_prop;
-mod safetensors;
-pub mod schedule;
-mod sgd;
-mod sgn;
+mod setting;
 mod standard_normal;
 mod state;
 pub mod testing;
-mod vectors;
 
-pub use activation::Activation;
-pub use adam::{Adam, AdamConfig, AdamWConfig};
-pub use adaptive_damping::AdaptiveConfig;
-pub use cholesky::{Factorization, RowSystem};
-pub use convolution::{Convolution, Image, Kernel};
-pub use dense::Dense;
-pub use direction::{Direction, Form, Solution};
-pub use dueling::Dueling;
-pub use egn::{Egn, EgnConfig};
+pub use digest::Digest;
 pub use error::SolverError;
-pub use flat::{read_flat, update_flat};
-pub use initialise::Initialisation;
-pub use layer::Layer;
-pub use learner::{Learner, Precision, Snapshot};
-pub use line_search::{LineSearchConfig, Restart, Search};
+pub use learner::{Learner, Precision};
+pub use linalg::{
+    cholesky::{Factorization, RowSystem},
+    flat::{read_flat, update_flat},
+    real::Real,
+    vectors::{UnknownVectors, Vectors},
+};
 pub use loss::{Loss, Outputs};
-pub use model::Model;
-pub use momentum::MomentumForm;
-pub use network::Network;
-pub use optimizer::{Optimizer, OptimizerConfig, OptimizerName, Rejection, Report, StepContext, require};
-pub use pass::Pass;
-pub use problem::{Linearization, NetworkProblem, Problem};
-pub use products::Products;
-pub use quadratic_form::QuadraticForm;
-pub use real::Real;
-pub use rms_prop::{RmsProp, RmsPropConfig};
-pub use schedule::Schedule;
-pub use sgd::{Sgd, SgdConfig};
-pub use sgn::{Sgn, SgnConfig};
+pub use network::{
+    activation::Activation,
+    convolution::{Convolution, Image, Kernel},
+    dense::Dense,
+    dueling::Dueling,
+    initialization::Initialisation,
+    layer::Layer,
+    model::Model,
+    network::Network,
+    pass::Pass,
+    products::Products,
+    quadratic_form::QuadraticForm,
+    snapshot::Snapshot,
+};
+pub use network_problem::NetworkProblem;
+pub use optimizer::{
+    adam::{Adam, AdamConfig, AdamWConfig},
+    choice::{OptimizerConfig, OptimizerName},
+    gauss_newton::{
+        adaptive_damping::AdaptiveConfig,
+        direction::{Direction, Form, Solution},
+        egn::{Egn, EgnConfig},
+        line_search::{LineSearchConfig, Restart, Search},
+        momentum::MomentumForm,
+        sgn::{Sgn, SgnConfig},
+    },
+    optimizer::{Optimizer, Rejection, Report, StepContext},
+    problem::{Linearization, Problem},
+    rms_prop::{RmsProp, RmsPropConfig},
+    schedule::{self, Schedule},
+    sgd::{Sgd, SgdConfig},
+};
+pub use setting::require;
 pub use standard_normal::standard_normal;
-pub use state::{Digest, Element, State, StateError};
-pub use vectors::{UnknownVectors, Vectors};
+pub use state::{Element, State, StateError};
 
 /// The README's example is a test.
 #[cfg(doctest)]

@@ -2,7 +2,10 @@
 //!
 //! They panic with the numbers when a check fails, so they belong in tests.
 
-use crate::{Loss, Network, Outputs, Pass, loss::Root};
+use crate::{
+    loss::loss::{Loss, Outputs, Root},
+    network::{network::Network, pass::Pass},
+};
 
 /// Step of a central difference in f64.
 const DIFFERENCE: f64 = 1e-5;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{LEAST_LOG_P, Loss, Outputs, Root, chosen};
+use super::loss::{LEAST_LOG_P, Loss, Outputs, Root, chosen};
 
 /// ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
 ///

@@ -1,6 +1,10 @@
 //! Policy gradient for continuous actions.
 
-use super::{KlPenalty, Loss, Outputs, Root, policy_gradient::surrogate};
+use super::{
+    loss::{Loss, Outputs, Root},
+    policy_gradient::KlPenalty,
+    policy_gradient::surrogate,
+};
 
 /// The clipped surrogate of PPO with an entropy bonus for a diagonal Gaussian policy:
 ///

@@ -1,98 +1,24 @@
 //! Losses: a value, a residual and a square root of the curvature at the outputs of a network.
-//!
-//! Every loss is a mean over samples, L = (1/b) Σ ℓᵢ(fᵢ). It declares the positive semi-definite Q
-//! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
-//! gradient is the same whichever way it is taken. ([`Sampled`] is the exception: its Q is random, and
-//! exact on the mean only.) [`Weighted`] gives any loss a weight for every sample. Everything here is f64, whatever the network is.
 
 mod binary_cross_entropy;
-mod cross_entropy;
+pub(crate) mod cross_entropy;
 mod gaussian_policy;
+#[allow(clippy::module_inception)] // The trait that the folder is named after.
+pub(crate) mod loss;
 mod policy_gradient;
 mod quadratic_model;
 mod quantile_huber;
 mod sampled;
-mod squared_error;
+pub(crate) mod squared_error;
 mod weighted;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::{CrossEntropy, log_softmax};
 pub use gaussian_policy::{GaussianPolicyGradient, gaussian_entropy, gaussian_kl, gaussian_log_prob};
+pub use loss::{Loss, Outputs, Root};
 pub use policy_gradient::{CategoricalPolicyGradient, KlPenalty, PolicySample};
 pub use quadratic_model::QuadraticModel;
 pub use quantile_huber::QuantileHuber;
 pub use sampled::{Curvature, Sampled};
 pub use squared_error::{ChosenAction, SquaredError};
 pub use weighted::Weighted;
-
-/// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
-/// entry of S, and its inverse root is still far from overflow.
-const LEAST_LOG_P: f64 = -80.0;
-
-/// Outputs of a network for a batch: (b, c), row-major.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Outputs {
-    /// All entries, sample after sample.
-    pub values: Vec<f64>,
-    /// Entries of one output, c.
-    pub n_outputs: usize,
-}
-
-impl Outputs {
-    /// Number of samples, b.
-    pub fn batch(&self) -> usize {
-        self.values.len() / self.n_outputs
-    }
-
-    /// The output of every sample in turn.
-    pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
-        self.values.chunks_exact(self.n_outputs)
-    }
-}
-
-/// Square root of the curvature and what it leaves of the residual.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Root {
-    /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.
-    pub rows: Vec<f64>,
-    /// ρ with S ρ = r, (b·k); see [`Loss::spans_residual`].
-    pub rho: Vec<f64>,
-}
-
-/// The choice of a sample among n outputs, or groups of outputs.
-///
-/// # Panics
-/// When there is no such output: it would be another sample's.
-fn chosen(sample: usize, choice: u32, n: usize) -> usize {
-    let choice = choice as usize;
-    assert!(choice < n, "choice {choice} of sample {sample} among {n}");
-    choice
-}
-
-/// What a network is trained on.
-///
-/// # Panics
-/// Every method of a loss whose labels, targets or weights are not as many as the batch's samples.
-pub trait Loss {
-    /// ℓᵢ of every sample into `values`, (b).
-    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);
-
-    /// The loss of the batch, their mean.
-    fn value(&self, outputs: &Outputs) -> f64 {
-        let mut values = Vec::with_capacity(outputs.batch());
-        self.values(outputs, &mut values);
-        values.iter().sum::<f64>() / outputs.batch() as f64
-    }
-
-    /// The loss, and r = ∂ℓ/∂f of every sample into `residual`, (b, c).
-    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64;
-
-    /// The loss, and Sᵀ and ρ of every sample into `root`.
-    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
-
-    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature cannot;
-    /// its ρ is then meaningless.
-    fn spans_residual(&self) -> bool {
-        true
-    }
-}

@@ -1,6 +1,10 @@
 //! Policy gradient for discrete actions.
 
-use super::{Loss, Outputs, Root, cross_entropy::SoftmaxRoot, log_softmax};
+use super::{
+    cross_entropy::SoftmaxRoot,
+    cross_entropy::log_softmax,
+    loss::{Loss, Outputs, Root},
+};
 
 /// What is known of one action taken.
 #[derive(Debug, Clone, Copy, PartialEq)]

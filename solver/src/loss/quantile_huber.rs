@@ -1,6 +1,6 @@
 //! Quantile regression on the output groups chosen for each sample.
 
-use super::{Loss, Outputs, Root, chosen};
+use super::loss::{Loss, Outputs, Root, chosen};
 
 /// Quantile Huber loss of the chosen action's N quantiles θ against m target samples y:
 ///

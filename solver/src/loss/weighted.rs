@@ -1,6 +1,6 @@
 //! A weight for every sample of another loss.
 
-use super::{Loss, Outputs, Root};
+use super::loss::{Loss, Outputs, Root};
 
 /// wᵢ ℓᵢ, as importance weights of prioritised replay are used: r and Q are w times what they were, S
 /// and ρ are √w times. The mean is still over b samples.

@@ -1,0 +1,27 @@
+//! A number by which damage is told.
+
+/// A number that changes with any bit of what was added, to tell damage: FNV-1a.
+///
+/// Source: Fowler, Noll, Vo, draft-eastlake-fnv-17.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Digest(u64);
+
+impl Default for Digest {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Digest {
+    /// Adds bytes to those before.
+    pub fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    /// Of all bytes so far.
+    pub fn value(self) -> u64 {
+        self.0
+    }
+}

@@ -1,0 +1,73 @@
+//! A matrix in a slice, and what the sums of a product start from.
+
+use std::ops::Range;
+
+/// A matrix in a slice: entry (i, j) is at `i * row_stride + j * column_stride`.
+#[derive(Clone, Copy)]
+pub struct Matrix<'a, T> {
+    values: &'a [T],
+    rows: usize,
+    columns: usize,
+    row_stride: usize,
+    column_stride: usize,
+}
+
+impl<'a, T: Copy> Matrix<'a, T> {
+    /// A row-major (rows, columns) matrix.
+    pub fn new(values: &'a [T], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns, "matrix of {rows} rows and {columns} columns");
+        Self { values, rows, columns, row_stride: columns, column_stride: 1 }
+    }
+
+    /// Number of rows.
+    pub fn n_rows(self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn n_columns(self) -> usize {
+        self.columns
+    }
+
+    /// All entries, in the order they are stored in.
+    pub fn values(self) -> &'a [T] {
+        self.values
+    }
+
+    /// From one row to the next.
+    pub(crate) fn row_stride(self) -> usize {
+        self.row_stride
+    }
+
+    /// From one column to the next.
+    pub(crate) fn column_stride(self) -> usize {
+        self.column_stride
+    }
+
+    /// Some rows of a row-major matrix.
+    pub fn slice_rows(self, rows: Range<usize>) -> Self {
+        Self::new(&self.values[rows.start * self.columns..rows.end * self.columns], rows.len(), self.columns)
+    }
+
+    /// The same entries as a (columns, rows) matrix.
+    pub fn transposed(self) -> Self {
+        Self {
+            rows: self.columns,
+            columns: self.rows,
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+}
+
+/// What the sums of a product start from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Start<'a, T> {
+    /// Nothing.
+    Zero,
+    /// The entries that are there.
+    Kept,
+    /// The same row (n) in every row.
+    Row(&'a [T]),
+}

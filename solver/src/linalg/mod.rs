@@ -1,0 +1,16 @@
+//! Dense kernels: products, Gram matrices, Cholesky factors, each summed in an order that shapes decide.
+
+pub(crate) mod cholesky;
+mod cholesky_tiles;
+mod dot_products;
+pub(crate) mod flat;
+pub(crate) mod gram;
+mod gram_tiles;
+mod lanes;
+pub(crate) mod matmul;
+mod matmul_tiles;
+pub(crate) mod matrix;
+pub(crate) mod number;
+pub(crate) mod real;
+pub(crate) mod vector;
+pub(crate) mod vectors;

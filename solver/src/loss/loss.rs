@@ -1,0 +1,78 @@
+//! Losses: a value, a residual and a square root of the curvature at the outputs of a network.
+//!
+//! Every loss is a mean over samples, L = (1/b) Σ ℓᵢ(fᵢ). It declares the positive semi-definite Q
+//! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
+//! gradient is the same whichever way it is taken. ([`Sampled`](crate::loss::sampled::Sampled) is the exception: its Q is random, and
+//! exact on the mean only.) [`Weighted`](crate::loss::weighted::Weighted) gives any loss a weight for every sample. Everything here is f64, whatever the network is.
+
+/// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
+/// entry of S, and its inverse root is still far from overflow.
+pub(super) const LEAST_LOG_P: f64 = -80.0;
+
+/// Outputs of a network for a batch: (b, c), row-major.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outputs {
+    /// All entries, sample after sample.
+    pub values: Vec<f64>,
+    /// Entries of one output, c.
+    pub n_outputs: usize,
+}
+
+impl Outputs {
+    /// Number of samples, b.
+    pub fn batch(&self) -> usize {
+        self.values.len() / self.n_outputs
+    }
+
+    /// The output of every sample in turn.
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
+        self.values.chunks_exact(self.n_outputs)
+    }
+}
+
+/// Square root of the curvature and what it leaves of the residual.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Root {
+    /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.
+    pub rows: Vec<f64>,
+    /// ρ with S ρ = r, (b·k); see [`Loss::spans_residual`].
+    pub rho: Vec<f64>,
+}
+
+/// The choice of a sample among n outputs, or groups of outputs.
+///
+/// # Panics
+/// When there is no such output: it would be another sample's.
+pub(super) fn chosen(sample: usize, choice: u32, n: usize) -> usize {
+    let choice = choice as usize;
+    assert!(choice < n, "choice {choice} of sample {sample} among {n}");
+    choice
+}
+
+/// What a network is trained on.
+///
+/// # Panics
+/// Every method of a loss whose labels, targets or weights are not as many as the batch's samples.
+pub trait Loss {
+    /// ℓᵢ of every sample into `values`, (b).
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);
+
+    /// The loss of the batch, their mean.
+    fn value(&self, outputs: &Outputs) -> f64 {
+        let mut values = Vec::with_capacity(outputs.batch());
+        self.values(outputs, &mut values);
+        values.iter().sum::<f64>() / outputs.batch() as f64
+    }
+
+    /// The loss, and r = ∂ℓ/∂f of every sample into `residual`, (b, c).
+    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64;
+
+    /// The loss, and Sᵀ and ρ of every sample into `root`.
+    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
+
+    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature cannot;
+    /// its ρ is then meaningless.
+    fn spans_residual(&self) -> bool {
+        true
+    }
+}

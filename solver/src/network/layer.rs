@@ -1,0 +1,74 @@
+//! The kinds of layer that a network is a chain of.
+
+use crate::network::{
+    activation::Activation,
+    convolution::{Convolution, Image},
+    dense::Dense,
+    dueling::Dueling,
+    products::Products,
+};
+
+/// One layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Every output from every input.
+    Dense(Dense),
+    /// A dense layer on every patch of an image.
+    Convolution(Convolution),
+    /// A value and advantages to action values, without parameters.
+    Dueling(Dueling),
+    /// Products of the inputs, without parameters.
+    Products(Products),
+}
+
+impl Layer {
+    /// Entries of an input.
+    pub fn n_inputs(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.n_inputs,
+            Self::Convolution(convolution) => convolution.image.len(),
+            Self::Dueling(dueling) => 1 + dueling.n_outputs,
+            Self::Products(products) => products.n_inputs,
+        }
+    }
+
+    /// Entries of an output.
+    pub fn n_outputs(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.n_outputs,
+            Self::Convolution(convolution) => convolution.output().len(),
+            Self::Dueling(dueling) => dueling.n_outputs,
+            Self::Products(products) => products.n_outputs(),
+        }
+    }
+
+    /// What holds the layer's parameters, if it has any: a convolution's is applied at every position.
+    pub fn dense(&self) -> Option<&Dense> {
+        match self {
+            Self::Dense(dense) => Some(dense),
+            Self::Convolution(convolution) => Some(&convolution.filters),
+            Self::Dueling(_) | Self::Products(_) => None,
+        }
+    }
+
+    /// How often each sample passes through [`Layer::dense`].
+    pub(crate) fn n_positions(&self) -> usize {
+        match self {
+            Self::Convolution(convolution) => convolution.n_positions(),
+            Self::Dense(_) | Self::Dueling(_) | Self::Products(_) => 1,
+        }
+    }
+
+    /// The image that comes out, if it is one.
+    pub(crate) fn image(&self) -> Option<Image> {
+        match self {
+            Self::Convolution(convolution) => Some(convolution.output()),
+            Self::Dense(_) | Self::Dueling(_) | Self::Products(_) => None,
+        }
+    }
+
+    /// Applied to the output.
+    pub(crate) fn activation(&self) -> Activation {
+        self.dense().map_or(Activation::Identity, |dense| dense.activation)
+    }
+}

@@ -1,0 +1,41 @@
+//! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learnt.
+
+use candle_core::DType;
+
+use crate::{
+    linalg::flat::read_flat,
+    network::{layer::Layer, snapshot::Snapshot},
+};
+
+/// xᵀHx + constant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuadraticForm {
+    /// H, symmetric (n, n), row-major.
+    pub matrix: Vec<f64>,
+    /// Zero where the network has none.
+    pub constant: f64,
+}
+
+impl Snapshot {
+    /// H and the constant of a quadratic network; `None` for any other.
+    pub fn quadratic_form(&self) -> Option<QuadraticForm> {
+        let &[Layer::Products(products), Layer::Dense(dense)] = self.network().layers() else { return None };
+        let params = self.parameters();
+        let n = products.n_inputs;
+        let mut matrix = vec![0.0; n * n];
+        for ((i, j), &entry) in products.pairs().zip(&params[dense.weight()]) {
+            matrix[i * n + j] = entry;
+            matrix[j * n + i] = entry;
+        }
+        let constant = params[dense.bias()].first().copied().unwrap_or(0.0);
+        Some(QuadraticForm { matrix, constant })
+    }
+
+    /// The parameters as f64.
+    pub fn parameters(&self) -> Vec<f64> {
+        match self.params().dtype() {
+            DType::F64 => read_flat::<f64, _>(self.params(), <[f64]>::to_vec),
+            _ => read_flat::<f32, _>(self.params(), |theta| theta.iter().map(|&x| f64::from(x)).collect()),
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! How a network is written and read: widths joined by dashes.
+
+use std::fmt;
+
+use crate::network::{
+    activation::Activation,
+    convolution::{Convolution, Image, Kernel},
+    layer::Layer,
+    network::Network,
+};
+
+impl Network {
+    /// Reads what [`Network`] writes of itself, with the given activation between the layers.
+    ///
+    /// # Errors
+    /// When the text is no network, with examples of what is.
+    pub fn parse(text: &str, hidden: Activation) -> Result<Self, String> {
+        parse(text, hidden).ok_or_else(|| {
+            format!(
+                "'{text}' is not a network; give two or more positive widths joined by dashes, such as 4-64-64-2, \
+                 or 10x10x4-16k3s1-128-3 for 16 filters of 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 with two \
+                 free outputs, 6-quadratic or 6-quadratic-constant"
+            )
+        })
+    }
+}
+
+/// Largest width that is read: the product of two of them is a number still.
+const MAX_WIDTH: usize = 1 << 24;
+
+fn parse(text: &str, hidden: Activation) -> Option<Network> {
+    let positive = |text: &str| text.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n));
+    let (text, free) = match text.split_once('+') {
+        Some((rest, free)) => (rest, positive(free)?),
+        None => (text, 0),
+    };
+    let mut parts: Vec<&str> = text.split('-').collect();
+    let dueling = parts.last() == Some(&"dueling");
+    parts.truncate(parts.len() - usize::from(dueling));
+    let (first, rest) = parts.split_first()?;
+    let sides: Vec<usize> = first.split('x').map(positive).collect::<Option<_>>()?;
+    let network = match (&sides[..], rest) {
+        (&[n], ["quadratic"]) => Network::quadratic(n, false),
+        (&[n], ["quadratic", "constant"]) => Network::quadratic(n, true),
+        (&[n], [_, ..]) => {
+            let widths = rest.iter().map(|width| positive(width));
+            Network::mlp(&std::iter::once(Some(n)).chain(widths).collect::<Option<Vec<_>>>()?, hidden)
+        }
+        (&[height, width, channels], rest) => {
+            let n_kernels = rest.iter().take_while(|part| part.contains('k')).count();
+            let kernels: Vec<Kernel> =
+                rest[..n_kernels].iter().map(|part| Kernel::parse(part)).collect::<Option<_>>()?;
+            let widths: Vec<usize> = rest[n_kernels..].iter().map(|width| positive(width)).collect::<Option<_>>()?;
+            let image = Image { height, width, channels };
+            kernels.iter().try_fold(image, |image, kernel| kernel.fits(image).then(|| kernel.over(image)))?;
+            widths.first()?;
+            Network::convolutional(image, &kernels, &widths, hidden)
+        }
+        _ => return None,
+    };
+    if dueling && network.n_outputs() < 2 {
+        return None;
+    }
+    let network = if dueling { network.dueling() } else { network };
+    Some(network.with_free_outputs(free))
+}
+
+impl fmt::Display for Network {
+    /// Widths joined by dashes, `4-64-64-2`; an image as 10x10x4 and a convolution of 16 filters of
+    /// 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end, `4-64-2+2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.layers()[0] {
+            Layer::Convolution(Convolution { image: Image { height, width, channels }, .. }) => {
+                write!(f, "{height}x{width}x{channels}")?;
+            }
+            first => write!(f, "{}", first.n_inputs())?,
+        }
+        for (l, layer) in self.layers().iter().enumerate() {
+            match (layer, &self.layers()[..l]) {
+                (Layer::Products(_), _) => write!(f, "-quadratic")?,
+                (Layer::Dense(dense), [Layer::Products(_)]) if dense.has_bias => write!(f, "-constant")?,
+                (Layer::Dense(_), [Layer::Products(_)]) => {}
+                (Layer::Dense(dense), _) => write!(f, "-{}", dense.n_outputs)?,
+                (Layer::Convolution(convolution), _) => write!(f, "-{}", convolution.kernel)?,
+                (Layer::Dueling(_), _) => write!(f, "-dueling")?,
+            }
+        }
+        match self.free_outputs().len() {
+            0 => Ok(()),
+            n => write!(f, "+{n}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_reads_back_as_it_is_written() {
+        for text in [
+            "4-64-64-2",
+            "8-3",
+            "4-64-2+2",
+            "4-64-3-dueling",
+            "4-64-3-dueling+1",
+            "10x10x4-16k3s1-128-3",
+            "10x8x2-4k3s2p1-6k2s1-5",
+            "2x2x3-4-2",
+            "6-quadratic",
+            "6-quadratic-constant",
+        ] {
+            let network = Network::parse(text, Activation::Silu).unwrap();
+            // An image that no convolution looks at is a row of numbers.
+            let written = text.replace("2x2x3", "12");
+            assert_eq!(network.to_string(), written);
+            assert_eq!(Network::parse(&written, Activation::Silu), Ok(network));
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused() {
+        for text in [
+            "",
+            "4",
+            "4-0-2",
+            "4-x",
+            "4--2",
+            "4-2+",
+            "4-2+0",
+            "4-1-dueling",
+            "dueling",
+            "quadratic",
+            "4-quadratic-2",
+            "10x10-3",
+            "10x10x4-16k3s1",
+            "10x10x4-16k3",
+            "10x10x4-16k11s1-3",
+            "10x10x4-0k3s1-3",
+            "10x10x4-16k3s0-3",
+            "10x10x4-4294967296k3s4294967296-3",
+            "4-18446744073709551615-2",
+        ] {
+            assert!(Network::parse(text, Activation::Relu).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! A network, a batch and a loss as a problem for an optimizer.
+
+use candle_core::Tensor;
+
+use crate::{
+    error::SolverError,
+    linalg::{flat::read_flat, real::Real},
+    loss::loss::Loss,
+    network::model::Model,
+    optimizer::problem::{Linearization, Problem},
+};
+
+/// A network on the batch last loaded, with a loss.
+pub struct NetworkProblem<'a, T> {
+    model: &'a mut Model<T>,
+    loss: &'a dyn Loss,
+}
+
+impl<'a, T: Real> NetworkProblem<'a, T> {
+    /// `loss` at the batch last loaded into `model`.
+    pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
+        Self { model, loss }
+    }
+
+    fn checked(&self, loss: f64) -> Result<f64, SolverError> {
+        let batch = self.model.pass.batch();
+        if loss.is_finite() { Ok(loss) } else { Err(SolverError::NonFiniteLoss { loss, batch }) }
+    }
+
+    fn outputs(&mut self) -> Result<(), SolverError> {
+        if self.model.pass.batch() == 0 {
+            return Err(SolverError::EmptyBatch);
+        }
+        // Once: the parameters move behind the model's back.
+        if !std::mem::take(&mut self.model.is_current) {
+            self.model.forward();
+        }
+        Ok(())
+    }
+}
+
+impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
+    fn params(&self) -> &Tensor {
+        &self.model.params
+    }
+
+    fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError> {
+        self.outputs()?;
+        let mut residual = std::mem::take(&mut self.model.residual);
+        let loss = self.loss.residual(&self.model.outputs, &mut residual);
+        let batch = self.model.pass.batch();
+        self.model.propagate(&residual);
+        self.model.residual = residual;
+        self.model.pass.pull_back(&self.model.network, &vec![1.0 / batch as f64; batch], gradient);
+        self.checked(loss)
+    }
+
+    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
+        self.outputs()?;
+        let mut root = std::mem::take(&mut self.model.root);
+        let loss = self.loss.root(&self.model.outputs, &mut root);
+        if root.rho.is_empty() {
+            return Err(SolverError::NoCurvature { n_outputs: self.model.outputs.n_outputs });
+        }
+        self.model.propagate(&root.rows);
+        rho.clone_from(&root.rho);
+        self.model.root = root;
+        Ok(Linearization { loss: self.checked(loss)?, batch: self.model.pass.batch() })
+    }
+
+    fn spans_residual(&self) -> bool {
+        self.loss.spans_residual()
+    }
+
+    fn gram(&mut self, gram: &mut [f64]) {
+        self.model.pass.gram(&self.model.network, gram);
+    }
+
+    fn pull_back(&mut self, v: &[f64], result: &mut [T]) {
+        self.model.pass.pull_back(&self.model.network, v, result);
+    }
+
+    fn push_forward(&mut self, tangent: &[T], result: &mut Vec<f64>) {
+        let Model { network, params, pass, root, .. } = &mut *self.model;
+        let change = read_flat::<T, _>(params, |theta| pass.push_forward(network, theta, tangent));
+        let (c, k) = (network.n_outputs(), root.rho.len() * network.n_outputs() / change.len());
+        let rows = root.rows.chunks_exact(c).enumerate();
+        result.clear();
+        result.extend(rows.map(|(row, s)| {
+            let change = &change[row / k * c..][..c];
+            s.iter().zip(change).map(|(s, t)| s * t.to_f64()).sum::<f64>()
+        }));
+    }
+
+    fn loss(&mut self) -> f64 {
+        self.model.forward();
+        self.loss.value(&self.model.outputs)
+    }
+}

@@ -1,0 +1,316 @@
+//! The damped Gauss-Newton direction d = −(H + λI)⁻¹ g, from a system on the side of the batch.
+//!
+//! ```text
+//! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v
+//! ```
+//!
+//! Where there are far fewer parameters than rows the same d comes from the p × p side, and where r is
+//! not in the span of S, from the gradient: [`Form`] has all three.
+//!
+//! *Design.* How far to go along d is another question (see [`crate::optimizer::gauss_newton::egn::Egn`]). What the solve leaves
+//! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
+//! and g·d = −dᵀHd − λ‖d‖².
+
+use std::cell::Cell;
+
+use crate::{
+    error::SolverError,
+    linalg::{
+        cholesky::{RowSystem, symmetric_product},
+        matmul::matmul,
+        matrix::{Matrix, Start},
+        real::Real,
+        vector::{inner_product, sum_of_squares},
+    },
+    optimizer::problem::{Linearization, Problem},
+};
+
+/// The side of the parameters needs a forward-mode pass for each of them, where the side of the batch
+/// has its Gram matrix from two factors: so many times fewer parameters than rows make it pay.
+const PASS_COST: usize = 4;
+
+/// Where ‖ρ + bλv‖ falls below this part of ‖ρ‖ the difference has lost too many digits, and SᵀKSv
+/// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.
+const CANCELLED: f64 = 1e-5;
+
+/// The system that d is solved from; the same d but for rounding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// b·k rows: (SᵀKS + bλI) v = −ρ, d = JᵀSv.
+    Rows,
+    /// p parameters: (JᵀQJ + bλI) d = −JᵀSρ.
+    Parameters,
+    /// b·k rows and the gradient, by the identity of Woodbury: d = (JᵀSw − g)/λ with
+    /// (SᵀKS + bλI) w = SᵀJg. For a random S that r is no combination of; a small λ costs digits.
+    Woodbury,
+}
+
+thread_local! {
+    /// The storage of a thread's row systems, which is megabytes that are wanted in a solve only: networks
+    /// that step in turns find it in the cache.
+    static SYSTEM: Cell<RowSystem> = Cell::default();
+}
+
+/// The last direction, and storage kept from step to step.
+pub struct Direction<T> {
+    rho: Vec<f64>,
+    v: Vec<f64>,
+    values: Vec<T>,
+    /// g (p), where ρ does not give it; empty where it does.
+    gradient: Vec<T>,
+    /// SᵀJt of the tangent last measured.
+    change: Vec<f64>,
+    batch: usize,
+}
+
+/// What is known of a direction besides its entries.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Solution {
+    /// Loss of the batch at θ.
+    pub loss: f64,
+    /// Samples, b.
+    pub batch: usize,
+    /// ‖d‖.
+    pub norm: f64,
+    /// g·d, never positive.
+    pub slope: f64,
+    /// dᵀHd.
+    pub curvature: f64,
+    /// Smallest squared pivot of the system's Cholesky factor.
+    pub smallest_pivot: f64,
+    /// ‖g‖, when asked for.
+    pub gradient_norm: Option<f64>,
+    /// ‖(SᵀKS + bλI) v + ρ‖ / ‖ρ‖, when asked for.
+    pub solve_residual: Option<f64>,
+}
+
+impl<T: Real> Default for Direction<T> {
+    fn default() -> Self {
+        Self { rho: Vec::new(), v: Vec::new(), values: Vec::new(), gradient: Vec::new(), change: Vec::new(), batch: 0 }
+    }
+}
+
+impl<T: Real> Direction<T> {
+    /// d, (p).
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+
+    /// Linearises `problem` and solves for d with damping λ, in the form that is cheapest; `diagnose`
+    /// asks for the norms that cost extra.
+    ///
+    /// # Errors
+    /// When the loss is not finite, or the system is singular, which λ > 0 excludes in exact
+    /// arithmetic.
+    ///
+    /// Source: Korbit et al., arXiv 2405.14402, with a square root of Q so that the system is
+    /// symmetric.
+    pub fn solve(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let at = self.linearize(problem, false)?;
+        let form = if PASS_COST * problem.params().elem_count() <= self.rho.len() {
+            Form::Parameters
+        } else if self.gradient.is_empty() {
+            Form::Rows
+        } else {
+            Form::Woodbury
+        };
+        self.side(form, problem, at, damping, diagnose)
+    }
+
+    /// [`Direction::solve`] in the given form. [`Form::Rows`] is right only for a loss whose S spans r
+    /// ([`Problem::spans_residual`]).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn solve_as(
+        &mut self,
+        form: Form,
+        problem: &mut dyn Problem<T>,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let at = self.linearize(problem, form == Form::Woodbury)?;
+        self.side(form, problem, at, damping, diagnose)
+    }
+
+    fn side(
+        &mut self,
+        form: Form,
+        problem: &mut dyn Problem<T>,
+        at: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        // Out of its place, for a problem may solve others.
+        let mut system = SYSTEM.take();
+        let solution = match form {
+            Form::Rows => self.row_side(&mut system, problem, at, damping, diagnose),
+            Form::Parameters => self.parameter_side(&mut system, problem, at, damping, diagnose),
+            Form::Woodbury => self.woodbury(&mut system, problem, at, damping, diagnose),
+        };
+        SYSTEM.set(system);
+        solution
+    }
+
+    fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {
+        let p = problem.params().elem_count();
+        self.gradient.clear();
+        if needs_gradient || !problem.spans_residual() {
+            self.gradient.resize(p, T::zero());
+            problem.gradient(&mut self.gradient)?;
+        }
+        let at = problem.linearize(&mut self.rho)?;
+        self.batch = at.batch;
+        self.values.resize(p, T::zero());
+        Ok(at)
+    }
+
+    fn row_side(
+        &mut self,
+        system: &mut RowSystem,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let Self { rho, v, values, .. } = self;
+        problem.gram(system.gram_mut(rho.len()));
+        v.clear();
+        v.extend(rho.iter().map(|r| -r));
+        let smallest_pivot = system.solve(damping, batch, v)?.smallest_pivot;
+        problem.pull_back(v, values);
+
+        let b = batch as f64;
+        let norm = sum_of_squares(values).sqrt();
+        let mut change: f64 = rho.iter().zip(&*v).map(|(rho, v)| (rho + b * damping * v).powi(2)).sum();
+        if change < CANCELLED * CANCELLED * sum_of_squares(rho) {
+            change = sum_of_squares(&symmetric_product(system.gram(), v));
+        }
+        let curvature = change / b;
+        Ok(Solution {
+            loss,
+            batch,
+            norm,
+            slope: -curvature - damping * norm * norm,
+            curvature,
+            smallest_pivot,
+            gradient_norm: diagnose.then(|| gradient_norm(system.gram(), rho, b)),
+            solve_residual: diagnose.then(|| solve_residual(system.gram(), rho, v, b * damping)),
+        })
+    }
+
+    /// (JᵀQJ + bλI) d = −JᵀSρ, p × p, from the columns of SᵀJ: a forward-mode pass a parameter.
+    /// The right-hand side is −b·g where ρ does not give it.
+    fn parameter_side(
+        &mut self,
+        system: &mut RowSystem,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let p = self.values.len();
+        let n = self.rho.len();
+        let mut columns = Vec::with_capacity(p * n);
+        for j in 0..p {
+            self.values.fill(T::zero());
+            self.values[j] = T::one();
+            problem.push_forward(&self.values, &mut self.change);
+            columns.extend_from_slice(&self.change);
+        }
+        let factor = Matrix::new(&columns, p, n);
+        matmul(system.gram_mut(p), Start::Zero, factor, factor.transposed(), &mut Vec::new());
+        let b = batch as f64;
+        let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
+        let slopes: Vec<f64> = if self.gradient.is_empty() {
+            columns.chunks_exact(n).map(slope).collect()
+        } else {
+            self.gradient.iter().map(|g| b * g.to_f64()).collect()
+        };
+        let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
+        let smallest_pivot = system.solve(damping, batch, &mut d)?.smallest_pivot;
+        self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
+
+        problem.push_forward(&self.values, &mut self.change);
+        let (slope, curvature) = self.along_change(&self.values);
+        Ok(Solution {
+            loss,
+            batch,
+            norm: sum_of_squares(&self.values).sqrt(),
+            slope,
+            curvature,
+            smallest_pivot,
+            gradient_norm: diagnose.then(|| sum_of_squares(&slopes).sqrt() / b),
+            solve_residual: diagnose.then(|| solve_residual(system.gram(), &slopes, &d, b * damping)),
+        })
+    }
+
+    /// d = (JᵀSw − g)/λ with (SᵀKS + bλI) w = SᵀJg, so that SᵀJd = −bw.
+    fn woodbury(
+        &mut self,
+        system: &mut RowSystem,
+        problem: &mut dyn Problem<T>,
+        Linearization { loss, batch }: Linearization,
+        damping: f64,
+        diagnose: bool,
+    ) -> Result<Solution, SolverError> {
+        let Self { rho, v: w, values, gradient, change, .. } = self;
+        problem.gram(system.gram_mut(rho.len()));
+        problem.push_forward(gradient, change);
+        w.clone_from(change);
+        let smallest_pivot = system.solve(damping, batch, w)?.smallest_pivot;
+        problem.pull_back(w, values);
+        let scale = T::of(1.0 / damping);
+        values.iter_mut().zip(&*gradient).for_each(|(d, &g)| *d = scale * (*d - g));
+
+        let b = batch as f64;
+        Ok(Solution {
+            loss,
+            batch,
+            norm: sum_of_squares(values).sqrt(),
+            slope: inner_product(gradient, values),
+            curvature: b * sum_of_squares(w),
+            smallest_pivot,
+            gradient_norm: diagnose.then(|| sum_of_squares(gradient).sqrt()),
+            solve_residual: diagnose.then(|| {
+                let right: Vec<f64> = change.iter().map(|x| -x).collect();
+                solve_residual(system.gram(), &right, w, b * damping)
+            }),
+        })
+    }
+
+    /// g·t and tᵀHt of any tangent t (p), at the last linearisation: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
+    pub fn measure(&mut self, problem: &mut dyn Problem<T>, tangent: &[T]) -> (f64, f64) {
+        problem.push_forward(tangent, &mut self.change);
+        self.along_change(tangent)
+    }
+
+    /// The same where SᵀJt is known.
+    fn along_change(&self, tangent: &[T]) -> (f64, f64) {
+        let b = self.batch as f64;
+        let slope = if self.gradient.is_empty() {
+            self.rho.iter().zip(&self.change).map(|(rho, change)| rho * change).sum::<f64>() / b
+        } else {
+            inner_product(&self.gradient, tangent)
+        };
+        (slope, sum_of_squares(&self.change) / b)
+    }
+}
+
+/// ‖g‖ = ‖JᵀSρ‖/b = √(ρᵀ SᵀKS ρ)/b.
+fn gradient_norm(gram: &[f64], rho: &[f64], b: f64) -> f64 {
+    let squares: f64 = symmetric_product(gram, rho).iter().zip(rho).map(|(k, r)| k * r).sum();
+    squares.max(0.0).sqrt() / b
+}
+
+/// ‖(SᵀKS + shift·I) v + ρ‖ / ‖ρ‖, zero where ρ is.
+fn solve_residual(gram: &[f64], rho: &[f64], v: &[f64], shift: f64) -> f64 {
+    let errors = symmetric_product(gram, v).into_iter().zip(v).zip(rho).map(|((k, v), r)| k + shift * v + r);
+    let size = rho.iter().map(|r| r * r).sum::<f64>().sqrt();
+    if size == 0.0 { 0.0 } else { errors.map(|e| e * e).sum::<f64>().sqrt() / size }
+}

@@ -1,0 +1,306 @@
+//! Exact Gauss-Newton: the damped step, solved on the side of the mini-batch.
+//!
+//! Quick facts: any loss with a declared curvature; one symmetric system of b·k rows a step; exact,
+//! without conjugate gradients, Kronecker factors or a hidden epsilon.
+//!
+//! ```text
+//! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v,   θ ← θ + α d
+//! ```
+//!
+//! What is added to the plain step, in the order in which it acts, each off by default:
+//! 1. adaptive λ chooses the damping of the solve;
+//! 2. momentum carries directions over, and begins anew after a step that was taken back: carried on, what
+//!    led astray once would lead astray again, whatever λ (O'Donoghue, Candès 2015, arXiv 1204.3982);
+//! 3. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
+//!    √(2δ / dᵀHd)): with the Fisher curvature this is TRPO's step (Schulman et al. 2015, arXiv
+//!    1502.05477, appendix C) with an exact solve in place of conjugate gradients;
+//! 4. the line search shortens it further;
+//! 5. adaptive λ judges the result, and may take it back;
+//! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what it adds to the
+//!    loss, or to the divergence of a policy, is wanted, and judged by nobody.
+//!
+//! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::SolverError,
+    linalg::{
+        flat::{read_flat, update_flat},
+        real::Real,
+        vector::{all_finite, sum_of_squares},
+    },
+    optimizer::{
+        gauss_newton::{
+            adaptive_damping::{AdaptiveConfig, AdaptiveDamping},
+            direction::{Direction, Solution},
+            line_search::LineSearchConfig,
+            momentum::{Momentum, MomentumForm},
+        },
+        optimizer::{Optimizer, Rejection, Report, StepContext},
+        parameters::{place, take_step},
+        problem::Problem,
+        schedule::Schedule,
+    },
+    setting::require,
+    state::{State, StateError},
+};
+
+/// Settings of [`Egn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EgnConfig {
+    /// Longest step α, in [0, ∞); 1 is the full Gauss-Newton step.
+    pub lr: Schedule,
+    /// λ, in [0, ∞): damping in parameter space. Zero needs a row system of full rank.
+    pub lambda: Schedule,
+    /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
+    pub kl_limit: Option<Schedule>,
+    /// μ, in [0, 1).
+    pub momentum: f64,
+    /// How momentum carries directions over.
+    pub momentum_form: MomentumForm,
+    /// w, in [0, ∞): decoupled decay of the parameters, θ loses α w θ a step.
+    pub weight_decay: f64,
+    /// Armijo line search along the direction, from `lr` down.
+    pub line_search: Option<LineSearchConfig>,
+    /// Adaptive damping, which starts at `lambda` and then follows its own rule.
+    pub adaptive: Option<AdaptiveConfig>,
+}
+
+impl Default for EgnConfig {
+    fn default() -> Self {
+        // The authors' own defaults: full steps, λ = 1 (python-somax 1.0.1).
+        Self {
+            lr: 1.0.into(),
+            lambda: 1.0.into(),
+            kl_limit: None,
+            momentum: 0.0,
+            momentum_form: MomentumForm::default(),
+            weight_decay: 0.0,
+            line_search: None,
+            adaptive: None,
+        }
+    }
+}
+
+impl EgnConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
+        if let Some(limit) = self.kl_limit {
+            limit.require("kl_limit", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
+        }
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
+        let decay = self.weight_decay;
+        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
+        self.line_search.map_or(Ok(()), |search| search.validate())?;
+        self.adaptive.map_or(Ok(()), |adaptive| adaptive.validate())
+    }
+}
+
+/// The optimizer.
+pub struct Egn<T> {
+    config: EgnConfig,
+    direction: Direction<T>,
+    momentum: Momentum<T>,
+    /// The direction after momentum and decay, where there are any.
+    used: Vec<T>,
+    damping: AdaptiveDamping,
+    /// α of the last line search.
+    last_alpha: Option<f64>,
+    /// θ before a step that may be taken back.
+    origin: Vec<T>,
+}
+
+/// The loss along the direction used, to second order: f + α slope + ½α² curvature.
+#[derive(Clone, Copy)]
+struct Along {
+    norm: f64,
+    slope: f64,
+    curvature: f64,
+}
+
+impl<T: Real> Egn<T> {
+    /// Ready to take its first step.
+    pub fn new(config: EgnConfig) -> Self {
+        Self {
+            config,
+            direction: Direction::default(),
+            momentum: Momentum::default(),
+            used: Vec::new(),
+            damping: AdaptiveDamping::default(),
+            last_alpha: None,
+            origin: Vec::new(),
+        }
+    }
+
+    /// Momentum: the direction to follow, into `used`, and the model along it.
+    fn combine(&mut self, problem: &mut dyn Problem<T>, solution: &Solution) -> Along {
+        let EgnConfig { momentum, momentum_form, .. } = self.config;
+        self.used.clear();
+        if momentum == 0.0 {
+            return Along { norm: solution.norm, slope: solution.slope, curvature: solution.curvature };
+        }
+        self.momentum.propose(momentum, momentum_form, self.direction.values(), &mut self.used);
+        let (slope, curvature) = self.direction.measure(problem, &self.used);
+        Along { norm: sum_of_squares(&self.used).sqrt(), slope, curvature }
+    }
+
+    /// Turns the direction used towards zero for parameters `theta`, and gives its new length.
+    fn decay(&mut self, theta: &[T]) -> f64 {
+        if self.used.is_empty() {
+            self.used.extend_from_slice(self.direction.values());
+        }
+        let decay = T::of(self.config.weight_decay);
+        self.used.iter_mut().zip(theta).for_each(|(u, &x)| *u -= decay * x);
+        sum_of_squares(&self.used).sqrt()
+    }
+
+    /// Takes a step of at most `longest`, searched for and judged where that is asked for.
+    fn advance(
+        &mut self,
+        problem: &mut dyn Problem<T>,
+        along: Along,
+        longest: f64,
+        loss: f64,
+        lambda: f64,
+    ) -> Result<Advance, SolverError> {
+        let EgnConfig { line_search, adaptive, weight_decay, .. } = self.config;
+        if line_search.is_none() && adaptive.is_none() {
+            let mut norm = along.norm;
+            if weight_decay > 0.0 {
+                norm = read_flat::<T, _>(problem.params(), |theta| self.decay(theta));
+            }
+            let direction = if self.used.is_empty() { self.direction.values() } else { &self.used };
+            take_step(problem.params(), direction, norm, longest, Some(lambda))?;
+            return Ok(Advance { alpha: longest, norm, ..Advance::default() });
+        }
+        let Self { direction, used, origin, .. } = self;
+        let direction = if used.is_empty() { direction.values() } else { used };
+        if !(along.norm * longest).is_finite() {
+            return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: Some(lambda) });
+        }
+        origin.clear();
+        read_flat::<T, _>(problem.params(), |theta| origin.extend_from_slice(theta));
+        let mut loss_at = |alpha| {
+            place(problem.params(), origin, direction, alpha);
+            problem.loss()
+        };
+        let mut advance = Advance { alpha: longest, norm: along.norm, ..Advance::default() };
+        let reached = match line_search {
+            None => loss_at(longest),
+            Some(config) => {
+                let search = config.search(self.last_alpha, longest, loss, along.slope, &mut loss_at);
+                // Nor a search without a result, nor a learning rate of zero is a place to start from.
+                self.last_alpha = Some(search.alpha).filter(|&alpha| search.accepted && alpha > 0.0);
+                advance.alpha = search.alpha;
+                advance.trials = Some(search.trials);
+                advance.rejection = (!search.accepted).then_some(Rejection::LineSearch);
+                search.loss
+            }
+        };
+        advance.actual_decrease = Some(loss - reached);
+        if let Some(config) = adaptive {
+            let squares = along.curvature + lambda * along.norm * along.norm;
+            let predicted = -advance.alpha * (along.slope + 0.5 * advance.alpha * squares);
+            advance.gain_ratio = Some((loss - reached) / predicted);
+            if !self.damping.judge(&config, loss, loss - reached, predicted) {
+                advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
+            }
+        }
+        if weight_decay > 0.0 && advance.rejection.is_none() {
+            let origin = std::mem::take(&mut self.origin);
+            advance.norm = self.decay(&origin);
+            place(problem.params(), &origin, &self.used, advance.alpha);
+            self.origin = origin;
+        }
+        let finite =
+            reached.is_finite() && read_flat::<T, _>(problem.params(), |theta| all_finite(theta.iter().copied()));
+        if advance.rejection.is_some() || !finite {
+            advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
+            advance.alpha = 0.0;
+            update_flat::<T, _>(problem.params(), |theta| theta.copy_from_slice(&self.origin));
+        }
+        Ok(advance)
+    }
+}
+
+/// How far a step went.
+#[derive(Default)]
+struct Advance {
+    alpha: f64,
+    /// Length of the direction followed, decay included.
+    norm: f64,
+    trials: Option<u32>,
+    actual_decrease: Option<f64>,
+    gain_ratio: Option<f64>,
+    rejection: Option<Rejection>,
+}
+
+impl<T: Real> Optimizer<T> for Egn<T> {
+    /// As for every optimizer; adaptive damping is raised by a solve that fails.
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+        let scheduled = self.config.lambda.at(context.progress);
+        let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));
+        let raise = |damping: &mut AdaptiveDamping, config: &EgnConfig, error| {
+            let curable = !matches!(
+                error,
+                SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch | SolverError::NoCurvature { .. }
+            );
+            config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
+            error
+        };
+        let solution = self.direction.solve(problem, lambda, context.diagnose);
+        let solution = solution.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let along = self.combine(problem, &solution);
+
+        let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
+        let lr = self.config.lr.at(context.progress);
+        let longest = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / along.curvature).sqrt()));
+        let advance = self.advance(problem, along, longest, solution.loss, lambda);
+        let advance = advance.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        match advance.rejection {
+            None => self.momentum.accept(),
+            Some(_) => self.momentum.forget(),
+        }
+
+        let alpha = advance.alpha;
+        let half_curvature = 0.5 * alpha * alpha * along.curvature;
+        Ok(Report {
+            loss: solution.loss,
+            step_norm: alpha * advance.norm,
+            alpha,
+            damping: Some(lambda),
+            predicted_decrease: Some(-alpha * along.slope - half_curvature),
+            predicted_kl: kl_limit.map(|_| half_curvature),
+            smallest_pivot: Some(solution.smallest_pivot),
+            gradient_norm: solution.gradient_norm,
+            solve_residual: solution.solve_residual,
+            trials: advance.trials,
+            actual_decrease: advance.actual_decrease,
+            gain_ratio: advance.gain_ratio,
+            rejection: advance.rejection,
+        })
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("momentum", self.momentum.state());
+        state.put_part("damping", self.damping.state());
+        state.put("last_alpha", self.last_alpha.as_slice());
+        state
+    }
+
+    fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
+        let momentum = Momentum::restored(&state.part("momentum"), n_params)?;
+        let damping = AdaptiveDamping::restored(&state.part("damping"))?;
+        self.last_alpha = state.optional("last_alpha")?;
+        (self.momentum, self.damping) = (momentum, damping);
+        Ok(())
+    }
+}
