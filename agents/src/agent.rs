@@ -5,7 +5,10 @@ use std::sync::Arc;
 use egn_envs::{LqrProblem, Space};
 use egn_solver::{OptimizerConfig, Precision, Report, Snapshot, SolverError, State, StateError, StepContext};
 
-use crate::{Policy, Rollout, replay::ReplayBuffer};
+use crate::{
+    experience::{replay::ReplayBuffer, rollout::Rollout},
+    policies::policy::Policy,
+};
 
 /// Why an agent cannot be made, or cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

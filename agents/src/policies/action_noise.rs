@@ -3,7 +3,7 @@
 use egn_solver::{Schedule, standard_normal};
 use serde::{Deserialize, Serialize};
 
-use crate::Stream;
+use crate::streams::Stream;
 
 /// How noise of one step depends on that of the step before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ impl ActionNoise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Purpose, stream};
+    use crate::streams::{Purpose, stream};
 
     #[test]
     fn correlated_noise_follows_its_recursion_and_starts_anew() {

@@ -2,7 +2,7 @@
 
 use egn_envs::Space;
 
-use crate::AgentError;
+use crate::agent::AgentError;
 
 /// The bounds between which an environment takes actions.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,8 +14,9 @@ use egn_solver::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AgentError, NoiseKind, Setting,
-    td3::{Td3, Td3Config},
+    agent::{AgentError, Setting},
+    algorithms::td3::{Td3, Td3Config},
+    policies::action_noise::NoiseKind,
 };
 
 /// Settings of DDPG, each as in [`Td3Config`].

@@ -20,11 +20,15 @@ use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Body, Clock, Convolutions, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
-    clipped_value::ClippedValue,
-    distribution::Terms,
-    returns::explained_variance,
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    experience::{returns::explained_variance, rollout::Rollout},
+    networks::{
+        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
+        body::{Body, Convolutions},
+        clipped_value::ClippedValue,
+        distribution::Terms,
+    },
+    policies::policy::Policy,
 };
 
 /// Settings of [`Ppo`].

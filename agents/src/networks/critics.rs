@@ -12,7 +12,10 @@ use egn_solver::{
 };
 use rand::RngCore;
 
-use crate::{Setting, Update, agent::widths, target::Target};
+use crate::{
+    agent::{Setting, Update, widths},
+    networks::target::Target,
+};
 
 /// Networks by place, for the record.
 const NAMES: [&str; 2] = ["critic", "critic_2"];
@@ -169,7 +172,7 @@ mod tests {
     use egn_solver::{OptimizerName, Precision};
 
     use super::*;
-    use crate::{Purpose, stream};
+    use crate::streams::{Purpose, stream};
 
     #[test]
     fn slopes_are_those_of_the_least_critic() {

@@ -5,7 +5,13 @@ use std::sync::Arc;
 use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::RunningMoments};
 use egn_solver::{Snapshot, State, StateError};
 
-use crate::{Actions, AgentConfig, AgentError, Mode, Policy, Stream};
+use crate::{
+    agent::AgentError,
+    choice::AgentConfig,
+    experience::rollout::Actions,
+    policies::policy::{Mode, Policy},
+    streams::Stream,
+};
 
 /// The network that acts, and what its observations go through first.
 #[derive(Debug, Clone)]

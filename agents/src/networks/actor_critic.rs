@@ -15,11 +15,17 @@ use egn_solver::{
 use rand::Rng;
 
 use crate::{
-    Actions, AgentError, Body, Clock, Policy, Purpose, Rollout, Setting, Stream, Update,
-    distribution::{Distribution, PolicyBatch, Terms},
-    policy::batch_of,
-    position, returns, stream,
-    streams::seek_to,
+    agent::{AgentError, Clock, Setting, Update},
+    experience::{
+        returns,
+        rollout::{Actions, Rollout},
+    },
+    networks::{
+        body::Body,
+        distribution::{Distribution, PolicyBatch, Terms},
+    },
+    policies::policy::{Policy, batch_of},
+    streams::{Purpose, Stream, position, seek_to, stream},
 };
 
 /// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.

@@ -24,10 +24,16 @@ use egn_solver::{Outputs, Snapshot, SolverError, State, StateError, loss::Square
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Actions, Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
-    distribution::{PolicyBatch, Terms},
-    returns::{discounted, explained_variance},
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    experience::{
+        returns::{discounted, explained_variance},
+        rollout::{Actions, Rollout},
+    },
+    networks::{
+        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
+        distribution::{PolicyBatch, Terms},
+    },
+    policies::policy::Policy,
 };
 
 /// Settings of [`Reinforce`].

@@ -11,7 +11,11 @@ use egn_solver::{
     },
 };
 
-use crate::{Actions, Body, CategoricalPolicy, GaussianPolicy, Policy};
+use crate::{
+    experience::rollout::Actions,
+    networks::body::Body,
+    policies::policy::{CategoricalPolicy, GaussianPolicy, Policy},
+};
 
 /// A family of distributions over actions, whose parameters an actor puts out.
 #[derive(Debug, Clone, PartialEq)]

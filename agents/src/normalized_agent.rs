@@ -16,8 +16,10 @@ use egn_envs::normalize::Normalizer;
 use egn_solver::{State, StateError};
 
 use crate::{
-    Agent, AgentError, Clock, Learned, Policy, Rollout, TrainedPolicy,
-    trained_policy::{moments_state, normalized, normalizer_state, restore_moments, restore_normalizer},
+    agent::{Agent, AgentError, Clock, Learned},
+    experience::rollout::Rollout,
+    policies::policy::Policy,
+    trained::{TrainedPolicy, moments_state, normalized, normalizer_state, restore_moments, restore_normalizer},
 };
 
 /// An agent behind a normaliser; one that is all `None` changes nothing.
@@ -166,8 +168,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        Actions, Mode, Stream,
-        replay::{Memory, ReplayBuffer},
+        experience::{
+            replay::{Memory, ReplayBuffer},
+            rollout::Actions,
+        },
+        policies::policy::Mode,
+        streams::Stream,
     };
 
     /// Keeps what it is shown, and remembers it where it has a memory.
@@ -189,7 +195,7 @@ mod tests {
             let mut seen = rollout.clone();
             if let Some(replay) = &mut self.replay {
                 replay.extend(rollout);
-                let mut rng = crate::stream(0, crate::Purpose::Learning, 0);
+                let mut rng = crate::streams::stream(0, crate::streams::Purpose::Learning, 0);
                 let drawn = replay.sample(1, 0.0, &mut rng);
                 (seen.observations, seen.rewards) = (drawn.observations, drawn.rewards);
             }

@@ -29,14 +29,17 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Body, Clock, Convolutions, EpsilonGreedyPolicy, Learned, Policy, Purpose, Rollout, Setting,
-    Stream, Update,
-    policy::{argmax, batch_of},
-    position,
-    replay::{Memory, ReplayBuffer, Transitions},
-    stream,
-    streams::seek_to,
-    target::Target,
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::{
+        body::{Body, Convolutions},
+        target::Target,
+    },
+    policies::policy::{EpsilonGreedyPolicy, Policy, argmax, batch_of},
+    streams::{Purpose, Stream, position, seek_to, stream},
 };
 
 /// Settings of [`Dqn`].

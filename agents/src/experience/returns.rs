@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use egn_envs::Outcome;
 use egn_solver::{State, StateError};
 
-use crate::Actions;
+use crate::experience::rollout::Actions;
 
 /// Generalised advantage estimates of one environment's trajectory.
 ///

@@ -42,17 +42,19 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionRange, Agent, AgentError, Clock, Learned, Policy, Purpose, Rollout, Setting, SquashedGaussianPolicy, Stream,
-    Update,
-    agent::widths,
-    critics::{Critics, Judgement, pairs},
-    deterministic_policy::range_of,
-    policy::batch_of,
-    position,
-    replay::{Memory, ReplayBuffer, Transitions},
-    squashed_gaussian::{Draw, draws, log_probs},
-    stream,
-    streams::seek_to,
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update, widths},
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::critics::{Critics, Judgement, pairs},
+    policies::{
+        action_range::ActionRange,
+        deterministic::range_of,
+        policy::{Policy, batch_of},
+        squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
+    },
+    streams::{Purpose, Stream, position, seek_to, stream},
 };
 
 /// Settings of [`Sac`].

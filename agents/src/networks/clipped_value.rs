@@ -57,8 +57,8 @@ mod tests {
 
     use super::*;
     use crate::{
+        experience::returns::explained_variance,
         recorded::{assert_close, numbers, recorded_on_policy},
-        returns::explained_variance,
     };
 
     #[test]

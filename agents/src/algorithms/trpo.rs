@@ -29,10 +29,16 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Clock, Learned, Policy, Rollout, Setting, Update,
-    actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
-    distribution::Terms,
-    returns::{explained_variance, normalise},
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    experience::{
+        returns::{explained_variance, normalise},
+        rollout::Rollout,
+    },
+    networks::{
+        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
+        distribution::Terms,
+    },
+    policies::policy::Policy,
 };
 
 /// Settings of [`Trpo`].

@@ -10,9 +10,14 @@
 use egn_solver::{Snapshot, standard_normal};
 
 use crate::{
-    ActionRange, Actions, AgentError, Mode, Policy, Stream,
-    deterministic_policy::{draw_uniformly, vectors},
-    policy::batch_of,
+    agent::AgentError,
+    experience::rollout::Actions,
+    policies::{
+        action_range::ActionRange,
+        deterministic::{draw_uniformly, vectors},
+        policy::{Mode, Policy, batch_of},
+    },
+    streams::Stream,
 };
 
 /// Least and greatest log σ; beyond, the output has no influence.

@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use egn_solver::{Schedule, Snapshot, SolverError, loss::log_softmax, standard_normal};
 use rand::Rng;
 
-use crate::{Actions, AgentError, Stream};
+use crate::{agent::AgentError, experience::rollout::Actions, streams::Stream};
 
 /// Whether a policy explores.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -22,10 +22,13 @@ use egn_solver::{Snapshot, State, StateError, loss::SquaredError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Clock, Learned, Policy, Rollout, Setting,
-    actor_critic::{ActorCritic, check_scales, perceptron},
-    distribution::Terms,
-    returns::explained_variance,
+    agent::{Agent, AgentError, Clock, Learned, Setting},
+    experience::{returns::explained_variance, rollout::Rollout},
+    networks::{
+        actor_critic::{ActorCritic, check_scales, perceptron},
+        distribution::Terms,
+    },
+    policies::policy::Policy,
 };
 
 /// Settings of [`A2c`].

@@ -17,9 +17,9 @@ use egn_envs::{Space, normalize::Normalizer};
 use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
-use crate::{
-    Actions, Rollout,
+use crate::experience::{
     returns::{Window, Windows},
+    rollout::{Actions, Rollout},
     sum_tree::SumTree,
 };
 
@@ -276,7 +276,7 @@ mod tests {
     use egn_envs::Outcome;
 
     use super::*;
-    use crate::{Purpose, stream};
+    use crate::streams::{Purpose, stream};
 
     fn buffer(capacity: usize, priority: f64) -> ReplayBuffer {
         let memory = Memory { capacity, n_steps: 1, gamma: 0.5, priority };

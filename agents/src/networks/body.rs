@@ -3,7 +3,7 @@
 use egn_solver::{Activation, Image, Kernel, Network, require};
 use serde::{Deserialize, Serialize};
 
-use crate::{AgentError, agent::widths};
+use crate::agent::{AgentError, widths};
 
 /// Convolutions that see an observation as an image, before the hidden layers.
 ///

@@ -4,7 +4,16 @@ use egn_envs::Space;
 use egn_solver::Snapshot;
 use rand::Rng;
 
-use crate::{ActionRange, Actions, AgentError, Mode, Policy, Stream, action_noise::ActionNoise, policy::batch_of};
+use crate::{
+    agent::AgentError,
+    experience::rollout::Actions,
+    policies::{
+        action_noise::ActionNoise,
+        action_range::ActionRange,
+        policy::{Mode, Policy, batch_of},
+    },
+    streams::Stream,
+};
 
 /// a = tanh f(s), to learn with noise.
 #[derive(Debug, Clone)]

@@ -35,18 +35,22 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionRange, Agent, AgentError, Clock, DeterministicPolicy, Learned, NoiseKind, Policy, Purpose, Rollout, Setting,
-    Stream, Update,
-    action_noise::ActionNoise,
-    agent::widths,
-    critics::{Critics, Judgement, mean_size, pairs},
-    deterministic_policy::range_of,
-    policy::batch_of,
-    position,
-    replay::{Memory, ReplayBuffer, Transitions},
-    stream,
-    streams::seek_to,
-    target::Target,
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update, widths},
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::{
+        critics::{Critics, Judgement, mean_size, pairs},
+        target::Target,
+    },
+    policies::{
+        action_noise::{ActionNoise, NoiseKind},
+        action_range::ActionRange,
+        deterministic::{DeterministicPolicy, range_of},
+        policy::{Policy, batch_of},
+    },
+    streams::{Purpose, Stream, position, seek_to, stream},
 };
 
 /// The actor's name in records.

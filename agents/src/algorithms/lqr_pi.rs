@@ -31,8 +31,14 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ActionRange, Actions, Agent, AgentError, Clock, Learned, Mode, Policy, Rollout, Setting, Stream, Update,
-    deterministic_policy::range_of,
+    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    experience::rollout::{Actions, Rollout},
+    policies::{
+        action_range::ActionRange,
+        deterministic::range_of,
+        policy::{Mode, Policy},
+    },
+    streams::Stream,
 };
 
 /// Settings of [`LqrPi`].

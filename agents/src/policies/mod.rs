@@ -1,0 +1,8 @@
+//! Policies, which act in the environments, and what they share of noise and of bounds.
+
+pub mod action_noise;
+pub mod action_range;
+pub mod deterministic;
+pub mod greedy_rule;
+pub mod policy;
+pub mod squashed_gaussian;
