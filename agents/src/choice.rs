@@ -7,7 +7,7 @@ use egn_solver::{Network, Products, Snapshot, loss::Curvature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Demand, Setting},
+    agent::Agent,
     algorithms::{
         a2c::{A2c, A2cConfig},
         ddpg::DdpgConfig,
@@ -20,16 +20,13 @@ use crate::{
         td3::{self, Td3, Td3Config},
         trpo::{Trpo, TrpoConfig},
     },
+    context::{Demand, Setting},
+    error::AgentError,
     networks::{
-        actor_critic::perceptron,
-        body::{Body, Convolutions},
+        body::{Body, Convolutions, perceptron},
         distribution::Distribution,
     },
-    policies::{
-        deterministic::range_of,
-        greedy_rule::GreedyRule,
-        policy::{EpsilonGreedyPolicy, Policy},
-    },
+    policies::{action_range::range_of, epsilon_greedy::EpsilonGreedyPolicy, greedy_rule::GreedyRule, policy::Policy},
 };
 
 /// An agent's textbook name, as on the command line.

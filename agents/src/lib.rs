@@ -20,22 +20,24 @@
 mod agent;
 mod algorithms;
 mod choice;
+mod context;
+mod error;
 mod experience;
 mod networks;
 mod normalized_agent;
 mod policies;
 #[cfg(test)]
 mod recorded;
+mod settings;
 mod streams;
 mod trained;
 
-pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
+pub use agent::{Agent, Learned, Update};
 pub use algorithms::{a2c, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo};
 pub use choice::{AgentConfig, AgentName};
-pub use experience::{
-    replay, returns,
-    rollout::{Actions, Rollout},
-};
+pub use context::{Clock, Demand, Setting};
+pub use error::AgentError;
+pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
 pub use networks::{
     actor_critic,
     body::{Body, Convolutions},
@@ -45,9 +47,12 @@ pub use normalized_agent::{NormalizedAgent, networks_of};
 pub use policies::{
     action_noise::{ActionNoise, NoiseKind},
     action_range::ActionRange,
+    categorical::CategoricalPolicy,
     deterministic::DeterministicPolicy,
+    epsilon_greedy::EpsilonGreedyPolicy,
+    gaussian::GaussianPolicy,
     greedy_rule::GreedyRule,
-    policy::{CategoricalPolicy, EpsilonGreedyPolicy, GaussianPolicy, Mode, Policy},
+    policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };
 pub use streams::{Purpose, Stream, position, seek, stream};

@@ -16,7 +16,9 @@ use egn_envs::normalize::Normalizer;
 use egn_solver::{State, StateError};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned},
+    agent::{Agent, Learned},
+    context::Clock,
+    error::AgentError,
     experience::rollout::Rollout,
     policies::policy::Policy,
     trained::{TrainedPolicy, moments_state, normalized, normalizer_state, restore_moments, restore_normalizer},
@@ -169,8 +171,8 @@ mod tests {
     use super::*;
     use crate::{
         experience::{
+            actions::Actions,
             replay::{Memory, ReplayBuffer},
-            rollout::Actions,
         },
         policies::policy::Mode,
         streams::Stream,

@@ -6,9 +6,9 @@ use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::Running
 use egn_solver::{Snapshot, State, StateError};
 
 use crate::{
-    agent::AgentError,
     choice::AgentConfig,
-    experience::rollout::Actions,
+    error::AgentError,
+    experience::actions::Actions,
     policies::policy::{Mode, Policy},
     streams::Stream,
 };

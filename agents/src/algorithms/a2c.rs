@@ -22,13 +22,13 @@ use egn_solver::{Snapshot, State, StateError, loss::SquaredError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting},
+    agent::{Agent, Learned},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
-    networks::{
-        actor_critic::{ActorCritic, check_scales, perceptron},
-        distribution::Terms,
-    },
+    networks::{actor_critic::ActorCritic, body::perceptron, distribution::Terms},
     policies::policy::Policy,
+    settings::on_policy::check_scales,
 };
 
 /// Settings of [`A2c`].

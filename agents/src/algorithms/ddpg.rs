@@ -14,8 +14,9 @@ use egn_solver::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{AgentError, Setting},
     algorithms::td3::{Td3, Td3Config},
+    context::Setting,
+    error::AgentError,
     policies::action_noise::NoiseKind,
 };
 

@@ -29,7 +29,9 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
         rollout::Rollout,
@@ -38,7 +40,11 @@ use crate::{
         body::{Body, Convolutions},
         target::Target,
     },
-    policies::policy::{EpsilonGreedyPolicy, Policy, argmax, batch_of},
+    policies::{
+        epsilon_greedy::EpsilonGreedyPolicy,
+        greedy_rule::argmax,
+        policy::{Policy, batch_of},
+    },
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 

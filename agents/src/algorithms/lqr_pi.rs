@@ -31,11 +31,12 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
-    experience::rollout::{Actions, Rollout},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{actions::Actions, rollout::Rollout},
     policies::{
-        action_range::ActionRange,
-        deterministic::range_of,
+        action_range::{ActionRange, range_of},
         policy::{Mode, Policy},
     },
     streams::Stream,

@@ -20,15 +20,18 @@ use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError,
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
-        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
-        body::{Body, Convolutions},
+        actor_critic::{ActorCritic, Experience, select},
+        body::{Body, Convolutions, perceptron},
         clipped_value::ClippedValue,
         distribution::Terms,
     },
     policies::policy::Policy,
+    settings::on_policy::check_scales,
 };
 
 /// Settings of [`Ppo`].

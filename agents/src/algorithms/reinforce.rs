@@ -24,16 +24,21 @@ use egn_solver::{Outputs, Snapshot, SolverError, State, StateError, loss::Square
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{
+        actions::Actions,
         returns::{discounted, explained_variance},
-        rollout::{Actions, Rollout},
+        rollout::Rollout,
     },
     networks::{
-        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
+        actor_critic::{ActorCritic, Experience, select},
+        body::perceptron,
         distribution::{PolicyBatch, Terms},
     },
     policies::policy::Policy,
+    settings::on_policy::check_scales,
 };
 
 /// Settings of [`Reinforce`].

@@ -42,15 +42,19 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update, widths},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
         rollout::Rollout,
     },
-    networks::critics::{Critics, Judgement, pairs},
+    networks::{
+        body::widths,
+        critics::{Critics, Judgement, pairs},
+    },
     policies::{
-        action_range::ActionRange,
-        deterministic::range_of,
+        action_range::{ActionRange, range_of},
         policy::{Policy, batch_of},
         squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
     },

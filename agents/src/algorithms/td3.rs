@@ -35,19 +35,22 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update, widths},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
+        body::widths,
         critics::{Critics, Judgement, mean_size, pairs},
         target::Target,
     },
     policies::{
         action_noise::{ActionNoise, NoiseKind},
-        action_range::ActionRange,
-        deterministic::{DeterministicPolicy, range_of},
+        action_range::{ActionRange, range_of},
+        deterministic::DeterministicPolicy,
         policy::{Policy, batch_of},
     },
     streams::{Purpose, Stream, position, seek_to, stream},

@@ -29,16 +29,20 @@ use egn_solver::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agent::{Agent, AgentError, Clock, Learned, Setting, Update},
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
     experience::{
         returns::{explained_variance, normalise},
         rollout::Rollout,
     },
     networks::{
-        actor_critic::{ActorCritic, Experience, check_scales, perceptron, select},
+        actor_critic::{ActorCritic, Experience, select},
+        body::perceptron,
         distribution::Terms,
     },
     policies::policy::Policy,
+    settings::on_policy::check_scales,
 };
 
 /// Settings of [`Trpo`].

@@ -18,9 +18,10 @@ use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
 use crate::experience::{
-    returns::{Window, Windows},
-    rollout::{Actions, Rollout},
+    actions::Actions,
+    rollout::Rollout,
     sum_tree::SumTree,
+    windows::{Window, Windows},
 };
 
 /// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).

@@ -8,18 +8,16 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use egn_envs::Outcome;
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
+    Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
     loss::{Curvature, Loss, Sampled},
-    require,
 };
 use rand::Rng;
 
 use crate::{
-    agent::{AgentError, Clock, Setting, Update},
-    experience::{
-        returns,
-        rollout::{Actions, Rollout},
-    },
+    agent::Update,
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{actions::Actions, returns, rollout::Rollout},
     networks::{
         body::Body,
         distribution::{Distribution, PolicyBatch, Terms},
@@ -27,11 +25,6 @@ use crate::{
     policies::policy::{Policy, batch_of},
     streams::{Purpose, Stream, position, seek_to, stream},
 };
-
-/// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.
-pub(crate) fn perceptron(hidden: &[usize]) -> Body<'_> {
-    Body { convolutions: None, hidden, activation: Activation::Tanh }
-}
 
 /// The two networks.
 pub struct ActorCritic {
@@ -260,15 +253,6 @@ impl ActorCritic {
     }
 }
 
-/// Whether the settings that every on-policy agent has are in their ranges.
-///
-/// # Errors
-/// The first setting that is not, with the range.
-pub(crate) fn check_scales(reward_scale: f64, log_std_init: f64) -> Result<(), String> {
-    require(reward_scale > 0.0 && reward_scale.is_finite(), "reward_scale", "above 0", reward_scale)?;
-    require(log_std_init.abs() <= 20.0, "log_std_init", "in [-20, 20]", log_std_init)
-}
-
 /// Entries of `values` at the given rows.
 pub fn select(values: &[f64], rows: &[usize]) -> Vec<f64> {
     rows.iter().map(|&row| values[row]).collect()
@@ -280,6 +264,7 @@ mod tests {
     use egn_solver::{EgnConfig, OptimizerConfig, Precision, loss::SquaredError};
 
     use super::*;
+    use crate::networks::body::perceptron;
 
     /// V of a task without end that pays 1 a step, seen through episodes cut, or ended, after 5 steps.
     fn learned_value(outcome: Outcome) -> f64 {

@@ -3,7 +3,7 @@
 use egn_solver::{Activation, Image, Kernel, Network, require};
 use serde::{Deserialize, Serialize};
 
-use crate::agent::{AgentError, widths};
+use crate::error::AgentError;
 
 /// Convolutions that see an observation as an image, before the hidden layers.
 ///
@@ -100,6 +100,16 @@ impl Body<'_> {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.
+pub(crate) fn perceptron(hidden: &[usize]) -> Body<'_> {
+    Body { convolutions: None, hidden, activation: Activation::Tanh }
+}
+
+/// Widths of a perceptron from observations to `n_outputs`.
+pub(crate) fn widths(n_observations: usize, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
+    [&[n_observations], hidden, &[n_outputs]].concat()
 }
 
 #[cfg(test)]

@@ -13,8 +13,9 @@ use egn_solver::{
 use rand::RngCore;
 
 use crate::{
-    agent::{Setting, Update, widths},
-    networks::target::Target,
+    agent::Update,
+    context::Setting,
+    networks::{body::widths, target::Target},
 };
 
 /// Networks by place, for the record.

@@ -12,9 +12,9 @@ use egn_solver::{
 };
 
 use crate::{
-    experience::rollout::Actions,
+    experience::actions::Actions,
     networks::body::Body,
-    policies::policy::{CategoricalPolicy, GaussianPolicy, Policy},
+    policies::{categorical::CategoricalPolicy, gaussian::GaussianPolicy, policy::Policy},
 };
 
 /// A family of distributions over actions, whose parameters an actor puts out.

@@ -2,7 +2,7 @@
 
 use egn_solver::{Learner, Snapshot, SolverError, State, StateError};
 
-use crate::{agent::Clock, experience::rollout::Rollout};
+use crate::{context::Clock, experience::rollout::Rollout};
 
 /// θ̄ ← (1 − τ) θ̄ + τ θ, at given times.
 ///

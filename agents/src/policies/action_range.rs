@@ -1,8 +1,9 @@
 //! Bounded actions, seen by networks as points of [−1, 1]ⁿ.
 
 use egn_envs::Space;
+use rand::Rng;
 
-use crate::agent::AgentError;
+use crate::{error::AgentError, streams::Stream};
 
 /// The bounds between which an environment takes actions.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +62,19 @@ impl ActionRange {
             2.0 * (f64::from(action) - low) / (high - low) - 1.0
         })
     }
+}
+
+/// The range of a policy that is read back from a record, whose agent was made for these actions.
+///
+/// # Panics
+/// When there is none: such an agent cannot have been made.
+pub(crate) fn range_of(actions: &Space, agent: &'static str) -> ActionRange {
+    ActionRange::of(actions, agent).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Any point of [−1, 1]ⁿ.
+pub(crate) fn draw_uniformly(action: &mut [f64], stream: &mut Stream) {
+    action.fill_with(|| stream.random_range(-1.0..1.0));
 }
 
 #[cfg(test)]

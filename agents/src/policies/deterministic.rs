@@ -1,16 +1,14 @@
 //! Deterministic policies for bounded actions: DDPG's and TD3's.
 
-use egn_envs::Space;
 use egn_solver::Snapshot;
-use rand::Rng;
 
 use crate::{
-    agent::AgentError,
-    experience::rollout::Actions,
+    error::AgentError,
+    experience::actions::Actions,
     policies::{
         action_noise::ActionNoise,
-        action_range::ActionRange,
-        policy::{Mode, Policy, batch_of},
+        action_range::{ActionRange, draw_uniformly},
+        policy::{Mode, Policy, batch_of, vectors},
     },
     streams::Stream,
 };
@@ -51,25 +49,4 @@ impl Policy for DeterministicPolicy {
         }
         Ok(())
     }
-}
-
-/// Any point of [−1, 1]ⁿ.
-pub(crate) fn draw_uniformly(action: &mut [f64], stream: &mut Stream) {
-    action.fill_with(|| stream.random_range(-1.0..1.0));
-}
-
-/// Where continuous actions go.
-pub(crate) fn vectors(actions: &mut Actions) -> Result<&mut Vec<f32>, AgentError> {
-    match actions {
-        Actions::Continuous { values, .. } => Ok(values),
-        Actions::Discrete(_) => Err(AgentError::ActionSpace { agent: "this policy", needs: "continuous" }),
-    }
-}
-
-/// The range of a policy that is read back from a record, whose agent was made for these actions.
-///
-/// # Panics
-/// When there is none: such an agent cannot have been made.
-pub(crate) fn range_of(actions: &Space, agent: &'static str) -> ActionRange {
-    ActionRange::of(actions, agent).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -26,3 +26,29 @@ pub enum GreedyRule {
         high: Vec<f32>,
     },
 }
+
+/// Index of the largest value; the first of several.
+pub(crate) fn argmax(values: &[f64]) -> u32 {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// Mean of each group of `n` values.
+pub(crate) fn means(values: &[f64], n: usize) -> Vec<f64> {
+    values.chunks_exact(n).map(|group| group.iter().sum::<f64>() / n as f64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn argmax_takes_the_first_of_equals() {
+        assert_eq!(argmax(&[1.0, 3.0, 3.0]), 1);
+    }
+}

@@ -10,12 +10,11 @@
 use egn_solver::{Snapshot, standard_normal};
 
 use crate::{
-    agent::AgentError,
-    experience::rollout::Actions,
+    error::AgentError,
+    experience::actions::Actions,
     policies::{
-        action_range::ActionRange,
-        deterministic::{draw_uniformly, vectors},
-        policy::{Mode, Policy, batch_of},
+        action_range::{ActionRange, draw_uniformly},
+        policy::{Mode, Policy, batch_of, vectors},
     },
     streams::Stream,
 };
