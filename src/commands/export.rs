@@ -5,12 +5,12 @@ use std::io::{Write, stderr};
 use anyhow::Result;
 use egn_solver::Layer;
 
-use super::{SUCCESS, check_file_writable};
 use crate::{
     cli::{ExportArgs, ExportFormat},
-    onnx,
-    record::write_whole,
-    saved_policy::SavedPolicy,
+    commands::dispatch::{SUCCESS, check_file_writable},
+    formats::onnx,
+    record::writer::write_whole,
+    run::saved_policy::SavedPolicy,
 };
 
 pub(super) fn export(args: &ExportArgs) -> Result<u8> {

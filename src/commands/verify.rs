@@ -10,17 +10,21 @@ use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use tempfile::TempDir;
 
-use super::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c};
 use crate::{
     cli::{Cli, Command, CompareArgs, VerifyArgs},
-    compare::{Fate, Jobs, Planned, make_runs},
-    progress::{Line, Watch},
-    published::{Row, Seed},
-    record::Record,
-    run::Execution,
-    saved_policy::read_config,
-    verify::{Verdict, verify},
-    workers::n_cores,
+    commands::dispatch::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c},
+    compare::{
+        processes::{Fate, Jobs, Planned, make_runs},
+        published::{Row, Seed},
+    },
+    progress::line::{Line, Watch},
+    record::contents::Record,
+    run::{
+        execution::Execution,
+        saved_policy::read_config,
+        verify::{Verdict, verify},
+    },
+    workers::pool::n_cores,
 };
 
 pub(super) fn verify_command(args: &VerifyArgs) -> Result<u8> {

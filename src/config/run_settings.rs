@@ -7,8 +7,8 @@ use egn_solver::{OptimizerName, Precision, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    env_name::EnvName,
-    evaluation::{FINAL_SEED, TRAINING_SEED},
+    config::env_name::EnvName,
+    trainer::evaluation::{FINAL_SEED, TRAINING_SEED},
 };
 
 /// What is trained, on what, for how long: section `run`.

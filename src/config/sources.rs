@@ -8,8 +8,10 @@ use std::{
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 
-use super::{ConfigError, RunConfig, check_names, section};
-use crate::env_name::EnvName;
+use crate::config::{
+    env_name::EnvName,
+    run_config::{ConfigError, RunConfig, check_names, section},
+};
 
 /// The presets committed in `runs/presets`, so that the program alone has them.
 static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");

@@ -11,10 +11,13 @@ use std::{
 
 use egn_solver::Report;
 
-use super::{INTERVAL, Line, thousands};
 use crate::{
-    record::{CurvePoint, Record, read_episodes},
-    trainer::{Callback, Flow, RolloutEvent, TrainError},
+    progress::line::{INTERVAL, Line, thousands},
+    record::{
+        contents::{CurvePoint, Record},
+        reader::read_episodes,
+    },
+    trainer::setup::{Callback, Flow, RolloutEvent, TrainError},
 };
 
 /// Parts of a run that have a place in the sparkline.

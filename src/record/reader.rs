@@ -8,11 +8,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::config::flat_settings;
-
-use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, Evaluation, Record, SCHEMA,
-    SUMMARY, Summary, contradiction::contradictions,
+use crate::{
+    config::run_config::flat_settings,
+    record::{
+        contents::{
+            CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, Evaluation, Record,
+            SCHEMA, SUMMARY, Summary,
+        },
+        contradiction::contradictions,
+    },
 };
 
 /// What can be wrong with a record, with the place where it is.

@@ -12,11 +12,15 @@ use std::{
 
 use egn_solver::State;
 
-use super::RunError;
 use crate::{
-    config::{RunConfig, flat_settings},
-    record::{CONFIG, Ended, Record, RecordError, write_whole},
-    trainer::TrainError,
+    config::run_config::{RunConfig, flat_settings},
+    record::{
+        contents::{CONFIG, Ended, Record},
+        reader::RecordError,
+        writer::write_whole,
+    },
+    run::execution::RunError,
+    trainer::setup::TrainError,
 };
 
 /// Where the state is, in its record.

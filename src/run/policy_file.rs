@@ -9,10 +9,10 @@ use egn_agents::{TrainedPolicy, normalizer_state, restore_normalizer};
 use egn_envs::Space;
 use egn_solver::{Snapshot, SolverError, State, StateError};
 
-use super::{BEST_POLICY, LAST_POLICY, RunError};
 use crate::{
-    config::RunConfig,
-    record::{RecordError, write_whole},
+    config::run_config::RunConfig,
+    record::{reader::RecordError, writer::write_whole},
+    run::execution::{BEST_POLICY, LAST_POLICY, RunError},
 };
 
 /// Every file of a record's policies.

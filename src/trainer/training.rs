@@ -9,12 +9,14 @@ use std::{
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
 use egn_solver::State;
 
-use super::{Callback, Flow, Interval, RolloutEvent, TrainError, Trained, Trainer};
 use crate::{
-    evaluation::{TRAINING_SEED, greedy_returns, summarise},
-    record::{CurvePoint, Ended, Evaluation, Threshold},
-    resources::Stopwatch,
-    workers::{Collected, Task, Workers},
+    machine::resources::Stopwatch,
+    record::contents::{CurvePoint, Ended, Evaluation, Threshold},
+    trainer::{
+        evaluation::{TRAINING_SEED, greedy_returns, summarise},
+        setup::{Callback, Flow, Interval, RolloutEvent, TrainError, Trained, Trainer},
+    },
+    workers::pool::{Collected, Task, Workers},
 };
 
 /// A run under way.
