@@ -22,13 +22,13 @@ use crate::{
     cli::{BenchStepArgs, Cli, Command, CompareArgs, EvaluateArgs, PlotArgs, ProgressStyle, TrainArgs},
     commands::{export, list::list, report, verify},
     compare::{
-        processes::{CompareError, Fate, Jobs, Planned, check_writable, make_runs},
+        error::CompareError,
+        plan::{Fate, Planned},
+        processes::{Jobs, make_runs},
         published::PublishedError,
+        writable::check_writable,
     },
-    config::{
-        run_config::{ConfigError, RunConfig},
-        suggest::did_you_mean,
-    },
+    config::{error::ConfigError, run_config::RunConfig, suggest::did_you_mean},
     pictures::{
         film::{
             animation::gif,
@@ -37,21 +37,24 @@ use crate::{
         },
         present::present,
     },
-    progress::{line::Watch, view::View},
+    progress::{standing::Watch, view::View},
     record::{
-        contents::{CONFIG, CURVE, Ended, Record, Summary},
-        reader::{RecordError, find_records},
+        contents::{Ended, Record, Summary},
+        error::RecordError,
+        layout::{CONFIG, CURVE},
+        reader::find_records,
         writer::write_whole,
     },
     run::{
         checkpoint,
-        execution::{Execution, RunError, admit, dir_of, run},
+        error::RunError,
+        execution::{Execution, admit, dir_of, run},
         initial::pinned,
         saved_policy::SavedPolicy,
     },
     trainer::{
+        error::TrainError,
         evaluation::{greedy_returns, summarise},
-        setup::TrainError,
     },
     workers::pool::n_cores,
 };

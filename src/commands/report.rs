@@ -11,6 +11,7 @@ use crate::{
     analysis::cohort::Cohort,
     cli::{ReportArgs, Which},
     commands::dispatch::{SUCCESS, Usage, check_file_writable, complain},
+    config::run_settings::FINAL_SEED,
     pictures::{
         film::{
             animation::gif,
@@ -20,10 +21,9 @@ use crate::{
     },
     record::{contents::Record, reader::find_records, writer::write_whole},
     run::{
-        execution::BEST_POLICY,
+        policy_file::BEST_POLICY,
         saved_policy::{SavedPolicy, read_config},
     },
-    trainer::evaluation::FINAL_SEED,
 };
 
 /// Frames of a film at most; an episode of MinAtar's Freeway has 2,500.

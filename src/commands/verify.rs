@@ -14,10 +14,11 @@ use crate::{
     cli::{Cli, Command, CompareArgs, VerifyArgs},
     commands::dispatch::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c},
     compare::{
-        processes::{Fate, Jobs, Planned, make_runs},
+        plan::{Fate, Planned},
+        processes::{Jobs, make_runs},
         published::{Row, Seed},
     },
-    progress::line::{Line, Watch},
+    progress::{line::Line, standing::Watch},
     record::contents::Record,
     run::{
         execution::Execution,

@@ -5,9 +5,8 @@
 //! is what training again would give, bit for bit.
 
 use std::{
-    fs,
     io::{self, BufRead, BufReader, Read, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Mutex,
@@ -21,68 +20,15 @@ use crossbeam::channel::unbounded;
 use indicatif::MultiProgress;
 
 use crate::{
-    config::run_config::RunConfig,
-    progress::line::{Line, Standing},
-    record::contents::{CONFIG, CURVE, Ended, Record},
-    run::{
-        checkpoint,
-        execution::{RunError, dir_of},
+    compare::{
+        error::CompareError,
+        plan::{Fate, Planned},
+        writable::check_writable,
     },
+    progress::{line::Line, standing::Standing},
+    record::{contents::Record, layout::CURVE},
+    run::checkpoint,
 };
-
-/// A run to be made.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
-    /// Its settings.
-    pub config: RunConfig,
-    /// Folder of its record.
-    pub dir: PathBuf,
-}
-
-/// Why a comparison cannot begin.
-#[derive(Debug, thiserror::Error)]
-pub enum CompareError {
-    /// Records are in the way.
-    #[error(
-        "{} already holds {what}{}; --force replaces it, --records names another folder",
-        dir.display(),
-        others(*n_others)
-    )]
-    Exists {
-        /// The first of them.
-        dir: PathBuf,
-        /// What it holds.
-        what: String,
-        /// How many more.
-        n_others: usize,
-    },
-    /// A run would go on, but cannot.
-    #[error(transparent)]
-    Run(RunError),
-    /// A folder cannot be written.
-    #[error("cannot write to {}: {source}", path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
-
-fn others(n: usize) -> String {
-    if n == 0 { String::new() } else { format!(" (and {n} more)") }
-}
-
-/// What became of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It was there already.
-    Kept,
-    /// It ran, well or badly: its record says how.
-    Ran,
-    /// It was not begun, or left no record.
-    Missing,
-}
 
 /// How runs are carried out.
 pub struct Jobs<'a> {
@@ -96,65 +42,6 @@ pub struct Jobs<'a> {
     pub python: Option<&'a Path>,
     /// Set from outside: no run is begun after that, and those under way are asked to close.
     pub stop: &'a AtomicBool,
-}
-
-impl Planned {
-    /// The run that these settings describe.
-    pub fn new(config: RunConfig, records: &Path) -> Self {
-        Self { dir: dir_of(&config, records), config }
-    }
-
-    /// Why its record, of these very settings, stands for the run: `None` where it has to be made.
-    fn why_kept(&self) -> Option<&'static str> {
-        let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| text == self.config.to_toml());
-        let summary = Record::read(&self.dir).ok().and_then(|record| record.summary).filter(|_| same)?;
-        match summary.ended {
-            Ended::Finished if self.is_of_older_program() => {
-                Some("kept: finished earlier with the same settings, by an older program (--force trains anew)")
-            }
-            Ended::Finished => Some("kept: finished earlier with the same settings"),
-            Ended::Failed if checkpoint::resumable(&self.dir, &self.config, true).is_some() => {
-                Some("kept: failed earlier with the same settings (egn train --resume goes on with it)")
-            }
-            Ended::Failed => Some("kept: failed earlier with the same settings (--force trains anew)"),
-            Ended::Stopped => None,
-        }
-    }
-
-    /// Whether the program that wrote its record may be another.
-    fn is_of_older_program(&self) -> bool {
-        let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-        let program = std::env::current_exe().ok().and_then(|path| modified(&path));
-        program.zip(modified(&self.dir.join("summary.json"))).is_some_and(|(program, record)| program > record)
-    }
-
-    /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint, or
-    /// had hardly begun.
-    fn can_go_on(&self) -> bool {
-        checkpoint::resumable(&self.dir, &self.config, false).is_some()
-            || checkpoint::nothing_to_lose(&self.dir, &self.config)
-    }
-
-    fn exists(&self) -> bool {
-        [CONFIG, CURVE].iter().any(|name| self.dir.join(name).exists())
-    }
-
-    /// Agent, optimizer and seed, for a line on the screen.
-    pub fn name(&self) -> String {
-        format!("{} {} seed {}", self.config.run.agent, self.config.run.optimizer, self.config.run.seed)
-    }
-}
-
-/// Makes sure that a folder can be written, before anything long begins.
-///
-/// # Errors
-/// When it cannot.
-pub fn check_writable(folder: &Path) -> Result<(), CompareError> {
-    let probe = folder.join(format!(".writable-{}", std::process::id()));
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&probe, b""))
-        .and_then(|()| fs::remove_file(&probe))
-        .map_err(|source| CompareError::Folder { path: folder.to_owned(), source })
 }
 
 /// Makes all runs, `n_jobs` at a time, and shows a line for each.

@@ -15,13 +15,8 @@ use egn_solver::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    record::{
-        clock::without_clock_fields,
-        contents::{CURVE, Record},
-        reader::RecordError,
-        writer::write_whole,
-    },
-    run::execution::LAST_POLICY,
+    record::{clock::without_clock_fields, contents::Record, error::RecordError, layout::CURVE, writer::write_whole},
+    run::policy_file::LAST_POLICY,
 };
 
 /// Why a row cannot be read.

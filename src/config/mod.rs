@@ -10,11 +10,14 @@
 //! the experiment, since it changes no result, and is not recorded.
 
 pub mod env_name;
+pub mod error;
 pub mod run_config;
 pub mod run_settings;
+mod sections;
 pub mod sources;
 pub(crate) mod suggest;
 
-pub use run_config::{ConfigError, RunConfig, flat_settings};
+pub use error::ConfigError;
+pub use run_config::{RunConfig, flat_settings};
 pub use run_settings::RunSettings;
 pub use sources::Sources;

@@ -1,20 +1,18 @@
 //! The settings of a run, complete and checked.
 
-use std::{collections::BTreeMap, io, path::PathBuf};
+use std::collections::BTreeMap;
 
 use egn_agents::{AgentConfig, AgentName};
-use egn_envs::{
-    EnvId,
-    normalize::{Normalizer, ObservationNormalizer, RewardNormalizer},
-};
+use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
 use egn_solver::{OptimizerConfig, OptimizerName, require};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::config::{
-    env_name::{EnvName, EnvSettings, GYMNASIUM},
+    env_name::{EnvName, EnvSettings},
+    error::ConfigError,
     run_settings::RunSettings,
-    sources::merge,
+    sections::{check_names, merge, section},
     suggest::{did_you_mean, unknown_key},
 };
 
@@ -23,30 +21,6 @@ const UNSET: &str = "none";
 
 /// Sections of a configuration.
 const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimizer"];
-
-/// Why settings are refused. Every message names the setting and what is accepted.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A setting is unknown, of the wrong type or out of range.
-    #[error("{0}")]
-    Setting(String),
-    /// A file is not TOML.
-    #[error("{} is not a configuration: {message}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
 
 /// Everything that decides a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -256,43 +230,6 @@ fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<Optimiz
         OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
         OptimizerName::Sgn => OptimizerConfig::Sgn(typed(section, table)?),
     })
-}
-
-/// Refuses unknown names with the accepted ones, and missing ones with the flag that gives them.
-pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
-    let agents = AgentName::ALL.map(|name| name.to_string());
-    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
-    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
-    for (key, accepted) in [("env", &envs[..]), ("agent", &agents[..]), ("optimizer", &optimizers[..])] {
-        let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
-        match run.get(key) {
-            Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
-            Some(Value::String(name)) if key != "env" && accepted.contains(&name.as_str()) => {}
-            Some(name) => {
-                let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
-                return Err(ConfigError::Setting(format!(
-                    "unknown {key} '{name}'; accepted: {}{}",
-                    accepted.join(", "),
-                    did_you_mean(&name, &accepted)
-                )));
-            }
-            None => {
-                return Err(ConfigError::Setting(format!(
-                    "no {key} given; --{key} takes one of {}",
-                    accepted.join(", ")
-                )));
-            }
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
-    match table.get(name) {
-        None => Ok(Table::new()),
-        Some(Value::Table(section)) => Ok(section.clone()),
-        Some(other) => Err(ConfigError::Setting(format!("'{name}' is a section, not {other}"))),
-    }
 }
 
 /// What serde says without the names of Rust's types.

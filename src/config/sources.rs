@@ -10,7 +10,9 @@ use toml::{Table, Value};
 
 use crate::config::{
     env_name::EnvName,
-    run_config::{ConfigError, RunConfig, check_names, section},
+    error::ConfigError,
+    run_config::RunConfig,
+    sections::{check_names, merge, section},
 };
 
 /// The presets committed in `runs/presets`, so that the program alone has them.
@@ -113,18 +115,6 @@ fn preset_file(file: &str) -> Result<Table, ConfigError> {
     match PRESETS.get_file(file).and_then(|preset| preset.contents_utf8()) {
         Some(text) => parse(&path, text),
         None => Ok(Table::new()),
-    }
-}
-
-/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
-pub(super) fn merge(table: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (table.get_mut(key), value) {
-            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
-            _ => {
-                table.insert(key.clone(), value.clone());
-            }
-        }
     }
 }
 

@@ -25,8 +25,11 @@ use egn_solver::State;
 
 use crate::{
     formats::protobuf::{Field, Message, fields},
-    record::{contents::CurvePoint, log_file::LogFile, reader::RecordError},
-    trainer::setup::{Callback, Flow, RolloutEvent, TrainError},
+    record::{contents::CurvePoint, error::RecordError, log_file::LogFile},
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+    },
 };
 
 /// The file in a record.

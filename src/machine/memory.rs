@@ -5,7 +5,7 @@ use egn_agents::Demand;
 use egn_envs::Space;
 use egn_solver::OptimizerName;
 
-use crate::config::run_config::{ConfigError, RunConfig};
+use crate::config::{error::ConfigError, run_config::RunConfig};
 
 /// Bytes of a transition besides its two observations: action, reward, outcome, priority.
 const TRANSITION: f64 = 32.0;

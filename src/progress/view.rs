@@ -12,12 +12,18 @@ use std::{
 use egn_solver::Report;
 
 use crate::{
-    progress::line::{INTERVAL, Line, thousands},
+    progress::{
+        line::{Line, thousands},
+        standing::INTERVAL,
+    },
     record::{
         contents::{CurvePoint, Record},
         reader::read_episodes,
     },
-    trainer::setup::{Callback, Flow, RolloutEvent, TrainError},
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+    },
 };
 
 /// Parts of a run that have a place in the sparkline.

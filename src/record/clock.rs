@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, path::Path};
 use serde_json::Value;
 
 use crate::record::{
-    contents::{CLOCK_FIELDS, FILES},
-    reader::{RecordError, read_text},
+    error::RecordError,
+    layout::{CLOCK_FIELDS, FILES},
+    reader::read_text,
 };
 
 /// All files of a record as text, without [`CLOCK_FIELDS`]: equal for equal runs.

@@ -21,15 +21,16 @@
 pub mod clock;
 pub mod contents;
 mod contradiction;
+pub mod error;
+pub mod layout;
 pub mod log_file;
 pub mod reader;
 pub mod writer;
 
 pub use clock::without_clock_fields;
-pub use contents::{
-    CLOCK_FIELDS, CONFIG, CURVE, CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, Record, SCHEMA, Summary,
-    Threshold, record_dir,
-};
+pub use contents::{CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, Record, Summary, Threshold};
+pub use error::RecordError;
+pub use layout::{CLOCK_FIELDS, CONFIG, CURVE, SCHEMA, record_dir};
 pub use log_file::{LogFile, Mark};
-pub use reader::{RecordError, find_records, read_episodes};
+pub use reader::{find_records, read_episodes};
 pub use writer::{RecordWriter, check_writable, write_whole};

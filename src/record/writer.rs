@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::record::{
-    contents::{
-        CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES, SUMMARY, Summary,
-        UPDATES,
-    },
+    contents::{CurvePoint, EpisodeRow, Summary},
+    error::RecordError,
+    layout::{CONFIG, CURVE, CURVE_COLUMNS, EPISODE_COLUMNS, EPISODES, FILES, SUMMARY, UPDATES},
     log_file::{LogFile, Mark},
-    reader::RecordError,
 };
 
 /// The open record of a run: takes rows as they come, and the summary at the end.

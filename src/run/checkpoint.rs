@@ -15,12 +15,13 @@ use egn_solver::State;
 use crate::{
     config::run_config::{RunConfig, flat_settings},
     record::{
-        contents::{CONFIG, Ended, Record},
-        reader::RecordError,
+        contents::{Ended, Record},
+        error::RecordError,
+        layout::CONFIG,
         writer::write_whole,
     },
-    run::execution::RunError,
-    trainer::setup::TrainError,
+    run::error::RunError,
+    trainer::error::TrainError,
 };
 
 /// Where the state is, in its record.

@@ -4,118 +4,37 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::atomic::AtomicBool,
-    thread,
     time::Duration,
 };
 
 use egn_agents::{AgentError, TrainedPolicy};
-use egn_envs::EnvError;
-use egn_solver::SolverError;
 
 use crate::{
-    config::{
-        env_name::{EnvName, Opened},
-        run_config::{ConfigError, RunConfig},
-    },
+    config::{env_name::Opened, run_config::RunConfig, run_settings::FINAL_SEED},
     environments::group::Environments,
     formats::tensorboard::Events,
     machine::{memory::check_memory, resources::peak_rss_bytes},
     record::{
-        contents::{CONFIG, Ended, Evaluation, SCHEMA, Summary, record_dir},
-        reader::RecordError,
+        contents::{Ended, Evaluation, Summary},
+        layout::{CONFIG, SCHEMA, record_dir},
         writer::is_partial,
     },
-    run::{checkpoint, initial::Initial, log::Log, policy_file},
+    run::{
+        checkpoint,
+        error::RunError,
+        initial::Initial,
+        lock::lock,
+        log::Log,
+        policy_file::{self, BEST_POLICY, LAST_POLICY},
+    },
     trainer::{
-        evaluation::{EvaluationError, FINAL_SEED, greedy_returns, summarise},
-        setup::{Callback, Interval, TrainError, Trained, Trainer, build_agent},
+        callback::Callback,
+        error::TrainError,
+        evaluation::{EvaluationError, greedy_returns, summarise},
+        setup::{Interval, Trainer, build_agent},
+        trained::Trained,
     },
 };
-
-/// The acting network at the end of a run, in its record.
-pub const LAST_POLICY: &str = "policy.safetensors";
-/// The acting network with the best evaluation in training.
-pub const BEST_POLICY: &str = "best/policy.safetensors";
-
-/// Held by the process that writes the record.
-const LOCK: &str = ".lock";
-
-/// Why a run left no summary.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// The environment, or what it needs, is missing or refuses its settings; nothing was recorded.
-    #[error(transparent)]
-    Env(#[from] EnvError),
-    /// The run does not fit into memory; nothing was recorded.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The record cannot be written.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// The run could not begin.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// The checkpoint cannot be used; nothing was changed.
-    #[error("cannot use {}: {problem}; what is recorded stays as it is, and --force begins anew", path.display())]
-    Checkpoint {
-        /// The checkpoint.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A run cannot start from the networks of another; nothing was recorded.
-    #[error("cannot start from {}: {problem}", record.display())]
-    Initial {
-        /// The other run's record.
-        record: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A record is in the way; it stays as it is.
-    #[error(
-        "{} already holds {what}; {}--force replaces it, --records names another folder",
-        dir.display(),
-        further.map_or_else(String::new, |at| format!("--resume takes it further from {at} environment steps, "))
-    )]
-    InTheWay {
-        /// The record.
-        dir: PathBuf,
-        /// What it holds.
-        what: String,
-        /// Environment steps from which it can be taken further.
-        further: Option<u64>,
-    },
-    /// The agent cannot act in the environment; nothing was recorded.
-    #[error("{env}: {source}; `egn list agents` says which actions each agent takes")]
-    Unfit {
-        /// The environment.
-        env: EnvName,
-        /// What the agent needs.
-        source: AgentError,
-    },
-    /// Another process is writing the record.
-    #[error("{} is being written by another process", dir.display())]
-    Busy {
-        /// The record.
-        dir: PathBuf,
-    },
-    /// A policy could not be saved.
-    #[error("cannot write {}: {source}", path.display())]
-    Policy {
-        /// The file.
-        path: PathBuf,
-        /// What went wrong.
-        source: SolverError,
-    },
-    /// A folder could not be made, or a policy of an earlier run not removed.
-    #[error("cannot make or replace {}: {source}", path.display())]
-    Folder {
-        /// The folder or file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: io::Error,
-    },
-}
 
 /// How a run is carried out, as against what is trained.
 pub struct Execution<'a> {
@@ -178,26 +97,6 @@ pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
     };
     build_agent(config, &opened.observation_space, &opened.action_space).map_err(unfit)?;
     Ok(())
-}
-
-/// A lock on a record that ends with this process, however that ends: two runs would write into each
-/// other's logs.
-fn lock(dir: &Path) -> Result<fs::File, RunError> {
-    let path = dir.join(LOCK);
-    let folder = |source| RunError::Folder { path: path.clone(), source };
-    fs::create_dir_all(dir).map_err(folder)?;
-    let file = fs::File::create(&path).map_err(folder)?;
-    // A child that another thread has just forked holds what this process holds, until it executes its
-    // own program: a lock of a run that is over may so stay for a moment.
-    for patience in (0..10).rev() {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(fs::TryLockError::WouldBlock) if patience > 0 => thread::sleep(Duration::from_millis(20)),
-            Err(fs::TryLockError::WouldBlock) => break,
-            Err(fs::TryLockError::Error(source)) => return Err(folder(source)),
-        }
-    }
-    Err(RunError::Busy { dir: dir.to_owned() })
 }
 
 /// Removes what writers that were killed left of files that never became whole; the record is locked.

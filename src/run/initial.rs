@@ -15,7 +15,7 @@ use egn_solver::{Layer, Network, State};
 
 use crate::{
     config::{env_name::Opened, run_config::RunConfig},
-    run::{checkpoint, execution::RunError},
+    run::{checkpoint, error::RunError},
     trainer::setup::build_agent,
 };
 
@@ -93,7 +93,7 @@ impl Initial {
             return Err(self.refused("only one of the two runs has env.normalize_observation"));
         }
         let agent = build_agent(config, &opened.observation_space, &opened.action_space);
-        let mut agent = agent.map_err(crate::trainer::setup::TrainError::from)?;
+        let mut agent = agent.map_err(crate::trainer::error::TrainError::from)?;
         agent.start_from(&self.networks).map_err(|error| differ(&format!(": {error}")))
     }
 

@@ -15,15 +15,18 @@ use crate::{
     machine::resources::Stopwatch,
     record::{
         contents::{CurvePoint, EpisodeOutcome, EpisodeRow, Summary},
-        reader::RecordError,
+        error::RecordError,
         writer::RecordWriter,
     },
     run::{
         checkpoint::{self, CHECKPOINT, PREVIOUS},
-        execution::{BEST_POLICY, RunError},
-        policy_file::{self, POLICY_FILES},
+        error::RunError,
+        policy_file::{self, BEST_POLICY, POLICY_FILES},
     },
-    trainer::setup::{Callback, Flow, RolloutEvent, TrainError},
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+    },
 };
 
 /// Reports of failed steps that are kept, beside one of each network in every thousandth of the run.

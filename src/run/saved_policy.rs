@@ -9,10 +9,10 @@ use crate::{
     cli::Which,
     commands::dispatch::Usage,
     config::{env_name::Opened, run_config::RunConfig},
-    record::contents::CONFIG,
+    record::layout::CONFIG,
     run::{
-        execution::{BEST_POLICY, LAST_POLICY, RunError},
-        policy_file,
+        error::RunError,
+        policy_file::{self, BEST_POLICY, LAST_POLICY},
     },
 };
 

@@ -5,16 +5,13 @@ use std::{fs, path::Path};
 use crate::{
     config::run_config::RunConfig,
     formats::tensorboard::{EVENTS, scalars_without_clock},
-    record::{
-        clock::without_clock_fields,
-        contents::{Summary, record_dir},
-        reader::RecordError,
-    },
+    record::{clock::without_clock_fields, contents::Summary, error::RecordError, layout::record_dir},
     run::{
-        execution::{Execution, RunError, run},
+        error::RunError,
+        execution::{Execution, run},
         policy_file::POLICY_FILES,
     },
-    trainer::setup::Callback,
+    trainer::callback::Callback,
 };
 
 /// Why a record could not be verified.

@@ -12,10 +12,7 @@ use crate::{
     record::contents::Evaluation,
 };
 
-/// First seed of the evaluations during training.
-pub const TRAINING_SEED: u64 = 10_000;
-/// First seed of the evaluations after training: fresh episodes.
-pub const FINAL_SEED: u64 = 20_000;
+pub use crate::config::run_settings::{FINAL_SEED, TRAINING_SEED};
 
 /// Steps after which an episode of an evaluation is cut, whatever its environment says: MinAtar's
 /// games and some of Gymnasium's have no time limit, and a greedy policy may never end one. Half an

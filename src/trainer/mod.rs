@@ -11,8 +11,14 @@
 //! progress line another. Nothing here touches the disk. `agents/README.md` has an agent of the caller's own,
 //! trained here with a callback.
 
+pub mod callback;
+pub mod error;
 pub mod evaluation;
 pub mod setup;
+pub mod trained;
 mod training;
 
-pub use setup::{Callback, Flow, Interval, MakeAgent, RolloutEvent, TrainError, Trained, Trainer, build_agent};
+pub use callback::{Callback, Flow, RolloutEvent};
+pub use error::TrainError;
+pub use setup::{Interval, MakeAgent, Trainer, build_agent};
+pub use trained::Trained;

@@ -12,6 +12,8 @@
 //! are one child process a worker, and one round trip a step.
 
 pub mod pool;
+pub mod task;
 mod worker_envs;
 
-pub use pool::{Collected, Episode, GROUP_SIZE, Task, WorkerError, Workers, n_cores};
+pub use pool::{Workers, n_cores};
+pub use task::{Collected, Episode, GROUP_SIZE, Task, WorkerError};

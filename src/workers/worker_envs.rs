@@ -15,7 +15,7 @@ use egn_solver::{State, StateError};
 
 use crate::{
     environments::group::{Draws, EnvGroup, Environments, GroupError, NO_STEP, checked_group, panic_message},
-    workers::pool::{Episode, GROUP_SIZE, Task, WorkerError},
+    workers::task::{Episode, GROUP_SIZE, Task, WorkerError},
 };
 
 /// What the environments of a worker lived through.

@@ -8,5 +8,7 @@
 mod drawing;
 pub mod figure;
 mod raster;
+pub mod rendering;
 
-pub use figure::{Chart, ChartError, LegendEntry};
+pub use figure::{Chart, ChartError};
+pub use rendering::LegendEntry;

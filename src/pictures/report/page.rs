@@ -104,7 +104,7 @@ fn charts(cohorts: &[Cohort], threshold: Option<f64>) -> Result<String> {
         Err(error @ ChartError::Empty) => return Ok(title + &format!("<p class=\"grey\">No chart: {error}.</p>\n")),
         Err(error) => return Err(error.into()),
     };
-    let entry = |entry: crate::pictures::chart::figure::LegendEntry<'_>| {
+    let entry = |entry: crate::pictures::chart::rendering::LegendEntry<'_>| {
         let dashes = entry.dashes.iter().map(f64::to_string).collect::<Vec<_>>().join(" ");
         let line = format!("stroke=\"{}\" stroke-width=\"3\" stroke-dasharray=\"{dashes}\"", entry.color);
         let sample = format!("<svg width=\"36\" height=\"10\"><path d=\"M0 5H36\" {line}/></svg>");
