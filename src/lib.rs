@@ -43,6 +43,7 @@ pub mod commands;
 pub mod compare;
 pub mod config;
 pub mod environments;
+mod exit_code;
 pub mod formats;
 pub mod machine;
 pub mod pictures;
@@ -50,6 +51,7 @@ pub mod progress;
 pub mod record;
 pub mod run;
 pub mod trainer;
+mod usage;
 pub mod workers;
 
 pub use analysis::{cohort, learning_curve, statistics, table};

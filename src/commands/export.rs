@@ -7,7 +7,8 @@ use egn_solver::Layer;
 
 use crate::{
     cli::{ExportArgs, ExportFormat},
-    commands::dispatch::{SUCCESS, check_file_writable},
+    commands::out_file::check_file_writable,
+    exit_code::SUCCESS,
     formats::onnx,
     record::writer::write_whole,
     run::saved_policy::SavedPolicy,

@@ -10,8 +10,9 @@ use anyhow::{Context, Result, anyhow};
 use crate::{
     analysis::cohort::Cohort,
     cli::{ReportArgs, Which},
-    commands::dispatch::{SUCCESS, Usage, check_file_writable, complain},
+    commands::{complaint::complain, out_file::check_file_writable},
     config::run_settings::FINAL_SEED,
+    exit_code::SUCCESS,
     pictures::{
         film::{
             animation::gif,
@@ -24,6 +25,7 @@ use crate::{
         policy_file::BEST_POLICY,
         saved_policy::{SavedPolicy, read_config},
     },
+    usage::Usage,
 };
 
 /// Frames of a film at most; an episode of MinAtar's Freeway has 2,500.

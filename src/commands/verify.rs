@@ -12,19 +12,21 @@ use tempfile::TempDir;
 
 use crate::{
     cli::{Cli, Command, CompareArgs, VerifyArgs},
-    commands::dispatch::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c},
+    commands::{compare::plan, ctrl_c::stop_on_ctrl_c},
     compare::{
         plan::{Fate, Planned},
         processes::{Jobs, make_runs},
         published::{Row, Seed},
     },
+    exit_code::{FAILED, INTERRUPTED, SUCCESS},
     progress::{line::Line, standing::Watch},
-    record::contents::Record,
+    record::{contents::Record, outcome::outcome},
     run::{
         execution::Execution,
         saved_policy::read_config,
         verify::{Verdict, verify},
     },
+    usage::Usage,
     workers::pool::n_cores,
 };
 

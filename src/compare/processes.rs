@@ -139,7 +139,7 @@ fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &M
     lock(children).retain(|&other| other != id);
     match Record::read(&run.dir).ok().and_then(|record| record.summary) {
         Some(summary) => {
-            line.finish(&crate::commands::dispatch::outcome(&summary));
+            line.finish(&crate::record::outcome::outcome(&summary));
             Fate::Ran
         }
         None => {

@@ -7,13 +7,13 @@ use egn_agents::{Policy, TrainedPolicy};
 
 use crate::{
     cli::Which,
-    commands::dispatch::Usage,
     config::{env_name::Opened, run_config::RunConfig},
     record::layout::CONFIG,
     run::{
         error::RunError,
         policy_file::{self, BEST_POLICY, LAST_POLICY},
     },
+    usage::Usage,
 };
 
 /// A policy read back from a record.

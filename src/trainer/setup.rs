@@ -1,4 +1,4 @@
-//! What is trained and where, and what comes of it.
+//! What is trained and where, as the training loop is given it.
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 

@@ -94,8 +94,10 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::analysis::cohort::Cohort;
-    use crate::{analysis::cohort::example, record::reader::example_summary};
+    use crate::{
+        analysis::cohort::{Cohort, example},
+        record::reader::example_summary,
+    };
 
     /// Seeds of an optimizer that learn at about `speed`, at `cost` CPU seconds a thousand steps.
     fn runs(optimizer: &str, speed: f64, cost: f64) -> Vec<crate::record::contents::Record> {
