@@ -248,7 +248,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, RecordError> {
 /// A finished run whose clock fields all say `seconds`.
 #[cfg(test)]
 pub(crate) fn example_summary(seconds: f64) -> Summary {
-    use super::{Ended, Evaluation, Threshold};
+    use crate::record::contents::{Ended, Threshold};
     let last = Evaluation { env_steps: 2000, episodes: 100, mean: 0.1 + 0.2, std: 0.0, min: 0.3, max: 0.3 };
     Summary {
         schema: SCHEMA,
@@ -282,7 +282,7 @@ mod tests {
 
     /// Writes a record folder of the given files below `root` and says where it is.
     fn record(root: &Path, seed: u64, curve: &str, summary: Option<&str>) -> PathBuf {
-        let dir = super::super::record_dir(root, "CartPole-v1", "dqn", "adam", seed);
+        let dir = crate::record::layout::record_dir(root, "CartPole-v1", "dqn", "adam", seed);
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join(CURVE), curve).unwrap();
         if let Some(summary) = summary {
@@ -314,8 +314,8 @@ mod tests {
     #[test]
     fn numbers_of_the_curve_come_back_bit_for_bit() {
         let root = tempfile::tempdir().unwrap();
-        let dir = super::super::record_dir(root.path(), "e", "a", "o", 0);
-        let mut writer = super::super::RecordWriter::create(&dir, false).unwrap();
+        let dir = crate::record::layout::record_dir(root.path(), "e", "a", "o", 0);
+        let mut writer = crate::record::writer::RecordWriter::create(&dir, false).unwrap();
         let awkward = [0.1 + 0.2, 1.0 / 3.0, 5e-324, 1.797e308, -0.0, 123_456_789.123_456_79];
         let points = awkward.map(|mean| CurvePoint {
             env_steps: 1 << 60,
