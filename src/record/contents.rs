@@ -109,7 +109,7 @@ pub struct Threshold {
 /// How a run ended and what came of it: `summary.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// Layout of the record, [`SCHEMA`].
+    /// Layout of the record, [`SCHEMA`](crate::record::layout::SCHEMA).
     pub schema: u32,
     /// Version of the program that wrote it.
     pub version: String,
