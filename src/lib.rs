@@ -4,26 +4,28 @@
 //! This package is the program `egn` and the library behind it; the mathematics is in `egn-solver`,
 //! the environments in `egn-envs`, the algorithms in `egn-agents`.
 //!
-//! | file | what it holds |
+//! | folder | what it holds |
 //! |---|---|
-//! | [`config`] | settings, presets, and how they merge |
-//! | [`env_name`] | the environment that a configuration names |
-//! | [`env_group`], `child_group` | environments stepped together, here or in a child process |
+//! | [`config`] | settings, presets, and how they merge; the environment that they name |
+//! | [`environments`] | environments stepped together, here or in a child process |
 //! | [`workers`] | environments on threads |
 //! | [`trainer`] | the loop: collect, learn, evaluate |
-//! | [`tensorboard`], `protobuf` | the run as TensorBoard reads it |
-//! | [`film`] | greedy episodes as pictures |
-//! | [`memory`] | whether a run fits into the machine |
-//! | [`run`] | one run from configuration to record |
-//! | [`saved_policy`], [`onnx`] | the policy of a record, and for other programs |
-//! | [`verify`], [`published`] | whether a record, or a published table, can be reproduced |
 //! | [`record`] | a run on disk |
-//! | [`statistics`], [`cohort`], [`learning_curve`] | seeds of one kind, and what they say together |
-//! | [`chart`], [`table`], [`present`] | records as pictures and as text |
-//! | [`report`] | records as one page for a browser |
-//! | [`cli`], [`commands`] | what a person types |
-//! | [`listing`] | what can be trained |
-//! | [`compare`] | many runs side by side |
+//! | [`run`] | one run from configuration to record, its policy, and whether it can be reproduced |
+//! | [`formats`] | a run as TensorBoard reads it, a policy as ONNX |
+//! | [`machine`] | whether a run fits into the machine, and what it takes of it |
+//!
+//! These know nothing of a terminal or of pictures, and will be a crate of their own. The program:
+//!
+//! | folder | what it holds |
+//! |---|---|
+//! | [`cli`], [`commands`] | what a person types, and what comes of it |
+//! | [`compare`] | many runs side by side, and published ones |
+//! | [`progress`] | where a run stands, on the screen |
+//! | [`analysis`] | seeds of one kind, and what they say together |
+//! | [`pictures`] | charts, films, and a page for a browser |
+//!
+//! The modules re-exported below stand where they stood before there were folders.
 
 /// The examples of the environments' README are tests; one of them trains.
 #[cfg(doctest)]
@@ -35,36 +37,30 @@ pub struct EnvsReadme;
 #[doc = include_str!("../agents/README.md")]
 pub struct AgentsReadme;
 
-pub mod chart;
-#[cfg(unix)]
-mod child_group;
+pub mod analysis;
 pub mod cli;
-pub mod cohort;
 pub mod commands;
 pub mod compare;
 pub mod config;
-pub mod env_group;
-pub mod env_name;
-pub mod evaluation;
-pub mod film;
-pub mod learning_curve;
-pub mod listing;
-pub mod memory;
-pub mod onnx;
-mod png_image;
-pub mod present;
+pub mod environments;
+mod exit_code;
+pub mod formats;
+pub mod machine;
+pub mod pictures;
 pub mod progress;
-mod protobuf;
-pub mod published;
 pub mod record;
-pub mod report;
-pub mod resources;
 pub mod run;
-pub mod saved_policy;
-pub mod statistics;
-mod suggest;
-pub mod table;
-pub mod tensorboard;
 pub mod trainer;
-pub mod verify;
+mod usage;
 pub mod workers;
+
+pub use analysis::{cohort, learning_curve, statistics, table};
+pub use commands::list as listing;
+pub use compare::published;
+pub use config::env_name;
+pub use environments::group as env_group;
+pub use formats::{onnx, tensorboard};
+pub use machine::{memory, resources};
+pub use pictures::{chart, film, present, report};
+pub use run::{saved_policy, verify};
+pub use trainer::evaluation;

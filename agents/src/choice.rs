@@ -7,20 +7,26 @@ use egn_solver::{Network, Products, Snapshot, loss::Curvature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Agent, AgentError, Body, Convolutions, Demand, EpsilonGreedyPolicy, GreedyRule, Policy, Setting,
-    a2c::{A2c, A2cConfig},
-    actor_critic::perceptron,
-    ddpg::DdpgConfig,
-    deterministic_policy::range_of,
-    distribution::Distribution,
-    dqn::{Dqn, DqnConfig},
-    lqr_pi::{self, LqrPi, LqrPiConfig},
-    ppo::{Ppo, PpoConfig},
-    qrdqn::{QrDqn, QrDqnConfig},
-    reinforce::{Reinforce, ReinforceConfig},
-    sac::{self, Sac, SacConfig},
-    td3::{self, Td3, Td3Config},
-    trpo::{Trpo, TrpoConfig},
+    agent::Agent,
+    algorithms::{
+        a2c::{A2c, A2cConfig},
+        ddpg::DdpgConfig,
+        dqn::{Dqn, DqnConfig},
+        lqr_pi::{self, LqrPi, LqrPiConfig},
+        ppo::{Ppo, PpoConfig},
+        qrdqn::{QrDqn, QrDqnConfig},
+        reinforce::{Reinforce, ReinforceConfig},
+        sac::{self, Sac, SacConfig},
+        td3::{self, Td3, Td3Config},
+        trpo::{Trpo, TrpoConfig},
+    },
+    context::{Demand, Setting},
+    error::AgentError,
+    networks::{
+        body::{Body, Convolutions, perceptron},
+        distribution::Distribution,
+    },
+    policies::{action_range::range_of, epsilon_greedy::EpsilonGreedyPolicy, greedy_rule::GreedyRule, policy::Policy},
 };
 
 /// An agent's textbook name, as on the command line.

@@ -17,50 +17,43 @@
 //! is paid to unit scale. [`returns`], [`distribution`],
 //! [`actor_critic`] and [`replay`] hold what several algorithms share.
 
-pub mod a2c;
-mod action_noise;
-mod action_range;
-pub mod actor_critic;
 mod agent;
-mod body;
+mod algorithms;
 mod choice;
-mod clipped_value;
-mod critics;
-pub mod ddpg;
-mod deterministic_policy;
-pub mod distribution;
-pub mod dqn;
-mod greedy;
-pub mod lqr_pi;
-mod normalized;
-mod policy;
-pub mod ppo;
-pub mod qrdqn;
+mod context;
+mod error;
+mod experience;
+mod networks;
+mod normalized_agent;
+mod policies;
 #[cfg(test)]
 mod recorded;
-pub mod reinforce;
-pub mod replay;
-pub mod returns;
-mod rollout;
-pub mod sac;
-mod squashed_gaussian;
+mod settings;
 mod streams;
-mod sum_tree;
-mod target;
-pub mod td3;
-mod trained_policy;
-pub mod trpo;
+mod trained;
 
-pub use action_noise::{ActionNoise, NoiseKind};
-pub use action_range::ActionRange;
-pub use agent::{Agent, AgentError, Clock, Demand, Learned, Setting, Update};
-pub use body::{Body, Convolutions};
+pub use agent::{Agent, Learned, Update};
+pub use algorithms::{a2c, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo};
 pub use choice::{AgentConfig, AgentName};
-pub use deterministic_policy::DeterministicPolicy;
-pub use greedy::GreedyRule;
-pub use normalized::{NormalizedAgent, networks_of};
-pub use policy::{CategoricalPolicy, EpsilonGreedyPolicy, GaussianPolicy, Mode, Policy};
-pub use rollout::{Actions, Rollout};
-pub use squashed_gaussian::SquashedGaussianPolicy;
+pub use context::{Clock, Demand, Setting};
+pub use error::AgentError;
+pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
+pub use networks::{
+    actor_critic,
+    body::{Body, Convolutions},
+    distribution,
+};
+pub use normalized_agent::{NormalizedAgent, networks_of};
+pub use policies::{
+    action_noise::{ActionNoise, NoiseKind},
+    action_range::ActionRange,
+    categorical::CategoricalPolicy,
+    deterministic::DeterministicPolicy,
+    epsilon_greedy::EpsilonGreedyPolicy,
+    gaussian::GaussianPolicy,
+    greedy_rule::GreedyRule,
+    policy::{Mode, Policy},
+    squashed_gaussian::SquashedGaussianPolicy,
+};
 pub use streams::{Purpose, Stream, position, seek, stream};
-pub use trained_policy::{TrainedPolicy, normalizer_state, restore_normalizer};
+pub use trained::{TrainedPolicy, normalizer_state, restore_normalizer};

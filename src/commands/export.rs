@@ -5,12 +5,13 @@ use std::io::{Write, stderr};
 use anyhow::Result;
 use egn_solver::Layer;
 
-use super::{SUCCESS, check_file_writable};
 use crate::{
     cli::{ExportArgs, ExportFormat},
-    onnx,
-    record::write_whole,
-    saved_policy::SavedPolicy,
+    commands::out_file::check_file_writable,
+    exit_code::SUCCESS,
+    formats::onnx,
+    record::writer::write_whole,
+    run::saved_policy::SavedPolicy,
 };
 
 pub(super) fn export(args: &ExportArgs) -> Result<u8> {

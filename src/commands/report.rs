@@ -7,16 +7,25 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 
-use super::{SUCCESS, Usage, check_file_writable, complain};
 use crate::{
+    analysis::cohort::Cohort,
     cli::{ReportArgs, Which},
-    cohort::Cohort,
-    evaluation::FINAL_SEED,
-    film::{drawable, film, frames_per_second, gif},
-    record::{Record, find_records, write_whole},
-    report::{Film, Picture, page},
-    run::BEST_POLICY,
-    saved_policy::{SavedPolicy, read_config},
+    commands::{complaint::complain, out_file::check_file_writable},
+    config::run_settings::FINAL_SEED,
+    exit_code::SUCCESS,
+    pictures::{
+        film::{
+            animation::gif,
+            episode::{drawable, film, frames_per_second},
+        },
+        report::page::{Film, Picture, page},
+    },
+    record::{contents::Record, reader::find_records, writer::write_whole},
+    run::{
+        policy_file::BEST_POLICY,
+        saved_policy::{SavedPolicy, read_config},
+    },
+    usage::Usage,
 };
 
 /// Frames of a film at most; an episode of MinAtar's Freeway has 2,500.

@@ -10,17 +10,24 @@ use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use tempfile::TempDir;
 
-use super::{FAILED, INTERRUPTED, SUCCESS, Usage, outcome, plan, stop_on_ctrl_c};
 use crate::{
     cli::{Cli, Command, CompareArgs, VerifyArgs},
-    compare::{Fate, Jobs, Planned, make_runs},
-    progress::{Line, Watch},
-    published::{Row, Seed},
-    record::Record,
-    run::Execution,
-    saved_policy::read_config,
-    verify::{Verdict, verify},
-    workers::n_cores,
+    commands::{compare::plan, ctrl_c::stop_on_ctrl_c},
+    compare::{
+        plan::{Fate, Planned},
+        processes::{Jobs, make_runs},
+        published::{Row, Seed},
+    },
+    exit_code::{FAILED, INTERRUPTED, SUCCESS},
+    progress::{line::Line, standing::Watch},
+    record::{contents::Record, outcome::outcome},
+    run::{
+        execution::Execution,
+        saved_policy::read_config,
+        verify::{Verdict, verify},
+    },
+    usage::Usage,
+    workers::pool::n_cores,
 };
 
 pub(super) fn verify_command(args: &VerifyArgs) -> Result<u8> {

@@ -6,10 +6,12 @@ use egn_agents::AgentName;
 use egn_solver::{OptimizerName, Precision, require};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    env_name::EnvName,
-    evaluation::{FINAL_SEED, TRAINING_SEED},
-};
+use crate::config::env_name::EnvName;
+
+/// First seed of the evaluations during training.
+pub const TRAINING_SEED: u64 = 10_000;
+/// First seed of the evaluations after training: fresh episodes.
+pub const FINAL_SEED: u64 = 20_000;
 
 /// What is trained, on what, for how long: section `run`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,8 +8,12 @@ use std::{
 use include_dir::{Dir, include_dir};
 use toml::{Table, Value};
 
-use super::{ConfigError, RunConfig, check_names, section};
-use crate::env_name::EnvName;
+use crate::config::{
+    env_name::EnvName,
+    error::ConfigError,
+    run_config::RunConfig,
+    sections::{check_names, merge, section},
+};
 
 /// The presets committed in `runs/presets`, so that the program alone has them.
 static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
@@ -111,18 +115,6 @@ fn preset_file(file: &str) -> Result<Table, ConfigError> {
     match PRESETS.get_file(file).and_then(|preset| preset.contents_utf8()) {
         Some(text) => parse(&path, text),
         None => Ok(Table::new()),
-    }
-}
-
-/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
-pub(super) fn merge(table: &mut Table, over: &Table) {
-    for (key, value) in over {
-        match (table.get_mut(key), value) {
-            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
-            _ => {
-                table.insert(key.clone(), value.clone());
-            }
-        }
     }
 }
 

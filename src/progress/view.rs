@@ -11,10 +11,19 @@ use std::{
 
 use egn_solver::Report;
 
-use super::{INTERVAL, Line, thousands};
 use crate::{
-    record::{CurvePoint, Record, read_episodes},
-    trainer::{Callback, Flow, RolloutEvent, TrainError},
+    progress::{
+        line::{Line, thousands},
+        standing::INTERVAL,
+    },
+    record::{
+        contents::{CurvePoint, Record},
+        reader::read_episodes,
+    },
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+    },
 };
 
 /// Parts of a run that have a place in the sparkline.

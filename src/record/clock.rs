@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde_json::Value;
 
-use super::{CLOCK_FIELDS, FILES, RecordError, reader::read_text};
+use crate::record::{
+    error::RecordError,
+    layout::{CLOCK_FIELDS, FILES},
+    reader::read_text,
+};
 
 /// All files of a record as text, without [`CLOCK_FIELDS`]: equal for equal runs.
 ///

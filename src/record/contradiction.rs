@@ -1,7 +1,7 @@
 //! What a record says of itself that cannot be so, or not by its configuration alone: someone edited it, or
 //! took its run further.
 
-use super::{CurvePoint, Ended, Summary};
+use crate::record::contents::{CurvePoint, Ended, Summary};
 
 /// Where a summary says something else than the curve from which it was made, and whether the run went on
 /// beyond what it was meant for.
@@ -36,7 +36,7 @@ pub(super) fn contradictions(summary: &Summary, curve: &[CurvePoint]) -> Vec<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Evaluation, example_summary};
+    use crate::record::{contents::Evaluation, reader::example_summary};
 
     #[test]
     fn an_edited_summary_is_found_out() {

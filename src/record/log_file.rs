@@ -12,7 +12,7 @@ use std::{
 
 use egn_solver::Digest;
 
-use super::RecordError;
+use crate::record::error::RecordError;
 
 /// Length of a log and the digest of its bytes, as a checkpoint has them.
 pub type Mark = [u64; 2];

@@ -1,93 +1,22 @@
 //! Reading records back, and saying exactly what is wrong with a broken one.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use thiserror::Error;
 
-use crate::config::flat_settings;
-
-use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, Evaluation, Record, SCHEMA,
-    SUMMARY, Summary, contradiction::contradictions,
+use crate::{
+    config::run_config::flat_settings,
+    record::{
+        contents::{CurvePoint, EpisodeRow, Evaluation, Record, Summary},
+        contradiction::contradictions,
+        error::RecordError,
+        layout::{CONFIG, CURVE, CURVE_COLUMNS, EPISODE_COLUMNS, EPISODES, SCHEMA, SUMMARY},
+    },
 };
-
-/// What can be wrong with a record, with the place where it is.
-#[derive(Debug, Error)]
-pub enum RecordError {
-    /// A record is there already.
-    #[error("{} already holds a record; give --force to replace it", dir.display())]
-    Exists {
-        /// The folder in question.
-        dir: PathBuf,
-    },
-    /// The operating system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was being done, as a verb.
-        action: &'static str,
-        /// The file or folder it was done to.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// A file is not what a run left that is to go on; nothing was changed.
-    #[error("cannot go on with {}: {problem}; what is recorded stays as it is, and --force begins anew", path.display())]
-    Changed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A line that makes no sense.
-    #[error("{}:{line}: {problem}", path.display())]
-    Line {
-        /// The broken file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A layout this program does not know.
-    #[error("{} has schema {found}; this program reads schema {SCHEMA}", path.display())]
-    Schema {
-        /// The summary in question.
-        path: PathBuf,
-        /// The version it declares.
-        found: u32,
-    },
-    /// No summary and no configuration, and folders that do not tell which run this was.
-    #[error(
-        "{} has no summary.json, no config.toml that names the run, and does not lie in <env>/<agent>/<optimizer>/seed-<n>",
-        dir.display()
-    )]
-    Nameless {
-        /// The folder in question.
-        dir: PathBuf,
-    },
-    /// Two records of one run: counting both would feign a seed that never ran.
-    #[error("{} is the same run as {}", second.display(), first.display())]
-    Twice {
-        /// The record that was kept.
-        first: PathBuf,
-        /// The record that was left out.
-        second: PathBuf,
-    },
-}
-
-impl RecordError {
-    pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { action, path: path.to_path_buf(), source }
-    }
-
-    pub(super) fn line(path: &Path, line: u64, problem: impl ToString) -> Self {
-        Self::Line { path: path.to_path_buf(), line, problem: problem.to_string() }
-    }
-}
 
 /// Reads every record at or below `root`, ordered by environment, agent, optimizer, settings and seed.
 ///
@@ -156,8 +85,22 @@ impl Evaluation {
     }
 }
 
+impl Record {
+    /// Reads the record in `dir`.
+    ///
+    /// Without a `summary.json` the run's names are those in its `config.toml`, or else those of the
+    /// folders it lies in.
+    ///
+    /// # Errors
+    /// [`RecordError`], naming file and line, when a file is missing that a chart needs or says
+    /// something impossible. A last line cut short is a warning instead.
+    pub fn read(dir: &Path) -> Result<Self, RecordError> {
+        read(dir)
+    }
+}
+
 /// See [`Record::read`].
-pub(super) fn read(dir: &Path) -> Result<Record, RecordError> {
+fn read(dir: &Path) -> Result<Record, RecordError> {
     let summary = read_summary(&dir.join(SUMMARY))?;
     let (curve, mut warnings) = read_curve(&dir.join(CURVE))?;
     let (env, agent, optimizer, seed) = match &summary {
@@ -305,7 +248,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, RecordError> {
 /// A finished run whose clock fields all say `seconds`.
 #[cfg(test)]
 pub(crate) fn example_summary(seconds: f64) -> Summary {
-    use super::{Ended, Evaluation, Threshold};
+    use crate::record::contents::{Ended, Threshold};
     let last = Evaluation { env_steps: 2000, episodes: 100, mean: 0.1 + 0.2, std: 0.0, min: 0.3, max: 0.3 };
     Summary {
         schema: SCHEMA,
@@ -339,7 +282,7 @@ mod tests {
 
     /// Writes a record folder of the given files below `root` and says where it is.
     fn record(root: &Path, seed: u64, curve: &str, summary: Option<&str>) -> PathBuf {
-        let dir = super::super::record_dir(root, "CartPole-v1", "dqn", "adam", seed);
+        let dir = crate::record::layout::record_dir(root, "CartPole-v1", "dqn", "adam", seed);
         fs::create_dir_all(&dir).unwrap();
         fs::write(dir.join(CURVE), curve).unwrap();
         if let Some(summary) = summary {
@@ -371,8 +314,8 @@ mod tests {
     #[test]
     fn numbers_of_the_curve_come_back_bit_for_bit() {
         let root = tempfile::tempdir().unwrap();
-        let dir = super::super::record_dir(root.path(), "e", "a", "o", 0);
-        let mut writer = super::super::RecordWriter::create(&dir, false).unwrap();
+        let dir = crate::record::layout::record_dir(root.path(), "e", "a", "o", 0);
+        let mut writer = crate::record::writer::RecordWriter::create(&dir, false).unwrap();
         let awkward = [0.1 + 0.2, 1.0 / 3.0, 5e-324, 1.797e308, -0.0, 123_456_789.123_456_79];
         let points = awkward.map(|mean| CurvePoint {
             env_steps: 1 << 60,

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{
-    CONFIG, CURVE, CURVE_COLUMNS, CurvePoint, EPISODE_COLUMNS, EPISODES, EpisodeRow, FILES, LogFile, Mark, RecordError,
-    SUMMARY, Summary, UPDATES,
+use crate::record::{
+    contents::{CurvePoint, EpisodeRow, Summary},
+    error::RecordError,
+    layout::{CONFIG, CURVE, CURVE_COLUMNS, EPISODE_COLUMNS, EPISODES, FILES, SUMMARY, UPDATES},
+    log_file::{LogFile, Mark},
 };
 
 /// The open record of a run: takes rows as they come, and the summary at the end.
@@ -220,7 +222,10 @@ pub(crate) fn is_partial(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{EpisodeOutcome, Evaluation, Record, without_clock_fields};
+    use crate::record::{
+        clock::without_clock_fields,
+        contents::{EpisodeOutcome, Evaluation, Record},
+    };
 
     fn point(env_steps: u64, mean: f64) -> CurvePoint {
         let (std, min, max) = (1.5, mean - 1.0, mean + 1.0);
@@ -292,7 +297,7 @@ mod tests {
             writer.update(&serde_json::json!({"loss": 0.5, "wall_seconds": seconds})).unwrap();
             let slow = CurvePoint { cpu_seconds: seconds, wall_seconds: seconds, ..point(10, mean) };
             writer.evaluation(&slow).unwrap();
-            writer.finish(&crate::record::example_summary(seconds)).unwrap();
+            writer.finish(&crate::record::reader::example_summary(seconds)).unwrap();
             assert!(Record::read(&dir).unwrap().is_over());
             without_clock_fields(&dir).unwrap()
         };

@@ -12,11 +12,16 @@ use std::{
 
 use egn_solver::State;
 
-use super::RunError;
 use crate::{
-    config::{RunConfig, flat_settings},
-    record::{CONFIG, Ended, Record, RecordError, write_whole},
-    trainer::TrainError,
+    config::run_config::{RunConfig, flat_settings},
+    record::{
+        contents::{Ended, Record},
+        error::RecordError,
+        layout::CONFIG,
+        writer::write_whole,
+    },
+    run::error::RunError,
+    trainer::error::TrainError,
 };
 
 /// Where the state is, in its record.

@@ -13,8 +13,11 @@ use std::{
 use egn_agents::networks_of;
 use egn_solver::{Layer, Network, State};
 
-use super::{RunError, checkpoint};
-use crate::{config::RunConfig, env_name::Opened, trainer::build_agent};
+use crate::{
+    config::{env_name::Opened, run_config::RunConfig},
+    run::{checkpoint, error::RunError},
+    trainer::setup::build_agent,
+};
 
 /// Networks to start from.
 pub struct Initial {
@@ -90,7 +93,7 @@ impl Initial {
             return Err(self.refused("only one of the two runs has env.normalize_observation"));
         }
         let agent = build_agent(config, &opened.observation_space, &opened.action_space);
-        let mut agent = agent.map_err(crate::trainer::TrainError::from)?;
+        let mut agent = agent.map_err(crate::trainer::error::TrainError::from)?;
         agent.start_from(&self.networks).map_err(|error| differ(&format!(": {error}")))
     }
 

@@ -10,16 +10,23 @@ use egn_agents::{TrainedPolicy, Update};
 use egn_solver::{Report, State, StateError};
 use serde::Serialize;
 
-use super::{
-    BEST_POLICY, RunError,
-    checkpoint::{self, CHECKPOINT, PREVIOUS},
-    policy_file::{self, POLICY_FILES},
-};
 use crate::{
-    config::RunConfig,
-    record::{CurvePoint, EpisodeOutcome, EpisodeRow, RecordError, RecordWriter, Summary},
-    resources::Stopwatch,
-    trainer::{Callback, Flow, RolloutEvent, TrainError},
+    config::run_config::RunConfig,
+    machine::resources::Stopwatch,
+    record::{
+        contents::{CurvePoint, EpisodeOutcome, EpisodeRow, Summary},
+        error::RecordError,
+        writer::RecordWriter,
+    },
+    run::{
+        checkpoint::{self, CHECKPOINT, PREVIOUS},
+        error::RunError,
+        policy_file::{self, BEST_POLICY, POLICY_FILES},
+    },
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+    },
 };
 
 /// Reports of failed steps that are kept, beside one of each network in every thousandth of the run.

@@ -9,11 +9,16 @@ use egn_agents::{TrainedPolicy, normalizer_state, restore_normalizer};
 use egn_envs::Space;
 use egn_solver::{Snapshot, SolverError, State, StateError};
 
-use super::{BEST_POLICY, LAST_POLICY, RunError};
 use crate::{
-    config::RunConfig,
-    record::{RecordError, write_whole},
+    config::run_config::RunConfig,
+    record::{error::RecordError, writer::write_whole},
+    run::error::RunError,
 };
+
+/// The acting network at the end of a run, in its record.
+pub const LAST_POLICY: &str = "policy.safetensors";
+/// The acting network with the best evaluation in training.
+pub const BEST_POLICY: &str = "best/policy.safetensors";
 
 /// Every file of a record's policies.
 pub const POLICY_FILES: [&str; 4] = [LAST_POLICY, "normalizer.safetensors", BEST_POLICY, "best/normalizer.safetensors"];

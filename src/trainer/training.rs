@@ -3,19 +3,56 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
+    thread,
     time::Instant,
 };
 
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
 use egn_solver::State;
 
-use super::{Callback, Flow, Interval, RolloutEvent, TrainError, Trained, Trainer};
 use crate::{
-    evaluation::{TRAINING_SEED, greedy_returns, summarise},
-    record::{CurvePoint, Ended, Evaluation, Threshold},
-    resources::Stopwatch,
-    workers::{Collected, Task, Workers},
+    config::run_settings::TRAINING_SEED,
+    machine::resources::Stopwatch,
+    record::contents::{CurvePoint, Ended, Evaluation, Threshold},
+    trainer::{
+        callback::{Callback, Flow, RolloutEvent},
+        error::TrainError,
+        evaluation::{greedy_returns, summarise},
+        setup::{Interval, Trainer, build_agent, normalized, setting},
+        trained::Trained,
+    },
+    workers::{
+        pool::Workers,
+        task::{Collected, Task},
+    },
 };
+
+impl Trainer<'_> {
+    /// Trains to the end, or until a callback, `stop` or a failure ends it.
+    ///
+    /// # Errors
+    /// When the run cannot begin. A failure after that is in [`Trained::error`], with what was
+    /// learned until then.
+    pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
+        let settings = &self.config.run;
+        thread::scope(|scope| {
+            let saved = self.resume.map(|state| state.part("workers"));
+            let n_workers = self.n_workers;
+            let workers =
+                Workers::start(scope, self.environments, settings.envs, n_workers, settings.seed, saved.as_ref())?;
+            let (observations, actions) = (workers.observation_space(), workers.action_space());
+            let agent = match self.agent {
+                None => build_agent(self.config, observations, actions)?,
+                Some(make) => {
+                    normalized(self.config, make(&setting(self.config, observations, actions))?, observations)
+                }
+            };
+            let mut training = Training::begin(self, agent, &workers)?;
+            let result = training.train(&workers, callbacks);
+            training.into_trained(result, &workers)
+        })
+    }
+}
 
 /// A run under way.
 pub(super) struct Training<'a> {

@@ -1,0 +1,138 @@
+//! Advantage actor-critic, the synchronous form of A3C.
+//!
+//! Quick facts: on-policy, discrete and continuous actions, one step of the actor and one of the
+//! critic from every short rollout of many environments. With EGN the actor's step is a damped natural
+//! gradient, which makes this ACKTR (Wu et al. 2017, arXiv 1708.05144) with an exact solve in place of
+//! Kronecker factors.
+//!
+//! ```text
+//! A: n-step return − V(s), or a generalised advantage estimate where λ < 1
+//! actor:  −(1/b) Σ log π(a|s) A − βH        critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²
+//! ```
+//!
+//! *Design.* The loss is the surrogate −ρA, whose gradient at π = π_old is that of −log π A: there is
+//! one step only, and a line search gets a loss that means something.
+//!
+//! Source: Mnih et al. (2016), arXiv 1602.01783; defaults and details as in Stable-Baselines3, but for
+//! the global norm of the gradient, which is clipped network by network.
+
+use std::sync::Arc;
+
+use egn_solver::{Snapshot, State, StateError, loss::SquaredError, require};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{returns::explained_variance, rollout::Rollout},
+    networks::{actor_critic::ActorCritic, body::perceptron, distribution::Terms},
+    policies::policy::Policy,
+    settings::on_policy::check_scales,
+};
+
+/// Settings of [`A2c`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct A2cConfig {
+    /// Widths of the hidden tanh layers, of actor and critic alike.
+    pub hidden: Vec<usize>,
+    /// Steps of each environment in a rollout, 1 or more.
+    pub n_steps: usize,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
+    pub gae_lambda: f64,
+    /// β, 0 or more: the entropy coefficient.
+    pub entropy: f64,
+    /// Whether advantages are normalised in each rollout.
+    pub normalise_advantage: bool,
+    /// What rewards are multiplied by before anything is learned from them, above 0.
+    pub reward_scale: f64,
+    /// log σ at first, for continuous actions.
+    pub log_std_init: f64,
+}
+
+impl Default for A2cConfig {
+    fn default() -> Self {
+        // Stable-Baselines3's A2C.
+        Self {
+            hidden: vec![64, 64],
+            n_steps: 5,
+            gamma: 0.99,
+            gae_lambda: 1.0,
+            entropy: 0.0,
+            normalise_advantage: false,
+            reward_scale: 1.0,
+            log_std_init: 0.0,
+        }
+    }
+}
+
+impl A2cConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
+        check_scales(self.reward_scale, self.log_std_init)
+    }
+}
+
+/// The agent.
+pub struct A2c {
+    config: A2cConfig,
+    networks: ActorCritic,
+}
+
+impl A2c {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn new(config: A2cConfig, setting: &Setting) -> Result<Self, AgentError> {
+        Ok(Self { networks: ActorCritic::new(perceptron(&config.hidden), config.log_std_init, setting)?, config })
+    }
+}
+
+impl Agent for A2c {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.n_steps
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        self.networks.policy()
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        let A2cConfig { gamma, gae_lambda, reward_scale, entropy, normalise_advantage, .. } = self.config;
+        let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
+        let all: Vec<usize> = (0..rollout.len()).collect();
+        let terms = Terms { entropy, ..Terms::default() };
+        let actor = self.networks.update_actor(&experience, &all, normalise_advantage, terms, clock, true);
+        let loss = SquaredError { targets: &experience.returns };
+        let critic = self.networks.update_critic(&experience, &all, &loss, clock, true);
+        let metrics = vec![
+            ("entropy", self.networks.distribution.entropy(&experience.policy.old_outputs)),
+            ("explained_variance", explained_variance(&experience.values, &experience.returns)),
+        ];
+        Ok(Learned { updates: vec![actor, critic], metrics })
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        self.networks.policy_network()
+    }
+
+    fn state(&self) -> State {
+        self.networks.state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.networks.restore(state)
+    }
+}

@@ -1,0 +1,137 @@
+//! Deep deterministic policy gradient: [`Td3`] with one critic, an actor that learns in every update,
+//! and no noise in the targets.
+//!
+//! ```text
+//! y = R + Γ Q̄(s′, μ̄(s′)),   L = (1/2b) Σ (Q(s, a) − y)²,   ℓ = −Q(s, μ(s)) / mean |∂Q/∂a|
+//! ```
+//!
+//! The curvature of the actor's loss is TD3's.
+//!
+//! Source: Lillicrap et al. (2016), arXiv 1509.02971. Settings as in Stable-Baselines3, whose DDPG is
+//! its TD3 as well.
+
+use egn_solver::Schedule;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    algorithms::td3::{Td3, Td3Config},
+    context::Setting,
+    error::AgentError,
+    policies::action_noise::NoiseKind,
+};
+
+/// Settings of DDPG, each as in [`Td3Config`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DdpgConfig {
+    /// Widths of the hidden ReLU layers, of actor and critic.
+    pub hidden: Vec<usize>,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
+    pub n_steps: usize,
+    /// Transitions remembered, 1 or more.
+    pub buffer_size: usize,
+    /// Environment steps of random actions before the first update.
+    pub learning_starts: u64,
+    /// Steps of each environment between two rounds of updates, 1 or more.
+    pub train_freq: usize,
+    /// Updates in a round, 1 or more.
+    pub gradient_steps: usize,
+    /// Transitions in a batch, 1 or more.
+    pub batch_size: usize,
+    /// τ, in (0, 1]: how far the delayed networks follow.
+    pub tau: f64,
+    /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
+    pub noise: NoiseKind,
+    /// σ of exploration, 0 or more, in actions of [−1, 1].
+    pub noise_std: Schedule,
+    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    pub preactivation_penalty: f64,
+}
+
+impl Default for DdpgConfig {
+    fn default() -> Self {
+        let Td3Config {
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            preactivation_penalty,
+            ..
+        } = Td3Config::default();
+        Self {
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            preactivation_penalty,
+        }
+    }
+}
+
+impl DdpgConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        self.as_td3().validate()
+    }
+
+    /// The agent, ready to act.
+    ///
+    /// # Errors
+    /// As [`Td3::new`].
+    pub fn build(&self, setting: &Setting) -> Result<Td3, AgentError> {
+        Td3::with_critics(self.as_td3(), 1, "ddpg", setting)
+    }
+
+    fn as_td3(&self) -> Td3Config {
+        let Self {
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            preactivation_penalty,
+        } = self.clone();
+        Td3Config {
+            hidden,
+            gamma,
+            n_steps,
+            buffer_size,
+            learning_starts,
+            train_freq,
+            gradient_steps,
+            batch_size,
+            tau,
+            noise,
+            noise_std,
+            preactivation_penalty,
+            policy_delay: 1,
+            target_noise: 0.0,
+            target_noise_clip: 0.0,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Deep Q-networks.
+//!
+//! Quick facts: off-policy, discrete actions, one network and its delayed copy. The loss has one
+//! row a sample, so an exact Gauss-Newton step factors a matrix of the batch's own size.
+//!
+//! ```text
+//! y = R + Γ Q̄(s′, argmaxₐ Q(s′, a))        (double; Q̄ itself chooses otherwise)
+//! L = (1/b) Σ h(Q(s, a) − y)               h: Huber with δ, or ½e² with δ = ∞
+//! ```
+//!
+//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]). Prioritised replay
+//! enters as importance weights of residual and curvature alike.
+//!
+//! A time limit is not an end: y bootstraps from the real observation after a truncation.
+//!
+//! Dueling networks compute Q = V + A − mean A.
+//!
+//! Source: Mnih et al. (2015), doi 10.1038/nature14236; dueling: Wang et al. (2016), arXiv 1511.06581; double: van Hasselt, Guez, Silver (2016),
+//! arXiv 1509.06461; prioritised replay: Schaul et al.
+//! (2016), arXiv 1511.05952; n steps: Hessel et al. (2018), arXiv 1710.02298. Settings as in
+//! Stable-Baselines3, which is not double.
+
+use std::sync::Arc;
+
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
+    loss::ChosenAction, require, schedule::Moving,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::{
+        body::{Body, Convolutions},
+        target::Target,
+    },
+    policies::{
+        epsilon_greedy::EpsilonGreedyPolicy,
+        greedy_rule::argmax,
+        policy::{Policy, batch_of},
+    },
+    streams::{Purpose, Stream, position, seek_to, stream},
+};
+
+/// Settings of [`Dqn`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DqnConfig {
+    /// Widths of the hidden ReLU layers.
+    pub hidden: Vec<usize>,
+    /// Convolutions before them, for observations that are images.
+    pub convolutions: Option<Convolutions>,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
+    pub n_steps: usize,
+    /// Transitions remembered, 1 or more.
+    pub buffer_size: usize,
+    /// Environment steps of random actions before the first update.
+    pub learning_starts: u64,
+    /// Steps of each environment between two rounds of updates, 1 or more.
+    pub train_freq: usize,
+    /// Updates in a round, 1 or more.
+    pub gradient_steps: usize,
+    /// Transitions in a batch, 1 or more.
+    pub batch_size: usize,
+    /// α of prioritised replay, in [0, 1]; 0 draws uniformly.
+    pub priority: f64,
+    /// β of prioritised replay, in [0, 1]: how far weights undo the priorities.
+    pub priority_correction: Schedule,
+    /// Environment steps between two updates of the target network, 1 or more.
+    pub target_update_interval: u64,
+    /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
+    pub tau: f64,
+    /// ε, in [0, 1].
+    pub exploration: Schedule,
+    /// Whether the online network chooses the next action.
+    pub double: bool,
+    /// Whether the network splits Q into the value of the state and advantages of actions.
+    pub dueling: bool,
+    /// δ, in (0, ∞]: the error from which the loss is linear; `inf` is plain squared error.
+    pub huber: f64,
+}
+
+impl Default for DqnConfig {
+    fn default() -> Self {
+        // Stable-Baselines3's DQN, but double.
+        Self {
+            hidden: vec![64, 64],
+            convolutions: None,
+            gamma: 0.99,
+            n_steps: 1,
+            buffer_size: 1_000_000,
+            learning_starts: 100,
+            train_freq: 4,
+            gradient_steps: 1,
+            batch_size: 32,
+            priority: 0.0,
+            // Schaul et al. (2016), table 3, proportional variant.
+            priority_correction: Schedule::linear(0.4, 1.0),
+            target_update_interval: 10_000,
+            tau: 1.0,
+            exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
+            double: true,
+            dueling: false,
+            huber: 1.0,
+        }
+    }
+}
+
+impl DqnConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
+        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
+        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        require((0.0..=1.0).contains(&self.priority), "priority", "in [0, 1]", self.priority)?;
+        self.priority_correction.require("priority_correction", [0.0, 1.0], "in [0, 1]")?;
+        let interval = self.target_update_interval;
+        require(interval > 0, "target_update_interval", "1 or more", interval)?;
+        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
+        require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
+    }
+}
+
+impl DqnConfig {
+    /// Architecture of the network for so many actions.
+    pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
+        let network = |n_outputs| self.body().network(n_observations, n_outputs);
+        if self.dueling { network(n_actions + 1).dueling() } else { network(n_actions) }
+    }
+
+    fn body(&self) -> Body<'_> {
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
+    }
+}
+
+/// The agent.
+pub struct Dqn {
+    config: DqnConfig,
+    q: Learner,
+    target: Target,
+    replay: ReplayBuffer,
+    rng: Stream,
+    width: usize,
+    total_steps: u64,
+}
+
+impl Dqn {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When the action space is not discrete, or the network cannot be made.
+    pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
+        let width = setting.observation_space.len();
+        config.body().check(width)?;
+        let network = config.architecture(width, setting.n_actions("dqn")?);
+        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
+        let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
+        let memory = Memory { capacity, n_steps, gamma, priority };
+        Ok(Self {
+            target: Target::new(q.snapshot()?, config.tau),
+            q,
+            replay: ReplayBuffer::new(memory, width, &setting.action_space),
+            rng: stream(setting.seed, Purpose::Learning, 0),
+            width,
+            total_steps: setting.total_steps,
+            config,
+        })
+    }
+
+    /// y of every transition.
+    fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
+        let next = batch_of(&batch.next_observations, self.width)?;
+        let values = self.target.network().predict(&next)?;
+        let choice = if self.config.double { self.q.forward(&next)? } else { &values };
+        let chosen = values.rows().zip(choice.rows()).map(|(values, choice)| values[argmax(choice) as usize]);
+        Ok(batch.rewards.iter().zip(&batch.discounts).zip(chosen).map(|((r, discount), v)| r + discount * v).collect())
+    }
+
+    fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
+        let correction = self.config.priority_correction.at(clock.progress());
+        let batch = self.replay.sample(self.config.batch_size, correction, &mut self.rng);
+        let targets = self.targets(&batch)?;
+        let huber = self.config.huber.is_finite().then_some(self.config.huber);
+        let weights = batch.weights.as_deref();
+        let loss = ChosenAction { actions: batch.actions.discrete(), targets: &targets, weights, huber };
+        let observations = batch_of(&batch.observations, self.width)?;
+        if self.config.priority > 0.0 {
+            let values = self.q.forward(&observations)?;
+            let chosen = values.rows().zip(batch.actions.discrete()).map(|(q, &action)| q[action as usize]);
+            self.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
+        }
+        Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
+    }
+}
+
+impl Agent for Dqn {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.train_freq
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        let random_before = self.config.learning_starts as f64 / self.total_steps as f64;
+        Ok(Arc::new(EpsilonGreedyPolicy {
+            q: self.q.snapshot()?,
+            n_quantiles: 1,
+            epsilon: self.config.exploration,
+            random_before,
+        }))
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        self.replay.extend(rollout);
+        let mut learned = Learned::default();
+        self.target.follow(&self.q, rollout, clock, self.config.target_update_interval)?;
+        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+            return Ok(learned);
+        }
+        for i in 0..self.config.gradient_steps {
+            learned.updates.push(self.update(clock, i == 0)?);
+        }
+        learned.metrics.push(("epsilon", self.config.exploration.at(clock.progress())));
+        Ok(learned)
+    }
+
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        Ok(self.q.snapshot()?)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("q", self.q.state());
+        state.put_part("target", self.target.state());
+        state.put_part("replay", self.replay.state());
+        state.put("stream", &position(&self.rng));
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.q.restore(&state.part("q"))?;
+        self.target.restore(&state.part("target"))?;
+        self.replay.restore(&state.part("replay"))?;
+        seek_to(&mut self.rng, state)
+    }
+}

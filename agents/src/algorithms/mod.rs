@@ -1,0 +1,12 @@
+//! The algorithms, one file each: what an agent does with what it lived through.
+
+pub mod a2c;
+pub mod ddpg;
+pub mod dqn;
+pub mod lqr_pi;
+pub mod ppo;
+pub mod qrdqn;
+pub mod reinforce;
+pub mod sac;
+pub mod td3;
+pub mod trpo;

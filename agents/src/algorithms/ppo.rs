@@ -1,0 +1,264 @@
+//! Proximal policy optimization.
+//!
+//! Quick facts: on-policy, discrete and continuous actions, separate actor and critic, each with its
+//! own optimizer. With a first-order optimizer this is PPO as everybody runs it. With EGN the actor's
+//! step solves with the Fisher curvature, so it is a damped natural policy gradient, shortened to
+//! the KL limit of its optimizer: TRPO with an exact solve, in minibatches.
+//!
+//! ```text
+//! A: generalised advantage estimate, normalised in each minibatch
+//! actor:  −(1/b) Σ min(ρA, clip(ρ, 1−ε, 1+ε)A) − βH,   ρ = π(a|s)/π_old(a|s)
+//! critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²,          V held within ±ε_V of V_old where asked for
+//! ```
+//!
+//! Source: Schulman et al. (2017), arXiv 1707.06347; details as in Stable-Baselines3, but for the
+//! global norm of the gradient, which is clipped network by network.
+
+use std::sync::Arc;
+
+use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError, loss::Curvature, require};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{returns::explained_variance, rollout::Rollout},
+    networks::{
+        actor_critic::{ActorCritic, Experience, select},
+        body::{Body, Convolutions, perceptron},
+        clipped_value::ClippedValue,
+        distribution::Terms,
+    },
+    policies::policy::Policy,
+    settings::on_policy::check_scales,
+};
+
+/// Settings of [`Ppo`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PpoConfig {
+    /// Widths of the hidden tanh layers, of actor and critic alike.
+    pub hidden: Vec<usize>,
+    /// Convolutions before them, for observations that are images, with ReLU in place of tanh throughout.
+    pub convolutions: Option<Convolutions>,
+    /// Steps of each environment in a rollout, 1 or more.
+    pub n_steps: usize,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// λ of the advantage estimate, in [0, 1].
+    pub gae_lambda: f64,
+    /// Steps in a minibatch of the actor, 1 or more.
+    pub batch_size: usize,
+    /// Passes of the actor over a rollout.
+    pub n_epochs: usize,
+    /// Steps in a minibatch of the critic; 0 is the actor's.
+    pub critic_batch_size: usize,
+    /// Passes of the critic over a rollout; 0 is the actor's.
+    pub critic_epochs: usize,
+    /// ε, in [0, ∞]: how far the ratio may go before the gradient stops; `inf` does not clip.
+    pub clip: Schedule,
+    /// ε_V, in (0, ∞]: how far a value may move in an update; `inf` does not clip.
+    pub value_clip: Schedule,
+    /// KL divergence of the new policy from the old, as estimated on a minibatch, at half as much again
+    /// of which the actor stops learning from a rollout: in (0, ∞], `inf` never stops.
+    pub target_kl: f64,
+    /// β, 0 or more: the entropy coefficient.
+    pub entropy: f64,
+    /// Curvature of the policy's loss that EGN sees: `exact`, n − 1 rows a sample for n actions, or `sampled`,
+    /// one random row, for many actions; that step is no Gauss-Newton step, and a KL limit sees that row only.
+    pub curvature: Curvature,
+    /// Whether advantages are normalised in each minibatch.
+    pub normalise_advantage: bool,
+    /// What rewards are multiplied by before anything is learned from them, above 0.
+    pub reward_scale: f64,
+    /// log σ at first, for continuous actions.
+    pub log_std_init: f64,
+}
+
+impl Default for PpoConfig {
+    fn default() -> Self {
+        // Stable-Baselines3's PPO.
+        Self {
+            hidden: vec![64, 64],
+            convolutions: None,
+            n_steps: 2048,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            batch_size: 64,
+            n_epochs: 10,
+            critic_batch_size: 0,
+            critic_epochs: 0,
+            clip: 0.2.into(),
+            value_clip: f64::INFINITY.into(),
+            target_kl: f64::INFINITY,
+            entropy: 0.0,
+            curvature: Curvature::Exact,
+            normalise_advantage: true,
+            reward_scale: 1.0,
+            log_std_init: 0.0,
+        }
+    }
+}
+
+impl PpoConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        require(self.n_epochs > 0, "n_epochs", "1 or more", self.n_epochs)?;
+        self.clip.require("clip", [0.0, f64::INFINITY], "0 or more (inf for none)")?;
+        self.value_clip.require("value_clip", [f64::MIN_POSITIVE, f64::INFINITY], "positive (inf for none)")?;
+        require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
+        check_scales(self.reward_scale, self.log_std_init)
+    }
+}
+
+impl PpoConfig {
+    /// The inside of actor and critic.
+    pub(crate) fn body(&self) -> Body<'_> {
+        match &self.convolutions {
+            None => perceptron(&self.hidden),
+            Some(see) => Body { convolutions: Some(see), hidden: &self.hidden, activation: Activation::Relu },
+        }
+    }
+}
+
+/// The agent.
+pub struct Ppo {
+    config: PpoConfig,
+    networks: ActorCritic,
+}
+
+/// How many times `target_kl` the actor stops at, as Stable-Baselines3.
+const STOP_AT: f64 = 1.5;
+
+impl Ppo {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn new(config: PpoConfig, setting: &Setting) -> Result<Self, AgentError> {
+        Ok(Self { networks: ActorCritic::new(config.body(), config.log_std_init, setting)?, config })
+    }
+
+    /// ε now; `None` where it is infinite.
+    fn clip(&self, clock: Clock) -> Option<f64> {
+        Some(self.config.clip.at(clock.progress())).filter(|clip| clip.is_finite())
+    }
+
+    fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
+        let PpoConfig { batch_size, n_epochs, normalise_advantage, entropy, curvature, .. } = self.config;
+        let terms = Terms { clip: self.clip(clock), entropy, curvature, ..Terms::default() };
+        let mut updates = Vec::new();
+        for rows in self.networks.minibatches(experience.returns.len(), batch_size, n_epochs) {
+            if self.has_gone_far(experience, &rows)? {
+                break;
+            }
+            let first = updates.is_empty();
+            updates.push(self.networks.update_actor(experience, &rows, normalise_advantage, terms, clock, first));
+        }
+        Ok(updates)
+    }
+
+    /// Whether the policy has left `target_kl` behind on a minibatch. Only there is the limit worth its
+    /// forward pass.
+    fn has_gone_far(&mut self, experience: &Experience, rows: &[usize]) -> Result<bool, SolverError> {
+        if self.config.target_kl.is_infinite() {
+            return Ok(false);
+        }
+        let batch = experience.policy.select(rows);
+        let observations = self.networks.rows(&experience.observations, rows)?;
+        let outputs = self.networks.actor.forward(&observations)?;
+        let log_probs = self.networks.distribution.log_probs(outputs, &batch.actions);
+        Ok(estimated_kl(&log_probs, &batch.old_log_probs) > STOP_AT * self.config.target_kl)
+    }
+
+    fn train_critic(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
+        let or_actor = |setting, actor| if setting == 0 { actor } else { setting };
+        let size = or_actor(self.config.critic_batch_size, self.config.batch_size);
+        let epochs = or_actor(self.config.critic_epochs, self.config.n_epochs);
+        let clip = self.config.value_clip.at(clock.progress());
+        let mut updates = Vec::new();
+        for rows in self.networks.minibatches(experience.returns.len(), size, epochs) {
+            let (targets, old_values) = (select(&experience.returns, &rows), select(&experience.values, &rows));
+            let loss = ClippedValue { targets: &targets, old_values: &old_values, clip };
+            updates.push(self.networks.update_critic(experience, &rows, &loss, clock, updates.is_empty()));
+        }
+        updates
+    }
+
+    /// What the rollout looks like to the new policy.
+    fn metrics(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<(&'static str, f64)>, SolverError> {
+        let outputs = self.networks.outputs(&experience.observations)?;
+        let distribution = &self.networks.distribution;
+        let log_probs = distribution.log_probs(&outputs, &experience.policy.actions);
+        let ratios = log_probs.iter().zip(&experience.policy.old_log_probs).map(|(new, old)| libm::exp(new - old));
+        let clip = self.clip(clock).unwrap_or(f64::INFINITY);
+        let n_clipped = ratios.filter(|ratio| (ratio - 1.0).abs() > clip).count();
+        Ok(vec![
+            ("entropy", distribution.entropy(&outputs)),
+            ("kl", distribution.kl(&experience.policy.old_outputs, &outputs)),
+            ("clip_fraction", n_clipped as f64 / log_probs.len() as f64),
+            ("explained_variance", explained_variance(&experience.values, &experience.returns)),
+        ])
+    }
+}
+
+/// Mean of (ρ − 1) − log ρ, an unbiased estimate of KL(π_old‖π) that is never negative.
+///
+/// Source: Schulman (2020), "Approximating KL divergence", <http://joschu.net/blog/kl-approx.html>.
+fn estimated_kl(log_probs: &[f64], old_log_probs: &[f64]) -> f64 {
+    let log_ratios = log_probs.iter().zip(old_log_probs).map(|(new, old)| new - old);
+    log_ratios.map(|log_ratio| libm::expm1(log_ratio) - log_ratio).sum::<f64>() / log_probs.len() as f64
+}
+
+impl Agent for Ppo {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.n_steps
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        self.networks.policy()
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        let PpoConfig { gamma, gae_lambda, reward_scale, .. } = self.config;
+        let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
+        let mut updates = self.train_actor(&experience, clock)?;
+        updates.extend(self.train_critic(&experience, clock));
+        Ok(Learned { updates, metrics: self.metrics(&experience, clock)? })
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        self.networks.policy_network()
+    }
+
+    fn state(&self) -> State {
+        self.networks.state()
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.networks.restore(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_estimate_of_the_divergence_by_hand() {
+        // Ratios 2 and ½: (1 − log 2 + (−½ + log 2)) / 2.
+        let kl = estimated_kl(&[libm::log(2.0_f64), libm::log(0.5_f64)], &[0.0, 0.0]);
+        assert!((kl - 0.25).abs() < 1e-15, "{kl}");
+    }
+}

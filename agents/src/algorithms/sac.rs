@@ -1,0 +1,475 @@
+//! Soft actor-critic.
+//!
+//! Quick facts: off-policy, bounded continuous actions; twin critics, a stochastic actor, and a
+//! temperature α that is found, or given.
+//!
+//! ```text
+//! y = R + Γ (min Q̄(s′, a′) − α log π(a′|s′)),  a′ ~ π(·|s′)
+//! L = (1/2b) Σ (Q(s, a) − y)²                              each critic
+//! ℓ = (α log π(a|s) − min Q(s, a)) / q,  a = tanh u,  u = μ + σ ε     the actor
+//! J = −log α (log π(a|s) + H̄)                              the temperature
+//! ```
+//!
+//! *The actor's curvature.* ℓ is no convex loss of μ and log σ. With G = ∂(α log π − min Q)/∂u =
+//! 2αa − (1 − a²) ∂Q/∂a, its residual is r = (G (1, σε) + (0, −α)) / q by (μ, log σ). Declared is the
+//! Gauss-Newton part of what u does, with the identity for u, and for the entropy −log σ the Fisher
+//! curvature 2 of log σ with its weight α:
+//!
+//! ```text
+//! Q = (1, σε)ᵀ (1, σε) + diag(0, 2α/q),   ρ = (G/q, −√(α/2q)),   q = α + mean |G| of the batch
+//! ```
+//!
+//! 2n rows a sample; without the second where log σ is out of bounds. The step regresses the drawn
+//! actions on u − G/q: about one σ of the squashed range at lr 1, in whatever units rewards are. (The
+//! Fisher matrix diag(1/σ², 2) of the whole Gaussian is the curvature where π meets exp(Q/α); far from
+//! there, with a small α, its steps of log σ are too long: on Pendulum σ collapsed and the system with it.)
+//! Adam's direction does not depend on q, but for its changes from batch to batch.
+//!
+//! *The temperature* is one number, and moves by Adam whatever optimizer the networks have.
+//!
+//! Source: Haarnoja et al. (2018), arXiv 1812.05905. Settings as in Stable-Baselines3.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use egn_envs::Space;
+use egn_solver::{
+    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State,
+    StateError, StepContext,
+    loss::{QuadraticModel, Root},
+    require,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::{
+        body::widths,
+        critics::{Critics, Judgement, pairs},
+    },
+    policies::{
+        action_range::{ActionRange, range_of},
+        policy::{Policy, batch_of},
+        squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
+    },
+    streams::{Purpose, Stream, position, seek_to, stream},
+};
+
+/// Settings of [`Sac`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SacConfig {
+    /// Widths of the hidden ReLU layers, of actor and critics.
+    pub hidden: Vec<usize>,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
+    pub n_steps: usize,
+    /// Transitions remembered, 1 or more.
+    pub buffer_size: usize,
+    /// Environment steps of random actions before the first update.
+    pub learning_starts: u64,
+    /// Steps of each environment between two rounds of updates, 1 or more.
+    pub train_freq: usize,
+    /// Updates in a round, 1 or more.
+    pub gradient_steps: usize,
+    /// Transitions in a batch, 1 or more.
+    pub batch_size: usize,
+    /// τ, in (0, 1]: how far the delayed critics follow.
+    pub tau: f64,
+    /// α, positive; unset, it is found, from 1 on.
+    pub temperature: Option<f64>,
+    /// Adam's learning rate for log α, 0 or more.
+    pub temperature_lr: f64,
+    /// H̄, the entropy that α is to hold; unset, minus the number of entries of an action.
+    pub target_entropy: Option<f64>,
+}
+
+impl Default for SacConfig {
+    fn default() -> Self {
+        // Stable-Baselines3's SAC.
+        Self {
+            hidden: vec![256, 256],
+            gamma: 0.99,
+            n_steps: 1,
+            buffer_size: 1_000_000,
+            learning_starts: 100,
+            train_freq: 1,
+            gradient_steps: 1,
+            batch_size: 256,
+            tau: 0.005,
+            temperature: None,
+            temperature_lr: 3e-4,
+            target_entropy: None,
+        }
+    }
+}
+
+impl SacConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
+        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
+        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        let positive = |alpha: f64| alpha > 0.0 && alpha.is_finite();
+        require(self.temperature.is_none_or(positive), "temperature", "positive", self.temperature)?;
+        require(self.temperature_lr >= 0.0, "temperature_lr", "0 or more", self.temperature_lr)?;
+        let entropy = self.target_entropy;
+        require(entropy.is_none_or(f64::is_finite), "target_entropy", "finite", entropy)
+    }
+}
+
+/// Architecture of the actor: means, then log σ.
+pub(crate) fn architecture(n_observations: usize, hidden: &[usize], actions: &Space) -> Network {
+    Network::mlp(&widths(n_observations, hidden, 2 * actions.len()), Activation::Relu)
+}
+
+/// The policy read back from a record.
+pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> SquashedGaussianPolicy {
+    SquashedGaussianPolicy { actor, range: range_of(actions, "sac"), random_before: 0.0 }
+}
+
+/// α, found or given.
+enum Temperature {
+    Fixed(f64),
+    /// log α is the bias of a network without any other influence.
+    Learned {
+        log_alpha: Learner,
+        target_entropy: f64,
+    },
+}
+
+impl Temperature {
+    fn new(config: &SacConfig, n_actions: usize) -> Result<Self, SolverError> {
+        if let Some(alpha) = config.temperature {
+            return Ok(Self::Fixed(alpha));
+        }
+        let adam = AdamConfig { lr: config.temperature_lr.into(), ..AdamConfig::default() };
+        let params = Tensor::zeros(2, DType::F64, &Device::Cpu)?;
+        let network = Network::mlp(&[1, 1], Activation::Identity);
+        let log_alpha = Learner::from_params(network, params, &OptimizerConfig::Adam(adam))?;
+        Ok(Self::Learned { log_alpha, target_entropy: config.target_entropy.unwrap_or(-(n_actions as f64)) })
+    }
+
+    /// α.
+    fn value(&mut self) -> Result<f64, SolverError> {
+        match self {
+            Self::Fixed(alpha) => Ok(*alpha),
+            Self::Learned { log_alpha, .. } => Ok(libm::exp(log_alpha.forward(&nothing()?)?.values[0])),
+        }
+    }
+
+    fn state(&self) -> State {
+        match self {
+            Self::Fixed(_) => State::default(),
+            Self::Learned { log_alpha, .. } => log_alpha.state(),
+        }
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        match self {
+            Self::Fixed(_) => Ok(()),
+            Self::Learned { log_alpha, .. } => log_alpha.restore(state),
+        }
+    }
+
+    /// One step on J for log probabilities (b).
+    fn update(&mut self, log_probs: &[f64], context: StepContext) -> Result<Option<Update>, SolverError> {
+        let Self::Learned { log_alpha, target_entropy } = self else { return Ok(None) };
+        let mean = log_probs.iter().sum::<f64>() / log_probs.len() as f64;
+        let slope = -(mean + *target_entropy);
+        let input = nothing()?;
+        let outputs = log_alpha.forward(&input)?.clone();
+        let loss = linear(outputs, slope);
+        Ok(Some(Update { network: "temperature", result: log_alpha.step(&input, &loss, context) }))
+    }
+}
+
+/// The input of a network whose bias alone counts.
+fn nothing() -> Result<Tensor, SolverError> {
+    Ok(Tensor::zeros((1, 1), DType::F64, &Device::Cpu)?)
+}
+
+/// J with its slope at log α, for an optimizer that asks for no more.
+fn linear(log_alpha: Outputs, slope: f64) -> QuadraticModel {
+    QuadraticModel::new(slope * log_alpha.values[0], &log_alpha, Root { rows: vec![1.0], rho: vec![slope] })
+}
+
+/// The agent.
+pub struct Sac {
+    config: SacConfig,
+    actor: Learner,
+    critics: Critics,
+    temperature: Temperature,
+    replay: ReplayBuffer,
+    range: ActionRange,
+    rng: Stream,
+    width: usize,
+    total_steps: u64,
+}
+
+impl Sac {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When actions are not continuous and bounded, or a network cannot be made.
+    pub fn new(config: SacConfig, setting: &Setting) -> Result<Self, AgentError> {
+        let range = ActionRange::of(&setting.action_space, "sac")?;
+        let width = setting.observation_space.len();
+        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
+        let network = architecture(width, &config.hidden, &setting.action_space);
+        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
+        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
+        Ok(Self {
+            critics: Critics::new(setting, 2, &config.hidden, config.tau, &mut rng)?,
+            temperature: Temperature::new(&config, range.width())?,
+            replay: ReplayBuffer::new(memory, width, &setting.action_space),
+            rng: stream(setting.seed, Purpose::Learning, 0),
+            total_steps: setting.total_steps,
+            actor,
+            range,
+            width,
+            config,
+        })
+    }
+
+    /// One update of everything, in Stable-Baselines3's order: α moves first, and what follows still
+    /// uses the one before.
+    fn update(&mut self, clock: Clock, first: bool, learned: &mut Learned) -> Result<f64, SolverError> {
+        let n = self.range.width();
+        let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
+        let next_outputs = self.actor.forward(&batch_of(&batch.next_observations, self.width)?)?.clone();
+        // After the other, for the actor's step to go on from.
+        let outputs = self.actor.forward(&batch_of(&batch.observations, self.width)?)?.clone();
+        let drawn = draws(&outputs.values, n, &mut self.rng);
+        let log_probs = log_probs(&drawn, n);
+        let alpha = self.temperature.value()?;
+        learned.updates.extend(self.temperature.update(&log_probs, clock.context(false))?);
+
+        let targets = self.targets(&batch, &next_outputs, alpha)?;
+        let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
+        learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
+
+        let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, self.width)?;
+        let judgement = self.critics.judge(&ours, n, 2)?;
+        let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
+        let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
+        let loss = QuadraticModel::new(value, &outputs, slopes.root(&drawn, alpha, n));
+        let result = self.actor.step_at_last(&loss, clock.context(first));
+        learned.updates.push(Update { network: "actor", result });
+        self.critics.follow()?;
+        Ok(-log_probs.iter().sum::<f64>() / log_probs.len() as f64)
+    }
+
+    /// y of every transition, from the actor's outputs at the states they lead to.
+    fn targets(&mut self, batch: &Transitions, next: &Outputs, alpha: f64) -> Result<Vec<f64>, SolverError> {
+        let n = self.range.width();
+        let drawn = draws(&next.values, n, &mut self.rng);
+        let pairs = pairs(&batch.next_observations, drawn.iter().map(|draw| draw.action), n, self.width)?;
+        let soft = self.critics.delayed_values(&pairs)?.into_iter().zip(log_probs(&drawn, n));
+        let soft = soft.map(|(value, log_prob)| value - alpha * log_prob);
+        Ok(batch.rewards.iter().zip(&batch.discounts).zip(soft).map(|((r, discount), v)| r + discount * v).collect())
+    }
+}
+
+/// What the actor climbs down, and the scale by which it is divided.
+struct Slopes {
+    /// G, (b, n).
+    by_u: Vec<f64>,
+    /// q.
+    scale: f64,
+}
+
+impl Slopes {
+    /// From draws and ∂Q/∂a, (b, n).
+    fn new(draws: &[Draw], by_action: &[f64], alpha: f64) -> Self {
+        let slope = |(draw, by_action): (&Draw, &f64)| {
+            2.0 * alpha * draw.action - (1.0 - draw.action * draw.action) * by_action
+        };
+        let by_u: Vec<f64> = draws.iter().zip(by_action).map(slope).collect();
+        let scale = alpha + by_u.iter().map(|g| g.abs()).sum::<f64>() / by_u.len() as f64;
+        Self { by_u, scale }
+    }
+
+    /// S and ρ of every sample, for α.
+    fn root(&self, draws: &[Draw], alpha: f64, n: usize) -> Root {
+        let mut root = Root { rows: vec![0.0; 4 * n * draws.len()], rho: Vec::with_capacity(2 * draws.len()) };
+        let of_entropy = (2.0 * alpha / self.scale).sqrt();
+        for (entry, (draw, by_u)) in draws.iter().zip(&self.by_u).enumerate() {
+            let (mean, log_std) = (entry % n, n + entry % n);
+            let rows = &mut root.rows[4 * n * entry..][..4 * n];
+            rows[mean] = 1.0;
+            let mut rho = [by_u / self.scale, 0.0];
+            if draw.is_free {
+                rows[log_std] = draw.std * draw.epsilon;
+                rows[2 * n + log_std] = of_entropy;
+                rho[1] = -alpha / self.scale / of_entropy;
+            }
+            root.rho.extend(rho);
+        }
+        root
+    }
+}
+
+/// Mean of α log π − Q.
+fn mean_loss(log_probs: &[f64], judgement: &Judgement, alpha: f64) -> f64 {
+    let terms = log_probs.iter().zip(&judgement.values).map(|(log_prob, q)| alpha * log_prob - q);
+    terms.sum::<f64>() / log_probs.len() as f64
+}
+
+impl Agent for Sac {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.train_freq
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        Ok(Arc::new(SquashedGaussianPolicy {
+            actor: self.actor.snapshot()?,
+            range: self.range.clone(),
+            random_before: self.config.learning_starts as f64 / self.total_steps as f64,
+        }))
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        self.replay.extend(rollout);
+        let mut learned = Learned::default();
+        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+            return Ok(learned);
+        }
+        let mut entropy = 0.0;
+        for i in 0..self.config.gradient_steps {
+            entropy = self.update(clock, i == 0, &mut learned)?;
+        }
+        learned.metrics = vec![("entropy", entropy), ("temperature", self.temperature.value()?)];
+        Ok(learned)
+    }
+
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        Ok(self.actor.snapshot()?)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("actor", self.actor.state());
+        state.put_part("critics", self.critics.state());
+        state.put_part("temperature", self.temperature.state());
+        state.put_part("replay", self.replay.state());
+        state.put("stream", &position(&self.rng));
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.actor.restore(&state.part("actor"))?;
+        self.critics.restore(&state.part("critics"))?;
+        self.temperature.restore(&state.part("temperature"))?;
+        self.replay.restore(&state.part("replay"))?;
+        seek_to(&mut self.rng, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egn_solver::Loss;
+
+    use super::*;
+    use crate::recorded::{assert_close, numbers, recorded};
+
+    /// α log π − Q of one entry for outputs μ and log σ, with Q = 3a − a².
+    fn loss(mean: f64, log_std: f64, epsilon: f64, alpha: f64) -> f64 {
+        let draw = Draw::new(mean, log_std, epsilon);
+        alpha * draw.log_prob - (3.0 * draw.action - draw.action * draw.action)
+    }
+
+    #[test]
+    fn the_actors_residual_equals_differences() {
+        let (mean, log_std, epsilon, alpha, step) = (0.3, -0.7, 1.2, 0.25, 1e-5);
+        let draw = Draw::new(mean, log_std, epsilon);
+        let slopes = Slopes::new(&[draw], &[3.0 - 2.0 * draw.action], alpha);
+        let root = slopes.root(&[draw], alpha, 1);
+        let residual = [0, 1].map(|j| slopes.scale * (root.rows[j] * root.rho[0] + root.rows[2 + j] * root.rho[1]));
+        let by_mean = loss(mean + step, log_std, epsilon, alpha) - loss(mean - step, log_std, epsilon, alpha);
+        let by_log_std = loss(mean, log_std + step, epsilon, alpha) - loss(mean, log_std - step, epsilon, alpha);
+        for (residual, difference) in residual.iter().zip([by_mean, by_log_std]) {
+            assert!((residual - difference / (2.0 * step)).abs() < 1e-8, "{residual} {difference}");
+        }
+    }
+
+    #[test]
+    fn loss_and_residual_are_those_of_torch() {
+        let golden = recorded("squashed");
+        let (outputs, epsilon) = (numbers(&golden["outputs"]), numbers(&golden["epsilon"]));
+        let draws: Vec<Draw> =
+            (0..8).map(|i| Draw::new(outputs[i / 2 * 4 + i % 2], outputs[i / 2 * 4 + 2 + i % 2], epsilon[i])).collect();
+        let alpha = golden["alpha"].as_f64().unwrap();
+        let judgement = Judgement { values: numbers(&golden["q"]), slopes: numbers(&golden["slopes"]) };
+        let value = mean_loss(&log_probs(&draws, 2), &judgement, alpha);
+        assert_close(&[value], &[golden["loss"].as_f64().unwrap()], 1e-12);
+        let outputs = Outputs { values: outputs, n_outputs: 4 };
+        let slopes = Slopes::new(&draws, &judgement.slopes, alpha);
+        let loss = QuadraticModel::new(0.0, &outputs, slopes.root(&draws, alpha, 2));
+        let mut residual = Vec::new();
+        loss.residual(&outputs, &mut residual);
+        // Theirs is the mean over four samples, of a loss q times ours.
+        let gradient: Vec<f64> = residual.iter().map(|r| slopes.scale * r / 4.0).collect();
+        assert_close(&gradient, &numbers(&golden["gradient"]), 1e-12);
+    }
+
+    #[test]
+    fn the_temperature_is_that_of_torch() {
+        let golden = recorded("temperature");
+        let config = SacConfig {
+            temperature_lr: golden["lr"].as_f64().unwrap(),
+            target_entropy: golden["target_entropy"].as_f64(),
+            ..SacConfig::default()
+        };
+        let mut temperature = Temperature::new(&config, 1).unwrap();
+        let alphas: Vec<f64> = golden["log_probs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|batch| {
+                temperature.update(&numbers(batch), StepContext::default()).unwrap();
+                temperature.value().unwrap()
+            })
+            .collect();
+        assert_close(&alphas, &numbers(&golden["alphas"]), 1e-12);
+    }
+
+    #[test]
+    fn a_log_std_out_of_bounds_does_not_count() {
+        let draw = Draw::new(0.0, 3.0, 0.1);
+        let root = Slopes::new(&[draw], &[1.0], 1.0).root(&[draw], 1.0, 1);
+        assert_eq!((root.rows, root.rho[1]), (vec![1.0, 0.0, 0.0, 0.0], 0.0));
+    }
+
+    #[test]
+    fn the_temperature_falls_while_entropy_is_above_its_target() {
+        let config = SacConfig { temperature_lr: 0.1, ..SacConfig::default() };
+        let mut temperature = Temperature::new(&config, 1).unwrap();
+        assert_eq!(temperature.value().unwrap(), 1.0);
+        // log π = −2, so entropy 2 > H̄ = −1: Adam's first step is lr long.
+        temperature.update(&[-2.0, -2.0], StepContext::default()).unwrap();
+        assert!((temperature.value().unwrap() - libm::exp(-0.1_f64)).abs() < 1e-6);
+        let outputs = Outputs { values: vec![0.5], n_outputs: 1 };
+        assert_eq!(linear(outputs.clone(), 3.0).value(&outputs), 1.5);
+    }
+}

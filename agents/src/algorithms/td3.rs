@@ -1,0 +1,388 @@
+//! Twin delayed deep deterministic policy gradient.
+//!
+//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a delayed copy of
+//! each.
+//!
+//! ```text
+//! a′ = clip(μ̄(s′) + clip(ε, ±c), ±1),  ε ~ N(0, σ̄²)          target smoothing
+//! y  = R + Γ min(Q̄₁(s′, a′), Q̄₂(s′, a′))
+//! L  = (1/2b) Σ (Q(s, a) − y)²                                each critic, every update
+//! ℓ  = −Q₁(s, tanh f(s)) / q                                  the actor, every d-th update
+//! ```
+//!
+//! *The actor's curvature.* −Q₁ is no convex loss of the action. Declared is the identity in action
+//! space, on ℓ divided by q = mean |∂Q₁/∂a| of the batch: with a = tanh f the residual is r =
+//! −(1 − a²) ∂Q₁/∂a / q and S = diag(1 − a²), ρ = −∂Q₁/∂a / q, n rows a sample. So the Gauss-Newton
+//! step regresses the actions on a + (∂Q₁/∂a) / q: a step of about one whole range at lr 1, whatever
+//! the units of the reward, that λ and lr shorten. Adam's direction does not depend on q, but for its
+//! changes from batch to batch.
+//!
+//! *Saturated actions.* Where a ≈ ±1, r and S vanish, λ is all that is left, and an actor that was led there stays
+//! there, whatever the critic says later. With `preactivation_penalty` c the loss is ℓ + c f²/2 (Andrychowicz et al.
+//! (2017), arXiv 1707.01495, appendix A), r = −(1 − a²) ∂Q₁/∂a / q + c f, and the curvature (1 − a²)² + c.
+//!
+//! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477. Settings as in Stable-Baselines3.
+
+use std::sync::Arc;
+
+use egn_envs::Space;
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, Outputs, Schedule, Snapshot, SolverError, State, StateError,
+    StepContext,
+    loss::{QuadraticModel, Root},
+    require, standard_normal,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{
+        replay::{Memory, ReplayBuffer, Transitions},
+        rollout::Rollout,
+    },
+    networks::{
+        body::widths,
+        critics::{Critics, Judgement, mean_size, pairs},
+        target::Target,
+    },
+    policies::{
+        action_noise::{ActionNoise, NoiseKind},
+        action_range::{ActionRange, range_of},
+        deterministic::DeterministicPolicy,
+        policy::{Policy, batch_of},
+    },
+    streams::{Purpose, Stream, position, seek_to, stream},
+};
+
+/// The actor's name in records.
+const ACTOR: &str = "actor";
+
+/// Settings of [`Td3`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Td3Config {
+    /// Widths of the hidden ReLU layers, of actor and critics.
+    pub hidden: Vec<usize>,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
+    pub n_steps: usize,
+    /// Transitions remembered, 1 or more.
+    pub buffer_size: usize,
+    /// Environment steps of random actions before the first update.
+    pub learning_starts: u64,
+    /// Steps of each environment between two rounds of updates, 1 or more.
+    pub train_freq: usize,
+    /// Updates in a round, 1 or more.
+    pub gradient_steps: usize,
+    /// Transitions in a batch, 1 or more.
+    pub batch_size: usize,
+    /// τ, in (0, 1]: how far the delayed networks follow.
+    pub tau: f64,
+    /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
+    pub noise: NoiseKind,
+    /// σ of exploration, 0 or more, in actions of [−1, 1].
+    pub noise_std: Schedule,
+    /// d, updates of the critics for one of the actor, 1 or more.
+    pub policy_delay: u64,
+    /// σ̄, 0 or more: noise of the target's actions.
+    pub target_noise: f64,
+    /// c, 0 or more: its bound.
+    pub target_noise_clip: f64,
+    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    pub preactivation_penalty: f64,
+}
+
+impl Default for Td3Config {
+    fn default() -> Self {
+        // Stable-Baselines3's TD3; exploration as in Fujimoto et al. (2018).
+        Self {
+            hidden: vec![400, 300],
+            gamma: 0.99,
+            n_steps: 1,
+            buffer_size: 1_000_000,
+            learning_starts: 100,
+            train_freq: 1,
+            gradient_steps: 1,
+            batch_size: 256,
+            tau: 0.005,
+            noise: NoiseKind::Normal,
+            noise_std: Schedule::Constant(0.1),
+            policy_delay: 2,
+            target_noise: 0.2,
+            target_noise_clip: 0.5,
+            preactivation_penalty: 0.0,
+        }
+    }
+}
+
+impl Td3Config {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
+        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
+        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        self.exploration().validate()?;
+        require(self.policy_delay > 0, "policy_delay", "1 or more", self.policy_delay)?;
+        require(self.target_noise >= 0.0, "target_noise", "0 or more", self.target_noise)?;
+        require(self.target_noise_clip >= 0.0, "target_noise_clip", "0 or more", self.target_noise_clip)?;
+        let penalty = self.preactivation_penalty;
+        require((0.0..=f64::MAX).contains(&penalty), "preactivation_penalty", "0 or more", penalty)
+    }
+
+    fn exploration(&self) -> ActionNoise {
+        ActionNoise { kind: self.noise, std: self.noise_std }
+    }
+}
+
+/// Architecture of a deterministic actor, f.
+pub(crate) fn architecture(n_observations: usize, hidden: &[usize], actions: &Space) -> Network {
+    Network::mlp(&widths(n_observations, hidden, actions.len()), Activation::Relu)
+}
+
+/// A deterministic policy read back from a record.
+pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> DeterministicPolicy {
+    let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::Constant(0.0) };
+    DeterministicPolicy { actor, noise, range: range_of(actions, "td3"), random_before: 0.0 }
+}
+
+/// The agent, and with one critic, no delay and no smoothing DDPG besides.
+pub struct Td3 {
+    config: Td3Config,
+    actor: Learner,
+    delayed_actor: Target,
+    critics: Critics,
+    replay: ReplayBuffer,
+    range: ActionRange,
+    rng: Stream,
+    width: usize,
+    total_steps: u64,
+    /// Updates of the critics.
+    n_updates: u64,
+}
+
+impl Td3 {
+    /// Ready to act.
+    ///
+    /// # Errors
+    /// When actions are not continuous and bounded, or a network cannot be made.
+    pub fn new(config: Td3Config, setting: &Setting) -> Result<Self, AgentError> {
+        Self::with_critics(config, 2, "td3", setting)
+    }
+
+    pub(crate) fn with_critics(
+        config: Td3Config,
+        n_critics: usize,
+        name: &'static str,
+        setting: &Setting,
+    ) -> Result<Self, AgentError> {
+        let range = ActionRange::of(&setting.action_space, name)?;
+        let width = setting.observation_space.len();
+        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
+        let network = architecture(width, &config.hidden, &setting.action_space);
+        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
+        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
+        Ok(Self {
+            delayed_actor: Target::new(actor.snapshot()?, tau),
+            critics: Critics::new(setting, n_critics, &config.hidden, tau, &mut rng)?,
+            replay: ReplayBuffer::new(memory, width, &setting.action_space),
+            rng: stream(setting.seed, Purpose::Learning, 0),
+            total_steps: setting.total_steps,
+            n_updates: 0,
+            actor,
+            range,
+            width,
+            config,
+        })
+    }
+
+    /// One update of the critics, and of actor and delayed networks where they are due.
+    fn update(&mut self, clock: Clock, learned: &mut Learned) -> Result<(), SolverError> {
+        let n = self.range.width();
+        let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
+        let targets = self.targets(&batch)?;
+        let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
+        let context = clock.context(learned.updates.is_empty());
+        learned.updates.extend(self.critics.learn(&taken, &targets, context));
+        self.n_updates += 1;
+        if self.n_updates.is_multiple_of(self.config.policy_delay) {
+            // With a delay the first update of the actor is not the first of the round.
+            let first = !learned.updates.iter().any(|update| update.network == ACTOR);
+            learned.updates.push(self.update_actor(&batch, clock.context(first))?);
+            self.critics.follow()?;
+            self.delayed_actor.update(&self.actor)?;
+        }
+        Ok(())
+    }
+
+    /// y of every transition.
+    fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
+        let Td3Config { target_noise, target_noise_clip: clip, .. } = self.config;
+        let next = batch_of(&batch.next_observations, self.width)?;
+        let rng = &mut self.rng;
+        let outputs = self.delayed_actor.network().predict(&next)?.values;
+        let actions = outputs.iter().map(|&u| {
+            let noise = target_noise * standard_normal(rng);
+            (libm::tanh(u) + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
+        });
+        let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.width)?;
+        let values = self.critics.delayed_values(&pairs)?;
+        Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
+    }
+
+    fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
+        let n = self.range.width();
+        let observations = batch_of(&batch.observations, self.width)?;
+        let outputs = self.actor.forward(&observations)?.clone();
+        let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
+        let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
+        let judgement = self.critics.judge(&pairs, n, 1)?;
+        let loss = actor_loss(&outputs, &actions, &judgement, self.config.preactivation_penalty);
+        Ok(Update { network: ACTOR, result: self.actor.step_at_last(&loss, context) })
+    }
+}
+
+/// The actor's loss at its outputs f, with actions tanh f and c, the penalty.
+fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty: f64) -> QuadraticModel {
+    let Root { mut rows, mut rho } = root(actions, &judgement.slopes, outputs.n_outputs);
+    let mut loss = mean_loss(judgement);
+    if penalty > 0.0 {
+        loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
+        for (entry, f) in outputs.values.iter().enumerate() {
+            let s = &mut rows[entry * outputs.n_outputs + entry % outputs.n_outputs];
+            let penalised = (*s * *s + penalty).sqrt();
+            rho[entry] = (*s * rho[entry] + penalty * f) / penalised;
+            *s = penalised;
+        }
+    }
+    QuadraticModel::new(loss, outputs, Root { rows, rho })
+}
+
+/// −mean Q / q.
+fn mean_loss(judgement: &Judgement) -> f64 {
+    -judgement.values.iter().sum::<f64>() / judgement.values.len() as f64 / mean_size(&judgement.slopes)
+}
+
+/// S = diag(1 − a²) and ρ = −∂Q/∂a / q for actions and slopes (b, n).
+fn root(actions: &[f64], slopes: &[f64], n: usize) -> Root {
+    let scale = mean_size(slopes);
+    let mut root =
+        Root { rows: vec![0.0; actions.len() * n], rho: slopes.iter().map(|slope| -slope / scale).collect() };
+    for (entry, action) in actions.iter().enumerate() {
+        root.rows[entry * n + entry % n] = 1.0 - action * action;
+    }
+    root
+}
+
+impl Agent for Td3 {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.train_freq
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        Ok(Arc::new(DeterministicPolicy {
+            actor: self.actor.snapshot()?,
+            noise: self.config.exploration(),
+            range: self.range.clone(),
+            random_before: self.config.learning_starts as f64 / self.total_steps as f64,
+        }))
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        self.replay.extend(rollout);
+        let mut learned = Learned::default();
+        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+            return Ok(learned);
+        }
+        for _ in 0..self.config.gradient_steps {
+            self.update(clock, &mut learned)?;
+        }
+        Ok(learned)
+    }
+
+    fn replay(&mut self) -> Option<&mut ReplayBuffer> {
+        Some(&mut self.replay)
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        Ok(self.actor.snapshot()?)
+    }
+
+    fn state(&self) -> State {
+        let mut state = State::default();
+        state.put_part("actor", self.actor.state());
+        state.put_part("delayed_actor", self.delayed_actor.state());
+        state.put_part("critics", self.critics.state());
+        state.put("n_updates", &[self.n_updates]);
+        state.put_part("replay", self.replay.state());
+        state.put("stream", &position(&self.rng));
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.actor.restore(&state.part("actor"))?;
+        self.delayed_actor.restore(&state.part("delayed_actor"))?;
+        self.critics.restore(&state.part("critics"))?;
+        self.n_updates = state.number("n_updates")?;
+        self.replay.restore(&state.part("replay"))?;
+        seek_to(&mut self.rng, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egn_solver::Loss;
+
+    use super::*;
+    use crate::recorded::{assert_close, numbers, recorded};
+
+    #[test]
+    fn the_actors_residual_is_that_of_torch() {
+        let golden = recorded("deterministic");
+        let (outputs, slopes) = (numbers(&golden["outputs"]), numbers(&golden["slopes"]));
+        let actions: Vec<f64> = outputs.iter().map(|&u| libm::tanh(u)).collect();
+        let root = root(&actions, &slopes, 2);
+        let outputs = Outputs { values: outputs, n_outputs: 2 };
+        let mut residual = Vec::new();
+        QuadraticModel::new(0.0, &outputs, root).residual(&outputs, &mut residual);
+        // Theirs is the mean over three samples, and not divided by mean |∂Q/∂a|.
+        let gradient: Vec<f64> = residual.iter().map(|r| r * mean_size(&slopes) / 3.0).collect();
+        assert_close(&gradient, &numbers(&golden["gradient"]), 1e-12);
+    }
+
+    #[test]
+    fn a_penalty_leaves_curvature_where_actions_are_saturated() {
+        // At f = 40 tanh is 1 to the last digit: r = c f, S² = c. At f = 0: r = −2/q, S² = 1 + c.
+        let outputs = Outputs { values: vec![40.0, 0.0], n_outputs: 1 };
+        let judgement = Judgement { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
+        let loss = actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.25);
+        let (mut root, mut residual) = (Root { rows: Vec::new(), rho: Vec::new() }, Vec::new());
+        assert_eq!(loss.root(&outputs, &mut root), 0.125 * 1600.0 / 2.0);
+        loss.residual(&outputs, &mut residual);
+        assert_close(&residual, &[10.0, -1.0], 1e-15);
+        assert_close(&root.rows, &[0.5, 1.25_f64.sqrt()], 1e-15);
+        // None: the loss without it, bit for bit.
+        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &judgement.slopes, 1));
+        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.0), without);
+    }
+
+    #[test]
+    fn the_actors_root_by_hand() {
+        // q = (1 + 3)/2; 1 − a² = ¾ and 1.
+        let root = root(&[0.5, 0.0], &[1.0, -3.0], 1);
+        assert_eq!((root.rows, root.rho), (vec![0.75, 1.0], vec![-0.5, 1.5]));
+        let judgement = Judgement { values: vec![4.0, 8.0], slopes: vec![1.0, -3.0] };
+        assert_eq!(mean_loss(&judgement), -3.0);
+    }
+}

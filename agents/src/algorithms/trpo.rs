@@ -1,0 +1,338 @@
+//! Trust-region policy optimization.
+//!
+//! Quick facts: on-policy, discrete and continuous actions; each rollout moves the policy as far as
+//! a limit on its KL divergence allows. How, the optimizer decides:
+//!
+//! - **EGN**: the constraint. One step along the exact natural gradient (F + λI)⁻¹ g from the whole
+//!   rollout, first as long as the learning rate says but no further than where the quadratic model puts
+//!   KL = δ, then back by fifths until the surrogate gains enough and the real divergence is within δ. With a
+//!   learning rate that never binds this is the paper's algorithm but for conjugate gradients, in whose place
+//!   stands the row-space solve.
+//! - **every other**: the penalty, κ KL(π_old‖π), in minibatches, with κ doubled after a rollout that
+//!   moved the policy by more than 1.5 δ and halved after one that moved it by less than δ/1.5.
+//!
+//! ```text
+//! surrogate: −(1/b) Σ ρA,   ρ = π(a|s)/π_old(a|s),   A: generalised advantage estimate, normalised
+//! critic:    (1/b) Σ ½ (V(s) − (A + V_old(s)))²
+//! ```
+//!
+//! Source: Schulman et al. (2015), arXiv 1502.05477, eq. 14 and appendix C; the penalty from Schulman
+//! et al. (2017), section 4, arXiv 1707.06347; defaults from sb3-contrib.
+
+use std::sync::Arc;
+
+use egn_solver::{
+    EgnConfig, LineSearchConfig, OptimizerConfig, Outputs, Restart, Schedule, Snapshot, SolverError, State, StateError,
+    loss::{Loss, Root, SquaredError},
+    require,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agent::{Agent, Learned, Update},
+    context::{Clock, Setting},
+    error::AgentError,
+    experience::{
+        returns::{explained_variance, normalise},
+        rollout::Rollout,
+    },
+    networks::{
+        actor_critic::{ActorCritic, Experience, select},
+        body::perceptron,
+        distribution::Terms,
+    },
+    policies::policy::Policy,
+    settings::on_policy::check_scales,
+};
+
+/// Settings of [`Trpo`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrpoConfig {
+    /// Widths of the hidden tanh layers, of actor and critic alike.
+    pub hidden: Vec<usize>,
+    /// Steps of each environment in a rollout, 1 or more.
+    pub n_steps: usize,
+    /// γ, in [0, 1].
+    pub gamma: f64,
+    /// λ of the advantage estimate, in [0, 1].
+    pub gae_lambda: f64,
+    /// δ, in (0, ∞): how far a rollout may move the policy.
+    pub target_kl: Schedule,
+    /// Passes of the actor over a rollout under the penalty, 1 or more; the constraint takes one step.
+    pub penalty_epochs: usize,
+    /// κ at first, above 0.
+    pub penalty: f64,
+    /// Passes of the critic over a rollout.
+    pub critic_epochs: usize,
+    /// Steps in a minibatch, of the critic and of the actor under the penalty, 1 or more.
+    pub batch_size: usize,
+    /// Whether advantages are normalised in each batch.
+    pub normalise_advantage: bool,
+    /// What rewards are multiplied by before anything is learned from them, above 0.
+    pub reward_scale: f64,
+    /// log σ at first, for continuous actions.
+    pub log_std_init: f64,
+}
+
+impl Default for TrpoConfig {
+    fn default() -> Self {
+        // sb3-contrib's TRPO; the penalty's are those of Schulman et al. (2017), section 6.1.
+        Self {
+            hidden: vec![64, 64],
+            n_steps: 2048,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            target_kl: 0.01.into(),
+            penalty_epochs: 10,
+            penalty: 1.0,
+            critic_epochs: 10,
+            batch_size: 128,
+            normalise_advantage: true,
+            reward_scale: 1.0,
+            log_std_init: 0.0,
+        }
+    }
+}
+
+impl TrpoConfig {
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    pub fn validate(&self) -> Result<(), String> {
+        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
+        self.target_kl.require("target_kl", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
+        require(self.penalty > 0.0 && self.penalty.is_finite(), "penalty", "above 0", self.penalty)?;
+        require(self.penalty_epochs > 0, "penalty_epochs", "1 or more", self.penalty_epochs)?;
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
+        check_scales(self.reward_scale, self.log_std_init)
+    }
+}
+
+/// What keeps the new policy near the old one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rule {
+    /// To be within this KL divergence, δ.
+    Constraint {
+        limit: Schedule,
+    },
+    Penalty {
+        coefficient: f64,
+    },
+}
+
+/// The agent.
+pub struct Trpo {
+    config: TrpoConfig,
+    networks: ActorCritic,
+    rule: Rule,
+}
+
+/// Trials and factor of sb3-contrib, which takes any gain; here it is a tenth of the linear prediction, as in
+/// Schulman's modular_rl.
+const BACKTRACKING: LineSearchConfig =
+    LineSearchConfig { restart: Restart::Longest, sufficient: 0.1, shrink: 0.8, grow: 1.0, max_trials: 10 };
+
+impl Trpo {
+    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in place of δ and of the
+    /// backtracking of this agent.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn new(config: TrpoConfig, setting: &Setting) -> Result<Self, AgentError> {
+        let mut setting = setting.clone();
+        let rule = match &mut setting.optimizer {
+            OptimizerConfig::Egn(EgnConfig { kl_limit, line_search, .. }) => {
+                line_search.get_or_insert(BACKTRACKING);
+                Rule::Constraint { limit: *kl_limit.get_or_insert(config.target_kl) }
+            }
+            OptimizerConfig::Adam(_)
+            | OptimizerConfig::AdamW(_)
+            | OptimizerConfig::RmsProp(_)
+            | OptimizerConfig::Sgd(_)
+            | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
+        };
+        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &setting)?;
+        Ok(Self { config, networks, rule })
+    }
+
+    fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
+        match self.rule {
+            Rule::Constraint { limit } => Ok(vec![self.natural_step(experience, limit.at(clock.progress()), clock)?]),
+            Rule::Penalty { coefficient } => Ok(self.penalised_steps(experience, coefficient, clock)),
+        }
+    }
+
+    /// The one step of a rollout under the constraint.
+    fn natural_step(&mut self, experience: &Experience, limit: f64, clock: Clock) -> Result<Update, SolverError> {
+        let mut batch = experience.policy.clone();
+        if self.config.normalise_advantage {
+            normalise(&mut batch.advantages);
+        }
+        let all: Vec<usize> = (0..batch.advantages.len()).collect();
+        let observations = self.networks.rows(&experience.observations, &all)?;
+        let ActorCritic { actor, distribution, .. } = &mut self.networks;
+        let result = distribution.with_loss(&batch, Terms::default(), |surrogate| {
+            let kl = |outputs: &Outputs| distribution.kl(&batch.old_outputs, outputs);
+            actor.step(&observations, &TrustRegion { surrogate, kl: &kl, limit }, clock.context(true))
+        });
+        Ok(Update { network: "actor", result })
+    }
+
+    fn penalised_steps(&mut self, experience: &Experience, coefficient: f64, clock: Clock) -> Vec<Update> {
+        let TrpoConfig { batch_size, penalty_epochs, normalise_advantage, .. } = self.config;
+        let terms = Terms { kl_penalty: Some(coefficient), ..Terms::default() };
+        let batches = self.networks.minibatches(experience.returns.len(), batch_size, penalty_epochs);
+        let step = |(i, rows): (usize, &Vec<usize>)| {
+            self.networks.update_actor(experience, rows, normalise_advantage, terms, clock, i == 0)
+        };
+        batches.iter().enumerate().map(step).collect()
+    }
+
+    fn train_critic(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
+        let TrpoConfig { batch_size, critic_epochs, .. } = self.config;
+        let batches = self.networks.minibatches(experience.returns.len(), batch_size, critic_epochs);
+        let step = |(i, rows): (usize, &Vec<usize>)| {
+            let targets = select(&experience.returns, rows);
+            self.networks.update_critic(experience, rows, &SquaredError { targets: &targets }, clock, i == 0)
+        };
+        batches.iter().enumerate().map(step).collect()
+    }
+}
+
+impl Rule {
+    /// κ after a rollout that moved the policy by `kl`, which should have been `target`.
+    fn adapt(&mut self, kl: f64, target: f64) {
+        let Self::Penalty { coefficient } = self else { return };
+        if kl > 1.5 * target {
+            *coefficient *= 2.0;
+        } else if kl < target / 1.5 {
+            *coefficient /= 2.0;
+        }
+    }
+}
+
+impl Agent for Trpo {
+    fn steps_per_rollout(&self) -> usize {
+        self.config.n_steps
+    }
+
+    fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
+        self.networks.policy()
+    }
+
+    fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
+        let TrpoConfig { gamma, gae_lambda, reward_scale, .. } = self.config;
+        let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
+        let mut updates = self.train_actor(&experience, clock)?;
+        updates.extend(self.train_critic(&experience, clock));
+
+        let outputs = self.networks.outputs(&experience.observations)?;
+        let kl = self.networks.distribution.kl(&experience.policy.old_outputs, &outputs);
+        let mut metrics = vec![
+            ("entropy", self.networks.distribution.entropy(&outputs)),
+            ("kl", kl),
+            ("explained_variance", explained_variance(&experience.values, &experience.returns)),
+        ];
+        if let Rule::Penalty { coefficient } = self.rule {
+            metrics.push(("kl_penalty", coefficient));
+        }
+        self.rule.adapt(kl, self.config.target_kl.at(clock.progress()));
+        Ok(Learned { updates, metrics })
+    }
+
+    fn policy_network(&self) -> Result<Snapshot, AgentError> {
+        self.networks.policy_network()
+    }
+
+    fn state(&self) -> State {
+        let mut state = self.networks.state();
+        if let Rule::Penalty { coefficient } = self.rule {
+            state.put("penalty", &[coefficient]);
+        }
+        state
+    }
+
+    fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        if let Rule::Penalty { coefficient } = &mut self.rule {
+            *coefficient = state.number("penalty")?;
+        }
+        self.networks.restore(state)
+    }
+}
+
+/// The surrogate inside the trust region, +∞ outside of it: what backtracking may accept. The step
+/// starts inside, at KL = 0, where derivatives are those of the surrogate.
+struct TrustRegion<'a> {
+    surrogate: &'a dyn Loss,
+    /// Mean KL(π_old‖π) at some outputs.
+    kl: &'a dyn Fn(&Outputs) -> f64,
+    /// δ.
+    limit: f64,
+}
+
+impl Loss for TrustRegion<'_> {
+    /// Of the surrogate: the region bounds the batch, not a sample.
+    fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
+        self.surrogate.values(outputs, values);
+    }
+
+    fn value(&self, outputs: &Outputs) -> f64 {
+        if (self.kl)(outputs) <= self.limit { self.surrogate.value(outputs) } else { f64::INFINITY }
+    }
+
+    fn residual(&self, outputs: &Outputs, residual: &mut Vec<f64>) -> f64 {
+        self.surrogate.residual(outputs, residual)
+    }
+
+    fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
+        self.surrogate.root(outputs, root)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use egn_envs::Space;
+    use egn_solver::{OptimizerName, Precision};
+
+    use super::*;
+
+    #[test]
+    fn the_optimizers_own_limit_stands_in_place_of_delta() {
+        let rule = |kl_limit: Option<Schedule>| {
+            let setting = Setting {
+                observation_space: Space::symmetric(vec![1.0]),
+                action_space: Space::Discrete { n: 2 },
+                total_steps: 1,
+                seed: 0,
+                precision: Precision::F32,
+                optimizer: OptimizerConfig::Egn(EgnConfig { kl_limit, ..Default::default() }),
+                critic_optimizer: OptimizerName::Egn.into(),
+                linear_quadratic: None,
+            };
+            Trpo::new(TrpoConfig { target_kl: 0.01.into(), ..Default::default() }, &setting).unwrap().rule
+        };
+        assert_eq!(rule(None), Rule::Constraint { limit: 0.01.into() });
+        assert_eq!(rule(Some(0.05.into())), Rule::Constraint { limit: 0.05.into() });
+    }
+
+    #[test]
+    fn the_penalty_follows_the_divergence_and_the_constraint_has_none() {
+        let after = |kl| {
+            let mut rule = Rule::Penalty { coefficient: 3.0 };
+            rule.adapt(kl, 0.01);
+            rule
+        };
+        assert_eq!(after(0.02), Rule::Penalty { coefficient: 6.0 });
+        assert_eq!(after(0.01), Rule::Penalty { coefficient: 3.0 });
+        assert_eq!(after(0.006), Rule::Penalty { coefficient: 1.5 });
+        let constraint = Rule::Constraint { limit: 0.01.into() };
+        let mut rule = constraint;
+        rule.adapt(1.0, 0.01);
+        assert_eq!(rule, constraint);
+    }
+}

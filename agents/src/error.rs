@@ -1,0 +1,30 @@
+//! Why agents refuse.
+
+use egn_solver::SolverError;
+
+/// Why an agent cannot be made, or cannot go on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum AgentError {
+    /// The environment's actions are of a kind that the agent cannot take.
+    #[error("agent '{agent}' needs {needs} actions")]
+    ActionSpace {
+        /// The agent.
+        agent: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
+    /// Observations are no images of the shape that the convolutions are made for.
+    #[error(
+        "agent.convolutions.image is {image:?}, {} numbers, and an observation has {n_observations}",
+        .image.iter().product::<usize>()
+    )]
+    Image {
+        /// Rows, columns, channels.
+        image: [usize; 3],
+        /// Entries of an observation.
+        n_observations: usize,
+    },
+    /// A network could not be evaluated or made.
+    #[error(transparent)]
+    Network(#[from] SolverError),
+}

@@ -1,0 +1,8 @@
+//! What environments and policies lived through: rollouts, replay memory, returns and advantages.
+
+pub mod actions;
+pub mod replay;
+pub mod returns;
+pub mod rollout;
+mod sum_tree;
+mod windows;

@@ -1,0 +1,142 @@
+//! What lies between observations and outputs of a network: convolutions, if any, and hidden layers.
+
+use egn_solver::{Activation, Image, Kernel, Network, require};
+use serde::{Deserialize, Serialize};
+
+use crate::error::AgentError;
+
+/// Convolutions that see an observation as an image, before the hidden layers.
+///
+/// The defaults of `size` and `stride` are those of Young and Tian (2019), arXiv 1903.03176, whose network
+/// for MinAtar has 16 filters and a hidden layer of 128.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Convolutions {
+    /// Rows, columns and channels of an observation, the channel being its fastest index.
+    pub image: [usize; 3],
+    /// Filters of each convolution, first to last.
+    pub filters: Vec<usize>,
+    /// Rows and columns of a patch.
+    #[serde(default = "three")]
+    pub size: usize,
+    /// Cells from one patch to the next.
+    #[serde(default = "one")]
+    pub stride: usize,
+}
+
+fn three() -> usize {
+    3
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Convolutions {
+    /// Whether every patch fits into its image.
+    ///
+    /// # Errors
+    /// The first setting that is not in its range.
+    pub fn validate(&self) -> Result<(), String> {
+        let are_sizes = self.image.iter().all(|n| (1..=Image::MAX_SIZE).contains(n));
+        require(are_sizes, "convolutions.image", "three numbers from 1 to 16384", self.image)?;
+        require(self.stride > 0, "convolutions.stride", "1 or more", self.stride)?;
+        let mut image = self.image();
+        for kernel in self.kernels() {
+            require(kernel.fits(image), "convolutions", "patches within the image, with positive filters", self)?;
+            image = kernel.over(image);
+        }
+        Ok(())
+    }
+
+    fn image(&self) -> Image {
+        let [height, width, channels] = self.image;
+        Image { height, width, channels }
+    }
+
+    fn kernels(&self) -> Vec<Kernel> {
+        let kernel = |&filters| Kernel { filters, size: self.size, stride: self.stride, padding: 0 };
+        self.filters.iter().map(kernel).collect()
+    }
+
+    /// Entries of what comes out.
+    pub(crate) fn n_outputs(&self) -> usize {
+        self.kernels().iter().fold(self.image(), |image, kernel| kernel.over(image)).len()
+    }
+}
+
+/// The settings of a network's inside.
+#[derive(Debug, Clone, Copy)]
+pub struct Body<'a> {
+    /// Before the hidden layers.
+    pub convolutions: Option<&'a Convolutions>,
+    /// Widths of the hidden layers.
+    pub hidden: &'a [usize],
+    /// Of convolutions and hidden layers alike.
+    pub activation: Activation,
+}
+
+impl Body<'_> {
+    /// The whole network.
+    pub fn network(self, n_observations: usize, n_outputs: usize) -> Network {
+        match self.convolutions {
+            None => Network::mlp(&widths(n_observations, self.hidden, n_outputs), self.activation),
+            Some(see) => {
+                let widths = [self.hidden, &[n_outputs]].concat();
+                Network::convolutional(see.image(), &see.kernels(), &widths, self.activation)
+            }
+        }
+    }
+
+    /// Whether observations are the images that the convolutions are made for.
+    ///
+    /// # Errors
+    /// When they have another number of entries.
+    pub(crate) fn check(self, n_observations: usize) -> Result<(), AgentError> {
+        match self.convolutions {
+            Some(see) if see.image().len() != n_observations => {
+                Err(AgentError::Image { image: see.image, n_observations })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.
+pub(crate) fn perceptron(hidden: &[usize]) -> Body<'_> {
+    Body { convolutions: None, hidden, activation: Activation::Tanh }
+}
+
+/// Widths of a perceptron from observations to `n_outputs`.
+pub(crate) fn widths(n_observations: usize, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
+    [&[n_observations], hidden, &[n_outputs]].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_network_of_min_atar_is_that_of_young_and_tian() {
+        let see = Convolutions { image: [10, 10, 7], filters: vec![16], size: 3, stride: 1 };
+        see.validate().unwrap();
+        let body = Body { convolutions: Some(&see), hidden: &[128], activation: Activation::Relu };
+        // 16 filters over 3×3×7 with bias, 8×8×16 to 128, 128 to 3.
+        assert_eq!(body.network(700, 3).n_params(), (63 + 1) * 16 + (1024 + 1) * 128 + (128 + 1) * 3);
+        assert_eq!((see.n_outputs(), body.check(700)), (1024, Ok(())));
+        assert!(body.check(400).unwrap_err().to_string().contains("[10, 10, 7]"));
+    }
+
+    #[test]
+    fn patches_larger_than_what_is_left_are_refused() {
+        let mut see = Convolutions { image: [5, 5, 1], filters: vec![4, 4], size: 3, stride: 1 };
+        see.validate().unwrap();
+        see.filters.push(4);
+        assert!(see.validate().unwrap_err().contains("within the image"));
+        see.filters = vec![0];
+        assert!(see.validate().is_err());
+        // Found by fuzzing: without filters nothing else looks at the image.
+        (see.filters, see.image) = (Vec::new(), [5, usize::MAX, 3]);
+        assert!(see.validate().unwrap_err().contains("from 1 to 16384"));
+    }
+}

@@ -1,0 +1,208 @@
+//! Critics of continuous actions: Q(s, a) networks that learn the same targets, each with a delayed
+//! copy.
+//!
+//! Every critic has one output and squared error, so one row a sample. The least of several stands
+//! against overestimation.
+//!
+//! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477, section 4.2.
+
+use candle_core::{Device, Tensor};
+use egn_solver::{
+    Activation, Initialisation, Learner, Network, SolverError, State, StateError, StepContext, loss::SquaredError,
+};
+use rand::RngCore;
+
+use crate::{
+    agent::Update,
+    context::Setting,
+    networks::{body::widths, target::Target},
+};
+
+/// Networks by place, for the record.
+const NAMES: [&str; 2] = ["critic", "critic_2"];
+
+/// One or two critics.
+pub(crate) struct Critics {
+    online: Vec<Learner>,
+    delayed: Vec<Target>,
+}
+
+/// What critics say of actions.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Judgement {
+    /// Q of every sample, (b).
+    pub values: Vec<f64>,
+    /// ∂Q/∂a, (b, n), actions in [−1, 1]ⁿ.
+    pub slopes: Vec<f64>,
+}
+
+/// Inputs of critics, (b, observation + n), from observations (b, observation) and actions (b, n).
+pub(crate) fn pairs(
+    observations: &[f32],
+    actions: impl Iterator<Item = f64>,
+    n: usize,
+    width: usize,
+) -> Result<Tensor, SolverError> {
+    let batch = observations.len() / width;
+    let mut rows = Vec::with_capacity(batch * (width + n));
+    let mut actions = actions;
+    for observation in observations.chunks_exact(width) {
+        rows.extend_from_slice(observation);
+        rows.extend(actions.by_ref().take(n).map(|a| a as f32));
+    }
+    Ok(Tensor::from_vec(rows, (batch, width + n), &Device::Cpu)?)
+}
+
+impl Critics {
+    /// `n_critics` of them, 1 or 2, for observations and actions of a setting.
+    ///
+    /// # Errors
+    /// When a network cannot be made.
+    pub fn new(
+        setting: &Setting,
+        n_critics: usize,
+        hidden: &[usize],
+        tau: f64,
+        rng: &mut dyn RngCore,
+    ) -> Result<Self, SolverError> {
+        let n_inputs = setting.observation_space.len() + setting.action_space.len();
+        let (mut online, mut delayed) = (Vec::new(), Vec::new());
+        for _ in 0..n_critics {
+            let network = Network::mlp(&widths(n_inputs, hidden, 1), Activation::Relu);
+            let optimizer = &setting.critic_optimizer;
+            let learner = Learner::new(network, Initialisation::Uniform, setting.precision, optimizer, rng)?;
+            delayed.push(Target::new(learner.snapshot()?, tau));
+            online.push(learner);
+        }
+        Ok(Self { online, delayed })
+    }
+
+    /// All networks, to be taken back by [`Critics::restore`].
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        for ((online, delayed), name) in self.online.iter().zip(&self.delayed).zip(NAMES) {
+            state.put_part(name, online.state());
+            state.put_part(&format!("delayed_{name}"), delayed.state());
+        }
+        state
+    }
+
+    /// Takes all networks back.
+    ///
+    /// # Errors
+    /// When the state is of other networks.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        for ((online, delayed), name) in self.online.iter_mut().zip(&mut self.delayed).zip(NAMES) {
+            online.restore(&state.part(name))?;
+            delayed.restore(&state.part(&format!("delayed_{name}")))?;
+        }
+        Ok(())
+    }
+
+    /// The least of the delayed critics at `pairs`, (b).
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn delayed_values(&self, pairs: &Tensor) -> Result<Vec<f64>, SolverError> {
+        let mut least = Vec::new();
+        for critic in &self.delayed {
+            let values = critic.network().predict(pairs)?.values;
+            least = if least.is_empty() { values } else { minimum(&least, &values) };
+        }
+        Ok(least)
+    }
+
+    /// One step of every critic towards targets y (b).
+    pub fn learn(&mut self, pairs: &Tensor, targets: &[f64], context: StepContext) -> Vec<Update> {
+        let loss = SquaredError { targets };
+        let step = |(critic, network): (&mut Learner, &'static str)| Update {
+            network,
+            result: critic.step(pairs, &loss, context),
+        };
+        self.online.iter_mut().zip(NAMES).map(step).collect()
+    }
+
+    /// The delayed copies follow.
+    ///
+    /// # Errors
+    /// When candle cannot add the parameters.
+    pub fn follow(&mut self) -> Result<(), SolverError> {
+        self.delayed.iter_mut().zip(&self.online).try_for_each(|(delayed, online)| delayed.update(online))
+    }
+
+    /// The least of the first `n_critics` critics at `pairs`, whose last `n` entries are the action.
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn judge(&mut self, pairs: &Tensor, n: usize, n_critics: usize) -> Result<Judgement, SolverError> {
+        let critics = &mut self.online[..n_critics];
+        let all: Vec<Vec<f64>> = critics
+            .iter_mut()
+            .map(|critic| Ok(critic.forward(pairs)?.values.clone()))
+            .collect::<Result<_, SolverError>>()?;
+        let values = all.iter().skip(1).fold(all[0].clone(), |least, values| minimum(&least, values));
+        let mut slopes = vec![0.0; values.len() * n];
+        let (mut is_open, width) = (vec![true; values.len()], pairs.dim(1)?);
+        for (critic, own) in critics.iter_mut().zip(&all) {
+            // Where two critics agree the first one counts.
+            let chosen: Vec<usize> = (0..values.len()).filter(|&i| is_open[i] && own[i] <= values[i]).collect();
+            chosen.iter().for_each(|&i| is_open[i] = false);
+            critic.select(&chosen);
+            let gradient = critic.input_gradient(&vec![1.0; chosen.len()]);
+            for (&i, row) in chosen.iter().zip(gradient.chunks_exact(width)) {
+                slopes[i * n..][..n].copy_from_slice(&row[width - n..]);
+            }
+        }
+        Ok(Judgement { values, slopes })
+    }
+}
+
+fn minimum(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a.min(*b)).collect()
+}
+
+/// Mean of the absolute values; 1 where all are zero, so that it can divide.
+pub(crate) fn mean_size(values: &[f64]) -> f64 {
+    let mean = values.iter().map(|x| x.abs()).sum::<f64>() / values.len() as f64;
+    if mean == 0.0 { 1.0 } else { mean }
+}
+
+#[cfg(test)]
+mod tests {
+    use egn_envs::Space;
+    use egn_solver::{OptimizerName, Precision};
+
+    use super::*;
+    use crate::streams::{Purpose, stream};
+
+    #[test]
+    fn slopes_are_those_of_the_least_critic() {
+        let setting = Setting {
+            observation_space: Space::symmetric(vec![1.0; 2]),
+            action_space: Space::symmetric(vec![1.0; 2]),
+            total_steps: 1,
+            seed: 3,
+            precision: Precision::F64,
+            optimizer: OptimizerName::Adam.into(),
+            critic_optimizer: OptimizerName::Adam.into(),
+            linear_quadratic: None,
+        };
+        let mut critics = Critics::new(&setting, 2, &[16], 0.5, &mut stream(3, Purpose::Initialisation, 0)).unwrap();
+        let observations = [0.1, -0.4, 0.7, 0.2, -0.9, 0.5, 0.3, 0.3];
+        let actions = [0.5, -0.25, 0.125, 0.75, -0.5, 0.25, 0.0, -0.625];
+        let at = |actions: &[f64]| pairs(&observations, actions.iter().copied(), 2, 2).unwrap();
+        let judgement = critics.judge(&at(&actions), 2, 2).unwrap();
+        assert_eq!(judgement.values, critics.delayed_values(&at(&actions)).unwrap());
+        // Inputs are f32, so differences are wide.
+        let step = 2.0_f64.powi(-10);
+        for entry in 0..actions.len() {
+            let mut value = |by: f64| {
+                let mut actions = actions;
+                actions[entry] += by;
+                critics.judge(&at(&actions), 2, 2).unwrap().values[entry / 2]
+            };
+            let difference = (value(step) - value(-step)) / (2.0 * step);
+            assert!((judgement.slopes[entry] - difference).abs() < 1e-6, "{entry}: {difference}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The networks that algorithms share, and what their outputs mean.
+
+pub mod actor_critic;
+pub mod body;
+pub mod clipped_value;
+pub mod critics;
+pub mod distribution;
+pub mod target;

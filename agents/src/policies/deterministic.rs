@@ -1,0 +1,52 @@
+//! Deterministic policies for bounded actions: DDPG's and TD3's.
+
+use egn_solver::Snapshot;
+
+use crate::{
+    error::AgentError,
+    experience::actions::Actions,
+    policies::{
+        action_noise::ActionNoise,
+        action_range::{ActionRange, draw_uniformly},
+        policy::{Mode, Policy, batch_of, vectors},
+    },
+    streams::Stream,
+};
+
+/// a = tanh f(s), to learn with noise.
+#[derive(Debug, Clone)]
+pub struct DeterministicPolicy {
+    /// f.
+    pub actor: Snapshot,
+    /// Added to explore; what is beyond the range of an action is cut off.
+    pub noise: ActionNoise,
+    /// Where actions lie.
+    pub range: ActionRange,
+    /// Progress before which it is added to actions that are drawn uniformly, as in Stable-Baselines3's
+    /// warm-up.
+    pub random_before: f64,
+}
+
+impl Policy for DeterministicPolicy {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        streams: &mut [Stream],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError> {
+        let outputs = self.actor.predict(&batch_of(observations, self.actor.network().n_inputs())?)?;
+        let values = vectors(actions)?;
+        for (i, row) in outputs.rows().enumerate() {
+            let mut action: Vec<f64> = row.iter().map(|&u| libm::tanh(u)).collect();
+            if let Mode::Explore { progress } = mode {
+                if progress < self.random_before {
+                    draw_uniformly(&mut action, &mut streams[i]);
+                }
+                self.noise.add_to(&mut action, progress, &mut streams[i]);
+            }
+            values.extend(action.iter().enumerate().map(|(j, &a)| self.range.to_env(j, a)));
+        }
+        Ok(())
+    }
+}

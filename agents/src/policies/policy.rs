@@ -1,0 +1,47 @@
+//! Policies: what acts in the environments, on any thread, while its agent learns.
+
+use candle_core::{Device, Tensor};
+use egn_solver::SolverError;
+
+use crate::{error::AgentError, experience::actions::Actions, streams::Stream};
+
+/// Whether a policy explores.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Mode {
+    /// To learn; `progress` in [0, 1] is the fraction of training done, where schedules stand.
+    Explore {
+        /// Fraction of training done.
+        progress: f64,
+    },
+    /// To be judged: no randomness.
+    Greedy,
+}
+
+/// A frozen policy.
+pub trait Policy: Send + Sync {
+    /// Appends one action for each row of `observations` (n, observation); environment i draws
+    /// from `streams[i]` alone.
+    ///
+    /// # Errors
+    /// When the network cannot be evaluated.
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        streams: &mut [Stream],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError>;
+}
+
+/// A batch of observations as a tensor (n, width).
+pub(crate) fn batch_of(observations: &[f32], width: usize) -> Result<Tensor, SolverError> {
+    Ok(Tensor::from_slice(observations, (observations.len() / width, width), &Device::Cpu)?)
+}
+
+/// Where continuous actions go.
+pub(crate) fn vectors(actions: &mut Actions) -> Result<&mut Vec<f32>, AgentError> {
+    match actions {
+        Actions::Continuous { values, .. } => Ok(values),
+        Actions::Discrete(_) => Err(AgentError::ActionSpace { agent: "this policy", needs: "continuous" }),
+    }
+}

@@ -1,0 +1,3 @@
+//! Settings that several algorithms ask for.
+
+pub mod on_policy;

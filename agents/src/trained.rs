@@ -1,0 +1,110 @@
+//! What acting takes once training is over.
+
+use std::sync::Arc;
+
+use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::RunningMoments};
+use egn_solver::{Snapshot, State, StateError};
+
+use crate::{
+    choice::AgentConfig,
+    error::AgentError,
+    experience::actions::Actions,
+    policies::policy::{Mode, Policy},
+    streams::Stream,
+};
+
+/// The network that acts, and what its observations go through first.
+#[derive(Debug, Clone)]
+pub struct TrainedPolicy {
+    /// The network.
+    pub network: Snapshot,
+    /// Scales observations, by statistics that are frozen here.
+    pub normalizer: Option<ObservationNormalizer>,
+}
+
+impl TrainedPolicy {
+    /// Acts in an environment with these actions.
+    pub fn policy(&self, config: &AgentConfig, actions: &Space) -> Arc<dyn Policy> {
+        normalized(config.policy_from(self.network.clone(), actions), self.normalizer.as_ref())
+    }
+
+    /// Parameters and statistics, to be taken back by a policy of the same kind.
+    pub fn state(&self) -> State {
+        let mut state = self.network.state();
+        if let Some(normalizer) = &self.normalizer {
+            state.put_part("observations", normalizer_state(normalizer));
+        }
+        state
+    }
+
+    /// This policy with the parameters and statistics of a state.
+    ///
+    /// # Errors
+    /// When the state is of another kind of policy.
+    pub fn restored(&self, state: &State) -> Result<Self, StateError> {
+        let mut restored = Self { network: self.network.restored(state)?, normalizer: self.normalizer.clone() };
+        if let Some(normalizer) = &mut restored.normalizer {
+            restore_normalizer(normalizer, &state.part("observations"))?;
+        }
+        Ok(restored)
+    }
+}
+
+/// `policy`, shown what the normaliser makes of observations.
+pub(crate) fn normalized(policy: Arc<dyn Policy>, normalizer: Option<&ObservationNormalizer>) -> Arc<dyn Policy> {
+    match normalizer.cloned() {
+        Some(normalizer) => Arc::new(NormalizedPolicy { policy, normalizer }),
+        None => policy,
+    }
+}
+
+/// Acts on scaled observations.
+struct NormalizedPolicy {
+    policy: Arc<dyn Policy>,
+    normalizer: ObservationNormalizer,
+}
+
+impl Policy for NormalizedPolicy {
+    fn act(
+        &self,
+        observations: &[f32],
+        mode: Mode,
+        streams: &mut [Stream],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError> {
+        let mut scaled = observations.to_vec();
+        self.normalizer.apply(&mut scaled);
+        self.policy.act(&scaled, mode, streams, actions)
+    }
+}
+
+/// The statistics of observations: `mean` and `variance` (n), `count`, and `clip`.
+pub fn normalizer_state(normalizer: &ObservationNormalizer) -> State {
+    let mut state = moments_state(&normalizer.moments);
+    state.put("clip", &[normalizer.clip]);
+    state
+}
+
+/// Takes back [`normalizer_state`].
+///
+/// # Errors
+/// When the state is of observations of another length.
+pub fn restore_normalizer(normalizer: &mut ObservationNormalizer, state: &State) -> Result<(), StateError> {
+    normalizer.clip = state.number("clip")?;
+    restore_moments(&mut normalizer.moments, state)
+}
+
+pub(crate) fn moments_state(moments: &RunningMoments) -> State {
+    let mut state = State::default();
+    state.put("mean", &moments.mean);
+    state.put("variance", &moments.variance);
+    state.put("count", &[moments.count]);
+    state
+}
+
+pub(crate) fn restore_moments(moments: &mut RunningMoments, state: &State) -> Result<(), StateError> {
+    let n = moments.mean.len();
+    let (mean, variance) = (state.get_all("mean", n)?, state.get_all("variance", n)?);
+    *moments = RunningMoments { mean, variance, count: state.number("count")? };
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What can be trained, as `egn list` shows it.
+
+use std::io::{self, Write};
+
+use egn_agents::AgentName;
+use egn_envs::{EnvId, EnvSpec, Space};
+use egn_solver::{OptimizerName, Vectors};
+
+use crate::{cli::Listing, config::env_name::GYMNASIUM};
+
+/// Letters of a source that are shown; the sources of LQR problems are sentences.
+const SOURCE_WIDTH: usize = 60;
+
+/// Writes a list, one line each.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
+    match what {
+        Listing::Agents => {
+            for name in AgentName::ALL {
+                writeln!(out, "{name:10} {}", name.summary())?;
+            }
+        }
+        Listing::Optimizers => {
+            for name in OptimizerName::ALL {
+                writeln!(out, "{name:10} {}", name.summary())?;
+            }
+        }
+        Listing::Vectors => {
+            for vectors in Vectors::ALL.into_iter().filter(|vectors| vectors.are_available()) {
+                let mark = if vectors == Vectors::in_use() { "in use" } else { "" };
+                writeln!(out, "{}", format!("{:10} {mark}", vectors.to_string()).trim_end())?;
+            }
+        }
+        Listing::Envs => list_envs(out)?,
+    }
+    Ok(())
+}
+
+/// Games, then plants, then how to come by all others.
+fn list_envs(out: &mut dyn Write) -> io::Result<()> {
+    let row = |out: &mut dyn Write, [id, observation, actions, limit, threshold, source]: [&str; 6]| {
+        writeln!(out, "{id:35} {observation:>11} {actions:>10} {limit:>10} {threshold:>9}  {source}")
+    };
+    row(out, ["id", "observation", "actions", "time limit", "threshold", "source"])?;
+    let (plants, games): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
+    for ids in [games, plants] {
+        for EnvSpec { id, max_episode_steps, reward_threshold, observation_space, action_space, source } in
+            ids.iter().map(|id| id.spec())
+        {
+            let number = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
+            let actions = match &action_space {
+                Space::Discrete { n } => format!("{n} choices"),
+                Space::Box { low, .. } if low.len() == 1 => "1 number".to_owned(),
+                Space::Box { low, .. } => format!("{} numbers", low.len()),
+            };
+            let limit = number(max_episode_steps.map(|n| n.to_string()));
+            let threshold = number(reward_threshold.map(rounded));
+            let observation = observation_space.len().to_string();
+            row(out, [id, &observation, &actions, &limit, &threshold, &shortened(source)])?;
+        }
+        writeln!(out)?;
+    }
+    writeln!(
+        out,
+        "{:35} any environment of Gymnasium, run by Python in child processes: needs gymnasium\n\
+         {:35} in the interpreter of --python, EGN_PYTHON or python3",
+        format!("{GYMNASIUM}<id>"),
+        ""
+    )
+}
+
+/// Two decimals where there are any.
+fn rounded(threshold: f64) -> String {
+    if threshold.fract() == 0.0 { threshold.to_string() } else { format!("{threshold:.2}") }
+}
+
+fn shortened(source: &str) -> String {
+    match source.char_indices().nth(SOURCE_WIDTH) {
+        Some((end, _)) => format!("{}…", source[..end].trim_end()),
+        None => source.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_environment_has_a_line_of_readable_width() {
+        let mut text = Vec::new();
+        list(Listing::Envs, &mut text).expect("a vector takes everything");
+        let text = String::from_utf8(text).expect("text");
+        for id in EnvId::ALL {
+            assert!(text.lines().any(|line| line.starts_with(&format!("{id} "))), "{id}");
+        }
+        assert!(text.contains("gymnasium:<id>"));
+        assert!(text.lines().all(|line| line.chars().count() <= 145), "{text}");
+    }
+}

@@ -1,0 +1,18 @@
+//! What each subcommand does, on top of the library.
+
+mod bench_step;
+mod compare;
+mod complaint;
+mod ctrl_c;
+pub mod dispatch;
+mod evaluate;
+mod export;
+pub mod list;
+mod out_file;
+mod plot;
+mod report;
+mod train;
+mod verify;
+
+pub use crate::usage::Usage;
+pub use dispatch::execute;

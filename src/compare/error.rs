@@ -1,0 +1,39 @@
+//! Why a comparison cannot begin.
+
+use std::{io, path::PathBuf};
+
+use crate::run::error::RunError;
+
+/// Why a comparison cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum CompareError {
+    /// Records are in the way.
+    #[error(
+        "{} already holds {what}{}; --force replaces it, --records names another folder",
+        dir.display(),
+        others(*n_others)
+    )]
+    Exists {
+        /// The first of them.
+        dir: PathBuf,
+        /// What it holds.
+        what: String,
+        /// How many more.
+        n_others: usize,
+    },
+    /// A run would go on, but cannot.
+    #[error(transparent)]
+    Run(RunError),
+    /// A folder cannot be written.
+    #[error("cannot write to {}: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+fn others(n: usize) -> String {
+    if n == 0 { String::new() } else { format!(" (and {n} more)") }
+}

@@ -1,0 +1,176 @@
+//! Published results that can be run again: for each row of a table its command, and what its seeds left.
+//!
+//! A row is a file `runs/published/<row>.csv`. Its first line is the command, behind `# `; one line a
+//! seed follows, with the digests of the learning curve, its clocks left out, and of the last policy.
+//! Seeds, binary and settings being equal, so are the digests, on every machine (see
+//! [`egn_solver::Vectors`]).
+
+use std::{
+    fmt::Write,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use egn_solver::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    record::{clock::without_clock_fields, contents::Record, error::RecordError, layout::CURVE, writer::write_whole},
+    run::policy_file::LAST_POLICY,
+};
+
+/// Why a row cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishedError {
+    /// The folder or a file in it cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Io {
+        /// The folder or file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file does not begin with its command.
+    #[error("{}: the first line is to be '# egn compare ...', the command of the row", path.display())]
+    Command {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line is not a seed's.
+    #[error("{}: {source}", path.display())]
+    Csv {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: csv::Error,
+    },
+}
+
+/// A row of a published table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its file's name without the ending.
+    pub name: String,
+    /// What a person types for it.
+    pub command: String,
+    /// What its seeds left; none before the row was first written.
+    pub seeds: Vec<Seed>,
+}
+
+/// What a seed of a row left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Seed {
+    /// The seed.
+    pub seed: u64,
+    /// Mean return of the last policy's greedy episodes.
+    pub final_return: f64,
+    /// Environment steps to the threshold, where it was reached.
+    pub threshold_steps: Option<u64>,
+    /// Digest of the learning curve without clocks, in hexadecimal.
+    pub curve: String,
+    /// Digest of the last policy's file, in hexadecimal.
+    pub policy: String,
+}
+
+const MARK: &str = "# ";
+
+impl Row {
+    /// Reads a row.
+    ///
+    /// # Errors
+    /// [`PublishedError`] when the file cannot be read or is no row.
+    pub fn read(path: &Path) -> Result<Self, PublishedError> {
+        let text = fs::read_to_string(path).map_err(|source| PublishedError::Io { path: path.to_owned(), source })?;
+        let command = text.lines().next().and_then(|line| line.strip_prefix(MARK));
+        let command = command.ok_or_else(|| PublishedError::Command { path: path.to_owned() })?.trim().to_owned();
+        let mut lines = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
+        let seeds = lines.deserialize().collect::<Result<_, _>>();
+        let seeds = seeds.map_err(|source| PublishedError::Csv { path: path.to_owned(), source })?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name, command, seeds })
+    }
+
+    /// All rows of a folder whose names contain `filter`, by name.
+    ///
+    /// # Errors
+    /// As [`Row::read`].
+    pub fn read_all(folder: &Path, filter: &str) -> Result<Vec<Self>, PublishedError> {
+        let failed = |source| PublishedError::Io { path: folder.to_owned(), source };
+        let entries = fs::read_dir(folder).map_err(failed)?.collect::<Result<Vec<_>, _>>().map_err(failed)?;
+        let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|ending| ending == "csv"));
+        paths.retain(|path| path.file_stem().is_some_and(|name| name.to_string_lossy().contains(filter)));
+        paths.sort();
+        paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    /// Writes the row into `folder`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), RecordError> {
+        let mut text = format!("{MARK}{}\nseed,final_return,threshold_steps,curve,policy\n", self.command);
+        for Seed { seed, final_return, threshold_steps, curve, policy } in &self.seeds {
+            let steps = threshold_steps.map_or_else(String::new, |steps| steps.to_string());
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{seed},{final_return},{steps},{curve},{policy}");
+        }
+        write_whole(&folder.join(format!("{}.csv", self.name)), text.as_bytes())
+    }
+}
+
+impl Seed {
+    /// What a finished record comes to; `None` where there is no summary or no policy.
+    ///
+    /// # Errors
+    /// When a file of the record cannot be read.
+    pub fn of(dir: &Path) -> Result<Option<Self>, RecordError> {
+        let Some(summary) = Record::read(dir)?.summary else { return Ok(None) };
+        let (Some(last), Ok(policy)) = (summary.final_evaluation, fs::read(dir.join(LAST_POLICY))) else {
+            return Ok(None);
+        };
+        let files = without_clock_fields(dir)?;
+        Ok(Some(Self {
+            seed: summary.seed,
+            final_return: last.mean,
+            threshold_steps: summary.threshold.map(|threshold| threshold.env_steps),
+            curve: digest(files.get(CURVE).map_or(&[], |text| text.as_bytes())),
+            policy: digest(&policy),
+        }))
+    }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let mut digest = Digest::default();
+    digest.add(bytes);
+    format!("{:016x}", digest.value())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_is_read_back_and_found_by_part_of_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let seed = |seed, threshold_steps| Seed {
+            seed,
+            final_return: -0.1 + seed as f64,
+            threshold_steps,
+            curve: "00ff".into(),
+            policy: "12ab".into(),
+        };
+        let row = Row {
+            name: "CartPole-v1-ppo-egn".into(),
+            command: "egn compare --set 'optimizer.lr={kind=\"linear\",from=1.0,to=0.0}'".into(),
+            seeds: vec![seed(0, Some(4096)), seed(3, None)],
+        };
+        row.write(folder.path()).unwrap();
+        Row { name: "other".into(), seeds: Vec::new(), ..row.clone() }.write(folder.path()).unwrap();
+        assert_eq!(Row::read_all(folder.path(), "ppo-e").unwrap(), [row]);
+        assert_eq!(Row::read_all(folder.path(), "").unwrap().len(), 2);
+        fs::write(folder.path().join("bad.csv"), "seed\n1\n").unwrap();
+        assert!(matches!(Row::read_all(folder.path(), "bad"), Err(PublishedError::Command { .. })));
+    }
+}

@@ -1,0 +1,205 @@
+//! The environment that a configuration names, and how to get at it.
+
+use std::{fmt, path::Path, str::FromStr};
+
+use egn_envs::{EnvError, EnvId, LqrProblem, Space};
+use serde::{Deserialize, Serialize};
+use toml::{Table, Value};
+
+use crate::environments::group::Environments;
+
+/// What stands before the id of an environment that Python runs.
+pub const GYMNASIUM: &str = "gymnasium:";
+
+/// What stands before the name of an environment that a program of its own brings along.
+const CUSTOM: &str = "custom:";
+
+/// Names an environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EnvName {
+    /// One of ours, such as `CartPole-v1`.
+    Registered(EnvId),
+    /// `gymnasium:<id>`: Python's, in child processes.
+    Gymnasium(String),
+    /// `custom:<name>`: handed to the trainer by the program that has it, and known to that alone.
+    Custom(String),
+}
+
+/// How the environment is made, and what the agent makes of what it says: section `env`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnvSettings {
+    /// Settings by name: those of [`EnvId::make_with`], or keyword arguments of `gymnasium.make`.
+    pub kwargs: Table,
+    /// Whether observations are brought to mean 0 and variance 1 by what was seen in training so far.
+    pub normalize_observation: bool,
+    /// Whether rewards are divided by the standard deviation of discounted returns, in training alone.
+    pub normalize_reward: bool,
+    /// Greatest magnitude of an entry of a normalised observation, above 0.
+    pub clip_observation: f64,
+    /// Greatest magnitude of a normalised reward, above 0.
+    pub clip_reward: f64,
+}
+
+impl Default for EnvSettings {
+    fn default() -> Self {
+        Self {
+            kwargs: Table::new(),
+            normalize_observation: false,
+            normalize_reward: false,
+            // Stable-Baselines3, VecNormalize.
+            clip_observation: 10.0,
+            clip_reward: 10.0,
+        }
+    }
+}
+
+/// An environment that has been made once to see what it is like.
+pub struct Opened {
+    /// Makes more of them.
+    pub environments: Box<dyn Environments>,
+    /// Where observations lie.
+    pub observation_space: Space,
+    /// Where actions lie.
+    pub action_space: Space,
+    /// Mean return from which the task counts as solved.
+    pub reward_threshold: Option<f64>,
+}
+
+impl EnvName {
+    /// Makes the environment once, to see that it can be, and what its spaces are.
+    ///
+    /// `python` is the interpreter of Gymnasium's environments, `$EGN_PYTHON` or `python3` unless
+    /// given.
+    ///
+    /// # Errors
+    /// When a setting is refused, or Python, gymnasium or the environment is missing.
+    pub fn open(&self, settings: &EnvSettings, python: Option<&Path>) -> Result<Opened, EnvError> {
+        match self {
+            Self::Registered(id) => {
+                let (id, numbers) = (*id, settings.numbers()?);
+                let env = id.make_with(&numbers)?;
+                Ok(Opened {
+                    observation_space: env.observation_space().clone(),
+                    action_space: env.action_space().clone(),
+                    reward_threshold: id.spec().reward_threshold,
+                    environments: Box::new(move |_| id.make_with(&numbers)),
+                })
+            }
+            Self::Gymnasium(id) => open_gymnasium(id, settings, python),
+            Self::Custom(_) => {
+                let message = format!("{self} is another program's, which hands it to egn_rl::run::run_in");
+                Err(EnvError::Other(message.into()))
+            }
+        }
+    }
+
+    /// Plant, costs and optimum, where it is an `LQR/…`.
+    pub fn linear_quadratic(&self) -> Option<&'static LqrProblem> {
+        match self {
+            Self::Registered(EnvId::Lqr(id)) => Some(id.problem()),
+            Self::Registered(_) | Self::Gymnasium(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// The name as part of a file's name.
+    pub fn file_stem(&self) -> String {
+        file_stem(&self.to_string())
+    }
+}
+
+/// The name of an environment as part of a file's name: without slashes and colons.
+pub fn file_stem(env: &str) -> String {
+    env.replace(['/', ':'], "-")
+}
+
+#[cfg(unix)]
+fn open_gymnasium(id: &str, settings: &EnvSettings, python: Option<&Path>) -> Result<Opened, EnvError> {
+    use egn_envs::gymnasium::{GymnasiumGroup, GymnasiumSettings};
+
+    let kwargs = serde_json::to_string(&settings.kwargs).map_err(|error| EnvError::Other(Box::new(error)))?;
+    let python = python.map(Path::to_owned);
+    let child = GymnasiumSettings { kwargs, python, ..GymnasiumSettings::new(id) };
+    let group = GymnasiumGroup::start(child.clone(), 1)?;
+    Ok(Opened {
+        observation_space: group.observation_space().clone(),
+        action_space: group.action_space().clone(),
+        reward_threshold: group.reward_threshold(),
+        environments: Box::new(child),
+    })
+}
+
+#[cfg(not(unix))]
+fn open_gymnasium(id: &str, _: &EnvSettings, _: Option<&Path>) -> Result<Opened, EnvError> {
+    Err(EnvError::Other(format!("{GYMNASIUM}{id} needs a Unix system: it is run through a socket pair").into()))
+}
+
+impl EnvSettings {
+    /// The settings as numbers, flags being 0 or 1.
+    ///
+    /// # Errors
+    /// The first that is neither.
+    pub fn numbers(&self) -> Result<Vec<(String, f64)>, EnvError> {
+        let number = |(key, value): (&String, &Value)| match value {
+            Value::Integer(number) => Ok((key.clone(), *number as f64)),
+            Value::Float(number) => Ok((key.clone(), *number)),
+            Value::Boolean(flag) => Ok((key.clone(), f64::from(u8::from(*flag)))),
+            Value::String(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
+                Err(EnvError::Other(format!("{key} is a number, or true or false, not {value}").into()))
+            }
+        };
+        self.kwargs.iter().map(number).collect()
+    }
+}
+
+impl fmt::Display for EnvName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registered(id) => id.fmt(f),
+            Self::Gymnasium(id) => f.pad(&format!("{GYMNASIUM}{id}")),
+            Self::Custom(name) => f.pad(&format!("{CUSTOM}{name}")),
+        }
+    }
+}
+
+impl FromStr for EnvName {
+    type Err = EnvError;
+
+    fn from_str(name: &str) -> Result<Self, EnvError> {
+        // What follows becomes folders of a record, which must not lead out of their root.
+        let is_folder = |id: &str| !id.split('/').any(|part| part.is_empty() || part.starts_with('.'));
+        match (name.strip_prefix(GYMNASIUM), name.strip_prefix(CUSTOM)) {
+            (Some(id), _) if is_folder(id) => Ok(Self::Gymnasium(id.to_owned())),
+            (_, Some(own)) if is_folder(own) => Ok(Self::Custom(own.to_owned())),
+            (None, None) => name.parse().map(Self::Registered),
+            _ => Err(EnvError::Other(format!("'{name}' lacks an id such as {GYMNASIUM}HalfCheetah-v5").into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back() {
+        for name in ["CartPole-v1", "MinAtar/Freeway-v1", "gymnasium:ALE/Pong-v5", "custom:Corridor"] {
+            assert_eq!(name.parse::<EnvName>().unwrap().to_string(), name);
+        }
+        assert_eq!("gymnasium:ALE/Pong-v5".parse::<EnvName>().unwrap().file_stem(), "gymnasium-ALE-Pong-v5");
+        for name in ["gymnasium:", "gymnasium:../x", "gymnasium:/x", "custom:", "custom:a/../..", "Cart"] {
+            assert!(name.parse::<EnvName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn settings_reach_our_environments() {
+        let freeway: EnvName = "MinAtar/Freeway-v1".parse().unwrap();
+        let kwargs = |text: &str| EnvSettings { kwargs: text.parse().unwrap(), ..EnvSettings::default() };
+        let opened = freeway.open(&kwargs("use_minimal_action_set = false"), None).unwrap();
+        assert_eq!(opened.action_space, Space::Discrete { n: 6 });
+        let refused = |text| freeway.open(&kwargs(text), None).err().unwrap().to_string();
+        assert!(refused("sticky = 1").contains("sticky_action_prob"), "{}", refused("sticky = 1"));
+        assert!(refused("difficulty_ramping = 'no'").contains("true or false"));
+    }
+}

@@ -1,0 +1,361 @@
+//! The settings of a run, complete and checked.
+
+use std::collections::BTreeMap;
+
+use egn_agents::{AgentConfig, AgentName};
+use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
+use egn_solver::{OptimizerConfig, OptimizerName, require};
+use serde::{Serialize, de::DeserializeOwned};
+use toml::{Table, Value};
+
+use crate::config::{
+    env_name::{EnvName, EnvSettings},
+    error::ConfigError,
+    run_settings::RunSettings,
+    sections::{check_names, merge, section},
+    suggest::{did_you_mean, unknown_key},
+};
+
+/// The value that takes a setting back to its default.
+const UNSET: &str = "none";
+
+/// Sections of a configuration.
+const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimizer"];
+
+/// Everything that decides a record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunConfig {
+    /// Section `run`.
+    pub run: RunSettings,
+    /// Section `env`.
+    pub env: EnvSettings,
+    /// Section `agent`.
+    pub agent: AgentConfig,
+    /// Section `optimizer`: of the policy, or of the only network.
+    pub optimizer: OptimizerConfig,
+    /// Section `critic_optimizer`: what differs for the critic, on top of `optimizer`.
+    pub critic_optimizer: OptimizerConfig,
+}
+
+impl RunConfig {
+    /// A complete or partial configuration, defaults for what is missing.
+    ///
+    /// # Errors
+    /// The first setting refused.
+    pub fn from_table(table: Table) -> Result<Self, ConfigError> {
+        if let Some(key) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
+            return Err(ConfigError::Setting(format!(
+                "unknown section '{key}'; accepted: {}{}",
+                SECTIONS.join(", "),
+                did_you_mean(key, &SECTIONS)
+            )));
+        }
+        let mut run = section(&table, "run")?;
+        check_names(&run)?;
+        run.entry("seed").or_insert(Value::Integer(0));
+        let run: RunSettings = typed("run", run)?;
+        let agent = section(&table, "agent")?;
+        let agent = match run.agent {
+            AgentName::Dqn => AgentConfig::Dqn(typed("agent", agent)?),
+            AgentName::QrDqn => AgentConfig::QrDqn(typed("agent", agent)?),
+            AgentName::Ddpg => AgentConfig::Ddpg(typed("agent", agent)?),
+            AgentName::Td3 => AgentConfig::Td3(typed("agent", agent)?),
+            AgentName::Sac => AgentConfig::Sac(typed("agent", agent)?),
+            AgentName::Ppo => AgentConfig::Ppo(typed("agent", agent)?),
+            AgentName::A2c => AgentConfig::A2c(typed("agent", agent)?),
+            AgentName::Trpo => AgentConfig::Trpo(typed("agent", agent)?),
+            AgentName::Reinforce => AgentConfig::Reinforce(typed("agent", agent)?),
+            AgentName::LqrPi => AgentConfig::LqrPi(typed("agent", agent)?),
+        };
+        let base = section(&table, "optimizer")?;
+        let mut critic = base.clone();
+        let of_critic = section(&table, "critic_optimizer")?;
+        if !of_critic.is_empty() && !run.agent.has_critic() {
+            return Err(ConfigError::Setting(format!(
+                "section critic_optimizer has no meaning for agent {}, which has no critic; use optimizer",
+                run.agent
+            )));
+        }
+        merge(&mut critic, &of_critic);
+        let mut env = section(&table, "env")?;
+        if let Some(Value::Table(kwargs)) = env.get_mut("kwargs") {
+            kwargs.retain(|_, value| !is_unset(value));
+        }
+        let config = Self {
+            env: typed("env", env)?,
+            agent,
+            optimizer: optimizer(run.optimizer, "optimizer", base)?,
+            critic_optimizer: optimizer(run.optimizer, "critic_optimizer", critic)?,
+            run: RunSettings { eval_every: Some(run.eval_every()), ..run },
+        };
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// Parses a configuration.
+    ///
+    /// # Errors
+    /// When `text` is not TOML, or the first setting refused.
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        Self::from_table(text.parse::<Table>().map_err(|error| ConfigError::Setting(error.to_string()))?)
+    }
+
+    /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
+    pub fn to_toml(&self) -> String {
+        let agent = match &self.agent {
+            AgentConfig::Dqn(agent) => table_of(agent),
+            AgentConfig::QrDqn(agent) => table_of(agent),
+            AgentConfig::Ddpg(agent) => table_of(agent),
+            AgentConfig::Td3(agent) => table_of(agent),
+            AgentConfig::Sac(agent) => table_of(agent),
+            AgentConfig::Ppo(agent) => table_of(agent),
+            AgentConfig::A2c(agent) => table_of(agent),
+            AgentConfig::Trpo(agent) => table_of(agent),
+            AgentConfig::Reinforce(agent) => table_of(agent),
+            AgentConfig::LqrPi(agent) => table_of(agent),
+        };
+        let optimizer = optimizer_table(&self.optimizer);
+        let mut critic_optimizer = optimizer_table(&self.critic_optimizer);
+        // What only the critic leaves unset must not come back from `optimizer`.
+        for key in optimizer.keys() {
+            critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
+        }
+        let sections = [table_of(&self.run), table_of(&self.env), agent, optimizer, critic_optimizer];
+        let mut table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
+        if !self.run.agent.has_critic() {
+            table.remove("critic_optimizer");
+        }
+        if self.env == EnvSettings::default() {
+            // Most environments are run as they are.
+            table.remove("env");
+        }
+        table.to_string()
+    }
+
+    fn validate(&self) -> Result<(), ConfigError> {
+        let within = |section: &str, result: Result<(), String>| {
+            result.map_err(|message| ConfigError::Setting(format!("{section}.{message}")))
+        };
+        within("run", self.run.validate())?;
+        within("env", self.validate_env())?;
+        within("agent", self.agent.validate())?;
+        if let Some(starts) = self.agent.learning_starts().filter(|&starts| starts >= self.run.steps) {
+            let steps = self.run.steps;
+            let message = format!("agent.learning_starts must be below run.steps, {steps}, not {starts}");
+            return Err(ConfigError::Setting(format!("{message}: nothing would be learned")));
+        }
+        within("optimizer", self.optimizer.validate())?;
+        within("critic_optimizer", self.critic_optimizer.validate())
+    }
+
+    /// A normaliser as section `env` asks for, which has seen nothing yet; γ is the agent's.
+    pub fn normalizer(&self, n_observations: usize) -> Normalizer {
+        let EnvSettings { normalize_observation, normalize_reward, clip_observation, clip_reward, .. } = self.env;
+        Normalizer {
+            observations: normalize_observation.then(|| ObservationNormalizer::new(n_observations, clip_observation)),
+            rewards: normalize_reward.then(|| RewardNormalizer::new(self.run.envs, self.agent.gamma(), clip_reward)),
+        }
+    }
+
+    /// Whether one of our environments takes its settings; of others it is not known here.
+    fn validate_env(&self) -> Result<(), String> {
+        let EnvSettings { clip_observation, clip_reward, .. } = self.env;
+        require(clip_observation > 0.0, "clip_observation", "above 0", clip_observation)?;
+        require(clip_reward > 0.0, "clip_reward", "above 0", clip_reward)?;
+        match &self.run.env {
+            EnvName::Registered(id) => {
+                let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
+                made.map(drop).map_err(|error| format!("kwargs: {error}"))
+            }
+            EnvName::Gymnasium(_) | EnvName::Custom(_) => Ok(()),
+        }
+    }
+}
+
+/// Every setting of a configuration but the seed, as `section.key` and its value; of one that this
+/// program would refuse, what it says.
+pub fn flat_settings(text: &str) -> BTreeMap<String, String> {
+    fn flatten(table: &Table, path: &str, settings: &mut BTreeMap<String, String>) {
+        for (key, value) in table {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            match value {
+                // A schedule is one setting.
+                Value::Table(inner) if !inner.contains_key("kind") => flatten(inner, &path, settings),
+                value => {
+                    settings.insert(path, value.to_string());
+                }
+            }
+        }
+    }
+    let resolved = RunConfig::from_toml(text).map(|config| config.to_toml());
+    let is_config = resolved.is_ok();
+    let mut settings = BTreeMap::new();
+    if let Ok(mut table) = resolved.as_deref().unwrap_or(text).parse::<Table>() {
+        if is_config {
+            // Left out where it says nothing new.
+            table.entry("env").or_insert_with(|| Value::Table(table_of(&EnvSettings::default())));
+        }
+        flatten(&table, "", &mut settings);
+    }
+    settings.remove("run.seed");
+    settings
+}
+
+/// Whether a value takes its setting back to the default.
+fn is_unset(value: &Value) -> bool {
+    value.as_str() == Some(UNSET)
+}
+
+fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
+    match optimizer {
+        OptimizerConfig::Egn(config) => table_of(config),
+        OptimizerConfig::Adam(config) => table_of(config),
+        OptimizerConfig::AdamW(config) => table_of(config),
+        OptimizerConfig::RmsProp(config) => table_of(config),
+        OptimizerConfig::Sgd(config) => table_of(config),
+        OptimizerConfig::Sgn(config) => table_of(config),
+    }
+}
+
+fn table_of(settings: &impl Serialize) -> Table {
+    Table::try_from(settings).expect("settings are numbers, names and lists")
+}
+
+fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
+    Ok(match name {
+        OptimizerName::Egn => OptimizerConfig::Egn(typed(section, table)?),
+        OptimizerName::Adam => OptimizerConfig::Adam(typed(section, table)?),
+        OptimizerName::AdamW => OptimizerConfig::AdamW(typed(section, table)?),
+        OptimizerName::RmsProp => OptimizerConfig::RmsProp(typed(section, table)?),
+        OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
+        OptimizerName::Sgn => OptimizerConfig::Sgn(typed(section, table)?),
+    })
+}
+
+/// What serde says without the names of Rust's types.
+fn in_words(message: &str) -> String {
+    let Some((found, expected)) = message.split_once(", expected ") else { return message.to_owned() };
+    let expected = match expected {
+        "usize" | "u64" | "u32" => "a whole number, 0 or more",
+        "f64" => "a number",
+        other if other.starts_with("struct ") => "a table of settings",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
+}
+
+/// The settings of a section; `none` takes one back to its default.
+fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
+    table.retain(|_, value| !is_unset(value));
+    T::deserialize(Value::Table(table.clone())).map_err(|error| {
+        let message = in_words(&unknown_key(error.message()));
+        // serde does not say which key has the wrong value: it is the one without which all is well.
+        let key = table.keys().find(|key| {
+            let mut without = table.clone();
+            without.remove(*key);
+            T::deserialize(Value::Table(without)).is_ok()
+        });
+        ConfigError::Setting(match key {
+            Some(key) if !message.contains("unknown field") => format!("{section}.{key}: {message}"),
+            _ => format!("{section}: {message}"),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::sources::Sources;
+
+    fn sources(set: &[&str]) -> Sources {
+        let names = ["run.env=CartPole-v1", "run.agent=ppo", "run.optimizer=egn"];
+        Sources { set: names.iter().chain(set).map(ToString::to_string).collect(), ..Sources::default() }
+    }
+
+    fn message(set: &[&str]) -> String {
+        sources(set).resolve().expect_err("this must be refused").to_string()
+    }
+
+    #[test]
+    fn a_resolved_configuration_reads_back_as_itself() {
+        for optimizer in OptimizerName::ALL {
+            for agent in AgentName::ALL {
+                // With the presets, one of which leaves the critic's KL limit unset.
+                let set = [format!("run.optimizer={optimizer}"), format!("run.agent={agent}")];
+                let config = sources(&[&set[0], &set[1]]).resolve().unwrap();
+                assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
+            }
+        }
+    }
+
+    #[test]
+    fn keyword_arguments_are_part_of_the_record() {
+        let set = ["run.env=gymnasium:LunarLander-v3", "env.kwargs.gravity=-5.0", "env.kwargs.enable_wind=true"];
+        let config = sources(&set).resolve().unwrap();
+        assert_eq!(serde_json::to_string(&config.env.kwargs).unwrap(), r#"{"enable_wind":true,"gravity":-5.0}"#);
+        assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
+        let unset = sources(&[&set[..], &["env.kwargs.gravity=none"]].concat()).resolve().unwrap();
+        assert_eq!(unset.env.kwargs.len(), 1);
+        assert!(!sources(&[]).resolve().unwrap().to_toml().contains("[env"));
+    }
+
+    #[test]
+    fn later_sources_win_and_none_takes_back() {
+        let OptimizerConfig::Egn(egn) = sources(&["optimizer.lambda=0.5"]).resolve().unwrap().optimizer else {
+            panic!("egn was asked for")
+        };
+        assert_eq!(egn.lambda, 0.5.into());
+        let config = sources(&["optimizer.kl_limit=0.1", "optimizer.kl_limit=none"]).resolve().unwrap();
+        let OptimizerConfig::Egn(egn) = config.optimizer else { panic!("egn was asked for") };
+        assert_eq!(egn.kl_limit, None);
+    }
+
+    #[test]
+    fn the_critic_takes_what_it_does_not_set_from_the_optimizer() {
+        let table = "run = { env = 'CartPole-v1', agent = 'ppo', optimizer = 'egn' }
+            optimizer = { lambda = 0.25, kl_limit = 0.01 }
+            critic_optimizer = { lr = 0.5, kl_limit = 'none' }";
+        let OptimizerConfig::Egn(egn) = RunConfig::from_toml(table).unwrap().critic_optimizer else { panic!() };
+        assert_eq!((egn.lambda, egn.lr, egn.kl_limit), (0.25.into(), 0.5.into(), None));
+    }
+
+    #[test]
+    fn an_agent_without_critic_takes_no_settings_for_one() {
+        let set = ["run.agent=dqn", "critic_optimizer.lr=0.5"];
+        assert!(message(&set).contains("agent dqn, which has no critic"), "{}", message(&set));
+        assert!(!sources(&set[..1]).resolve().unwrap().to_toml().contains("[critic_optimizer]"));
+    }
+
+    #[test]
+    fn refusals_name_the_setting_and_what_is_accepted() {
+        for (set, parts) in [
+            ("run.env=CartPole-v2", &["unknown env 'CartPole-v2'", "CartPole-v1", "did you mean 'CartPole-v1'"][..]),
+            (
+                "run.optimizer=adm",
+                &["unknown optimizer 'adm'", "egn, adam, adamw, rmsprop, sgd, sgn", "did you mean 'adam'"],
+            ),
+            ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
+            ("optimizer.lr=fast", &["optimizer.lr"]),
+            ("optimizer.lambda=-1", &["optimizer.lambda must be 0 or more and finite, not -1"]),
+            ("optimizer.kl_limit=0", &["optimizer.kl_limit must be positive and finite, not 0.0"]),
+            ("optimizer.line_search=true", &["optimizer.line_search", "expected a table of settings"]),
+            ("agent.n_steps=-1", &["agent.n_steps", "expected a whole number, 0 or more"]),
+            ("agent.gamma=1.5", &["agent.gamma must be in [0, 1], not 1.5"]),
+            ("run.envs=0", &["run.envs must be from 1 to 4096, not 0"]),
+            ("optimiser.lr=1", &["unknown section 'optimiser'", "did you mean 'optimizer'"]),
+            ("lr=1", &["--set takes section.key=value"]),
+            ("run.env=gymnasium:", &["unknown env 'gymnasium:'", "gymnasium:<id>"]),
+            ("run.overlap=true", &["run.overlap is for agents with a replay memory (dqn,", "ppo learns from"]),
+            ("env.kwarg.g=1", &["env", "unknown field `kwarg`", "did you mean 'kwargs'"]),
+            ("env.clip_reward=0", &["env.clip_reward must be above 0, not 0"]),
+            ("env.normalise_reward=true", &["env", "unknown field", "did you mean 'normalize_reward'"]),
+            ("env.kwargs.g=1", &["env.kwargs", "no setting \"g\"", "sutton_barto_reward"]),
+            ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "true or false"]),
+        ] {
+            let message = message(&[set]);
+            for part in parts {
+                assert!(message.contains(part), "{set}: '{message}' lacks '{part}'");
+            }
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The sections of a configuration: how they are found, laid upon each other and named.
+
+use egn_agents::AgentName;
+use egn_envs::EnvId;
+use egn_solver::OptimizerName;
+use toml::{Table, Value};
+
+use crate::config::{
+    env_name::{EnvName, GYMNASIUM},
+    error::ConfigError,
+    suggest::did_you_mean,
+};
+
+pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
+    match table.get(name) {
+        None => Ok(Table::new()),
+        Some(Value::Table(section)) => Ok(section.clone()),
+        Some(other) => Err(ConfigError::Setting(format!("'{name}' is a section, not {other}"))),
+    }
+}
+
+/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
+pub(super) fn merge(table: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(section)), Value::Table(value)) if !value.contains_key("kind") => merge(section, value),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Refuses unknown names with the accepted ones, and missing ones with the flag that gives them.
+pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
+    let agents = AgentName::ALL.map(|name| name.to_string());
+    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
+    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
+    for (key, accepted) in [("env", &envs[..]), ("agent", &agents[..]), ("optimizer", &optimizers[..])] {
+        let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+        match run.get(key) {
+            Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
+            Some(Value::String(name)) if key != "env" && accepted.contains(&name.as_str()) => {}
+            Some(name) => {
+                let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+                return Err(ConfigError::Setting(format!(
+                    "unknown {key} '{name}'; accepted: {}{}",
+                    accepted.join(", "),
+                    did_you_mean(&name, &accepted)
+                )));
+            }
+            None => {
+                return Err(ConfigError::Setting(format!(
+                    "no {key} given; --{key} takes one of {}",
+                    accepted.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! What this machine has, and what of it a run takes.
+
+pub mod memory;
+pub mod resources;

@@ -1,0 +1,47 @@
+//! Why a run breaks off.
+
+use egn_agents::AgentError;
+use egn_solver::{SolverError, StateError};
+
+use crate::{record::error::RecordError, trainer::evaluation::EvaluationError, workers::task::WorkerError};
+
+/// Why a run broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// An environment failed or panicked.
+    #[error(transparent)]
+    Worker(#[from] WorkerError),
+    /// The agent cannot be made, or cannot go on.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
+    /// One of the agent's networks has long found no step: it learns nothing any more.
+    #[error("{failures} steps of network '{network}' in a row changed nothing, the last because: {last}")]
+    Stuck {
+        /// The network.
+        network: &'static str,
+        /// Failed steps without one that was taken.
+        failures: u64,
+        /// Why the last one failed.
+        last: SolverError,
+    },
+    /// A run ended without a single step of an optimizer.
+    #[error(
+        "nothing was learned in {env_steps} environment steps: the agent waits for more of them, or for whole episodes"
+    )]
+    Idle {
+        /// Environment steps of the run.
+        env_steps: u64,
+    },
+    /// An evaluation failed.
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    /// The record cannot be written.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// A callback could not do its work.
+    #[error(transparent)]
+    Callback(Box<dyn std::error::Error + Send + Sync>),
+    /// A saved state is not that of such a run.
+    #[error("the checkpoint does not fit this run: {0}")]
+    State(#[from] StateError),
+}
