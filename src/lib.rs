@@ -27,6 +27,11 @@
 //!
 //! The modules re-exported below stand where they stood before there were folders.
 
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct MainReadme;
+
 /// The examples of the environments' README are tests; one of them trains.
 #[cfg(doctest)]
 #[doc = include_str!("../envs/README.md")]

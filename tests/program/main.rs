@@ -7,4 +7,5 @@ mod export;
 mod faults;
 #[cfg(unix)]
 mod gymnasium_run;
+mod imports;
 mod onnx;
