@@ -3,9 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use egn_train::{config::sources::Sources, trainer::setup::Interval};
 use toml::{Table, Value};
-
-use crate::{config::sources::Sources, trainer::setup::Interval};
 
 /// Reinforcement learning by exact Gauss-Newton: train, compare with Adam, plot.
 #[derive(Debug, Parser)]
@@ -299,7 +298,7 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub episodes: u64,
     /// Seed of the first episode; the others follow.
-    #[arg(long, default_value_t = crate::config::run_settings::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
+    #[arg(long, default_value_t = egn_train::config::run_settings::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub seed: u64,
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]

@@ -2,15 +2,15 @@
 
 use std::{error::Error, io::ErrorKind};
 
-use egn_agents::AgentError;
+use egn_train::{
+    config::error::ConfigError,
+    record::error::RecordError,
+    run::{error::RunError, saved_policy::SavedPolicyError},
+};
 
 use crate::{
     compare::{error::CompareError, published::PublishedError},
-    config::error::ConfigError,
     pictures::film::episode::FilmError,
-    record::error::RecordError,
-    run::error::RunError,
-    trainer::error::TrainError,
     usage::Usage,
 };
 
@@ -31,39 +31,18 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
 
 /// A person's mistake is 2, all else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.chain().any(is_persons_mistake) { USAGE } else { FAILED }
+    if error.chain().any(is_usage) { USAGE } else { FAILED }
 }
 
-fn is_persons_mistake(cause: &(dyn Error + 'static)) -> bool {
-    let record = |error: &RecordError| matches!(error, RecordError::Exists { .. } | RecordError::Changed { .. });
-    let training = |error: &TrainError| match error {
-        TrainError::Agent(error) => matches!(error, AgentError::ActionSpace { .. } | AgentError::Image { .. }),
-        TrainError::Record(error) => record(error),
-        _ => false,
-    };
-    let run = |error: &RunError| match error {
-        RunError::Env(_)
-        | RunError::Config(_)
-        | RunError::Checkpoint { .. }
-        | RunError::Initial { .. }
-        | RunError::Unfit { .. }
-        | RunError::Busy { .. }
-        | RunError::InTheWay { .. } => true,
-        RunError::Record(error) => record(error),
-        RunError::Train(error) => training(error),
-        RunError::Policy { .. } | RunError::Folder { .. } => false,
-    };
-    cause.downcast_ref().is_some_and(run)
-        || cause.downcast_ref().is_some_and(record)
-        || cause.downcast_ref().is_some_and(|error| match error {
-            CompareError::Exists { .. } => true,
-            CompareError::Run(error) => run(error),
-            CompareError::Folder { .. } => false,
-        })
-        || matches!(cause.downcast_ref(), Some(FilmError::NoPictures { .. }))
+fn is_usage(cause: &(dyn Error + 'static)) -> bool {
+    cause.is::<Usage>()
         || cause.is::<ConfigError>()
         || cause.is::<PublishedError>()
-        || cause.is::<Usage>()
+        || cause.downcast_ref().is_some_and(RunError::is_usage)
+        || cause.downcast_ref().is_some_and(RecordError::is_usage)
+        || cause.downcast_ref().is_some_and(SavedPolicyError::is_usage)
+        || cause.downcast_ref().is_some_and(CompareError::is_usage)
+        || cause.downcast_ref().is_some_and(FilmError::is_usage)
 }
 
 pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {

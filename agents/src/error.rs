@@ -28,3 +28,13 @@ pub enum AgentError {
     #[error(transparent)]
     Network(#[from] SolverError),
 }
+
+impl AgentError {
+    /// Whether a person asked for what the agent cannot do.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::ActionSpace { .. } | Self::Image { .. } => true,
+            Self::Network(_) => false,
+        }
+    }
+}

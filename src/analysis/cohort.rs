@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use egn_envs::EnvId;
-
-use crate::record::contents::Record;
+use egn_train::record::contents::Record;
 
 /// The optimizer that every other is measured against.
 pub const BASELINE: &str = "adam";
@@ -103,7 +102,7 @@ pub fn reward_threshold_of(cohorts: &[Cohort]) -> Option<f64> {
 
 #[cfg(test)]
 pub(crate) fn example(optimizer: &str, seed: u64, curve: &[(u64, f64, f64)]) -> Record {
-    use crate::record::contents::{CurvePoint, Evaluation};
+    use egn_train::record::contents::{CurvePoint, Evaluation};
     let point = |&(env_steps, cpu_seconds, mean): &(u64, f64, f64)| {
         let evaluation = Evaluation { env_steps, episodes: 20, mean, std: 0.0, min: mean, max: mean };
         CurvePoint::new(evaluation, cpu_seconds, cpu_seconds)

@@ -7,14 +7,12 @@
 //! the average. A run that was stopped or killed is merely unfinished, so it counts as far as it
 //! got and no further.
 
+use egn_train::record::contents::{CurvePoint, Record};
 use rand::RngCore;
 
-use crate::{
-    analysis::{
-        cohort::Cohort,
-        statistics::{Bootstrap, Estimate, bootstrap_band, interquartile_mean},
-    },
-    record::contents::{CurvePoint, Record},
+use crate::analysis::{
+    cohort::Cohort,
+    statistics::{Bootstrap, Estimate, bootstrap_band, interquartile_mean},
 };
 
 /// Past this many points a curve is drawn on an even grid: more than a chart has room for.
@@ -94,10 +92,8 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::{
-        analysis::cohort::example,
-        record::{contents::Ended, reader::example_summary},
-    };
+    use crate::analysis::cohort::example;
+    use egn_train::{record::contents::Ended, testing::example_summary};
 
     fn over(mut record: Record) -> Record {
         record.summary = Some(example_summary(1.0));

@@ -1,15 +1,13 @@
 //! What came of a comparison, as rows for programs and as a table for people.
 
+use egn_train::record::contents::{CurvePoint, Ended, Record};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::{
-    analysis::{
-        cohort::Cohort,
-        statistics::{Bootstrap, Estimate, ScoreMatrix, bootstrap_estimate, interquartile_mean, median},
-    },
-    record::contents::{CurvePoint, Ended, Record},
+use crate::analysis::{
+    cohort::Cohort,
+    statistics::{Bootstrap, Estimate, ScoreMatrix, bootstrap_estimate, interquartile_mean, median},
 };
 
 /// Seed of the bootstrap's draws, the same for every number so that rows do not depend on others.
@@ -277,17 +275,15 @@ fn aligned(lines: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        analysis::cohort::example,
-        record::{contents::Evaluation, reader::example_summary},
-    };
+    use crate::analysis::cohort::example;
+    use egn_train::{record::contents::Evaluation, testing::example_summary};
 
     fn finished(optimizer: &str, seed: u64, reached_at: u64, last: f64) -> Record {
         let curve = [(0, 0.0, 20.0), (reached_at, reached_at as f64 / 1000.0, 480.0), (50_000, 50.0, last)];
         let mut record = example(optimizer, seed, &curve);
         let summary = example_summary(1.0);
         let evaluation = |mean| Evaluation { mean, ..summary.final_evaluation.unwrap() };
-        record.summary = Some(crate::record::contents::Summary {
+        record.summary = Some(egn_train::record::contents::Summary {
             final_evaluation: Some(evaluation(last)),
             best: Some(evaluation(500.0)),
             ..summary
@@ -300,7 +296,7 @@ mod tests {
         records.extend((0..3).map(|seed| finished("adam", seed, 20_000 + 1000 * seed, 490.0 + seed as f64)));
         let mut broken = example("adam", 3, &[(0, 0.0, 9.5)]);
         let error = Some("environment 2 (seed 7) panicked".to_owned());
-        broken.summary = Some(crate::record::contents::Summary {
+        broken.summary = Some(egn_train::record::contents::Summary {
             ended: Ended::Failed,
             error,
             final_evaluation: None,

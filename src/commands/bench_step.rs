@@ -7,8 +7,9 @@ use egn_solver::{
     Network, OptimizerConfig, OptimizerName,
     bench_step::{BenchLoss, median_step_seconds},
 };
+use egn_train::config::suggest::did_you_mean;
 
-use crate::{cli::BenchStepArgs, config::suggest::did_you_mean, exit_code::SUCCESS, usage::Usage};
+use crate::{cli::BenchStepArgs, exit_code::SUCCESS, usage::Usage};
 
 pub(super) fn bench_step(args: &BenchStepArgs) -> Result<u8> {
     let optimizers = OptimizerName::ALL.map(|name| name.to_string());

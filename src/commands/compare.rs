@@ -3,6 +3,11 @@
 use std::{path::Path, sync::atomic::Ordering};
 
 use anyhow::{Result, anyhow};
+use egn_train::{
+    record::contents::{Ended, Record},
+    run::{error::RunError, execution::admit, initial::pinned},
+    workers::pool::n_cores,
+};
 
 use crate::{
     cli::CompareArgs,
@@ -14,10 +19,7 @@ use crate::{
     },
     exit_code::{FAILED, INTERRUPTED, SUCCESS},
     pictures::present::present,
-    record::contents::{Ended, Record},
-    run::{error::RunError, execution::admit, initial::pinned},
     usage::Usage,
-    workers::pool::n_cores,
 };
 
 /// The runs of a comparison, each with its record below `records`.

@@ -7,25 +7,27 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use egn_agents::Policy;
+use egn_train::{
+    config::run_config::RunConfig,
+    record::writer::write_whole,
+    run::saved_policy::SavedPolicy,
+    trainer::evaluation::{greedy_returns, summarise},
+};
 
 use crate::{
     cli::EvaluateArgs,
-    commands::out_file::check_file_writable,
-    config::run_config::RunConfig,
+    commands::{open_policy::open_policy, out_file::check_file_writable},
     exit_code::SUCCESS,
     pictures::film::{
         animation::gif,
         episode::{MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second},
         strip::png_strip,
     },
-    record::writer::write_whole,
-    run::saved_policy::SavedPolicy,
-    trainer::evaluation::{greedy_returns, summarise},
     usage::Usage,
 };
 
 pub(super) fn evaluate(args: &EvaluateArgs) -> Result<u8> {
-    let SavedPolicy { config, env, policy, .. } = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
+    let SavedPolicy { config, env, policy, .. } = open_policy(&args.record, args.which, args.python.as_deref())?;
     if args.gif.is_some() && args.gif == args.png_strip {
         return Err(anyhow!(Usage("--gif and --png-strip name the same file".to_owned())));
     }

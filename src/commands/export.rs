@@ -4,18 +4,16 @@ use std::io::{Write, stderr};
 
 use anyhow::Result;
 use egn_solver::Layer;
+use egn_train::{formats::onnx, record::writer::write_whole};
 
 use crate::{
     cli::{ExportArgs, ExportFormat},
-    commands::out_file::check_file_writable,
+    commands::{open_policy::open_policy, out_file::check_file_writable},
     exit_code::SUCCESS,
-    formats::onnx,
-    record::writer::write_whole,
-    run::saved_policy::SavedPolicy,
 };
 
 pub(super) fn export(args: &ExportArgs) -> Result<u8> {
-    let saved = SavedPolicy::open(&args.record, args.which, args.python.as_deref())?;
+    let saved = open_policy(&args.record, args.which, args.python.as_deref())?;
     check_file_writable(&args.out)?;
     let network = &saved.trained.network;
     let rule = saved.config.agent.greedy_rule(&saved.env.action_space);

@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use egn_agents::AgentName;
 use egn_envs::{EnvId, EnvSpec, Space};
 use egn_solver::{OptimizerName, Vectors};
+use egn_train::config::env_name::GYMNASIUM;
 
-use crate::{cli::Listing, config::env_name::GYMNASIUM};
+use crate::cli::Listing;
 
 /// Letters of a source that are shown; the sources of LQR problems are sentences.
 const SOURCE_WIDTH: usize = 60;

@@ -8,6 +8,7 @@ pub mod dispatch;
 mod evaluate;
 mod export;
 pub mod list;
+mod open_policy;
 mod out_file;
 mod plot;
 mod report;

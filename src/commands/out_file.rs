@@ -3,12 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Result, anyhow};
+use egn_train::record::layout::{CONFIG, CURVE};
 
-use crate::{
-    compare::writable::check_writable,
-    record::layout::{CONFIG, CURVE},
-    usage::Usage,
-};
+use crate::{compare::writable::check_writable, usage::Usage};
 
 /// A folder that is not there is said before anything long.
 pub(super) fn check_file_writable(file: &Path) -> Result<()> {

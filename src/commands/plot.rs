@@ -1,10 +1,11 @@
 //! `egn plot`: charts and table from records alone.
 
 use anyhow::{Result, anyhow};
+use egn_train::record::reader::find_records;
 
 use crate::{
     cli::PlotArgs, commands::complaint::complain, compare::writable::check_writable, exit_code::SUCCESS,
-    pictures::present::present, record::reader::find_records, usage::Usage,
+    pictures::present::present, usage::Usage,
 };
 
 pub(super) fn plot(args: &PlotArgs) -> Result<u8> {

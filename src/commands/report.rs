@@ -6,12 +6,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow};
+use egn_train::{
+    config::run_settings::FINAL_SEED,
+    record::{contents::Record, reader::find_records, writer::write_whole},
+    run::{
+        policy_file::BEST_POLICY,
+        saved_policy::{SavedPolicy, WhichPolicy, read_config},
+    },
+};
 
 use crate::{
     analysis::cohort::Cohort,
-    cli::{ReportArgs, Which},
+    cli::ReportArgs,
     commands::{complaint::complain, out_file::check_file_writable},
-    config::run_settings::FINAL_SEED,
     exit_code::SUCCESS,
     pictures::{
         film::{
@@ -19,11 +26,6 @@ use crate::{
             episode::{drawable, film, frames_per_second},
         },
         report::page::{Film, Picture, page},
-    },
-    record::{contents::Record, reader::find_records, writer::write_whole},
-    run::{
-        policy_file::BEST_POLICY,
-        saved_policy::{SavedPolicy, read_config},
     },
     usage::Usage,
 };
@@ -62,7 +64,7 @@ fn shoot(cohort: &Cohort, record: &Record) -> Result<Film> {
     // Before the policy, for which Python's environments would be started.
     let config = read_config(&record.dir)?;
     let (id, mut env) = drawable(&config.run.env, &config.env)?;
-    let saved = SavedPolicy::open(&record.dir, Which::Best, None)?;
+    let saved = SavedPolicy::open(&record.dir, WhichPolicy::Best, None)?;
     let film = film(&mut *env, &*saved.policy, FINAL_SEED, MAX_FRAMES)?;
     let cut = if film.is_cut { format!(", its first {MAX_FRAMES} steps") } else { String::new() };
     let caption = format!(

@@ -6,13 +6,8 @@ use std::{
 };
 
 use anyhow::Result;
-
-use crate::{
-    cli::{ProgressStyle, TrainArgs},
-    commands::ctrl_c::stop_on_ctrl_c,
+use egn_train::{
     config::run_config::RunConfig,
-    exit_code::{FAILED, INTERRUPTED, SUCCESS},
-    progress::{standing::Watch, view::View},
     record::{
         contents::{Ended, Summary},
         outcome::outcome,
@@ -22,6 +17,13 @@ use crate::{
         execution::{Execution, dir_of, run},
         initial::pinned,
     },
+};
+
+use crate::{
+    cli::{ProgressStyle, TrainArgs},
+    commands::ctrl_c::stop_on_ctrl_c,
+    exit_code::{FAILED, INTERRUPTED, SUCCESS},
+    progress::{standing::Watch, view::View},
 };
 
 pub(super) fn train(args: &TrainArgs) -> Result<u8> {

@@ -8,6 +8,15 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;
+use egn_train::{
+    record::{contents::Record, outcome::outcome},
+    run::{
+        execution::Execution,
+        saved_policy::read_config,
+        verify::{Verdict, verify},
+    },
+    workers::pool::n_cores,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -20,14 +29,7 @@ use crate::{
     },
     exit_code::{FAILED, INTERRUPTED, SUCCESS},
     progress::{line::Line, standing::Watch},
-    record::{contents::Record, outcome::outcome},
-    run::{
-        execution::Execution,
-        saved_policy::read_config,
-        verify::{Verdict, verify},
-    },
     usage::Usage,
-    workers::pool::n_cores,
 };
 
 pub(super) fn verify_command(args: &VerifyArgs) -> Result<u8> {

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::run::error::RunError;
+use egn_train::run::error::RunError;
 
 /// Why a comparison cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -36,4 +36,15 @@ pub enum CompareError {
 
 fn others(n: usize) -> String {
     if n == 0 { String::new() } else { format!(" (and {n} more)") }
+}
+
+impl CompareError {
+    /// Whether a person asked for what cannot be.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Exists { .. } => true,
+            Self::Run(error) => error.is_usage(),
+            Self::Folder { .. } => false,
+        }
+    }
 }

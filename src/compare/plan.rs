@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
+use egn_train::{
     config::run_config::RunConfig,
     record::{
         contents::{Ended, Record},

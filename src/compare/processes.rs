@@ -17,6 +17,10 @@ use std::{
 };
 
 use crossbeam::channel::unbounded;
+use egn_train::{
+    record::{contents::Record, layout::CURVE},
+    run::checkpoint,
+};
 use indicatif::MultiProgress;
 
 use crate::{
@@ -26,8 +30,6 @@ use crate::{
         writable::check_writable,
     },
     progress::{line::Line, standing::Standing},
-    record::{contents::Record, layout::CURVE},
-    run::checkpoint,
 };
 
 /// How runs are carried out.
@@ -139,7 +141,7 @@ fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &M
     lock(children).retain(|&other| other != id);
     match Record::read(&run.dir).ok().and_then(|record| record.summary) {
         Some(summary) => {
-            line.finish(&crate::record::outcome::outcome(&summary));
+            line.finish(&egn_train::record::outcome::outcome(&summary));
             Fate::Ran
         }
         None => {

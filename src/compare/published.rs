@@ -12,12 +12,11 @@ use std::{
 };
 
 use egn_solver::Digest;
-use serde::{Deserialize, Serialize};
-
-use crate::{
+use egn_train::{
     record::{clock::without_clock_fields, contents::Record, error::RecordError, layout::CURVE, writer::write_whole},
     run::policy_file::LAST_POLICY,
 };
+use serde::{Deserialize, Serialize};
 
 /// Why a row cannot be read.
 #[derive(Debug, thiserror::Error)]

@@ -7,15 +7,14 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use egn_train::{config::env_name::file_stem, record::contents::Record};
 
 use crate::{
     analysis::{
         cohort::{Cohort, reward_threshold_of},
         table,
     },
-    config::env_name::file_stem,
     pictures::chart::figure::{Chart, ChartError},
-    record::contents::Record,
 };
 
 /// Draws one chart an environment and agent into `plots`, and prints one table an environment.

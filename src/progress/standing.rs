@@ -5,15 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-
-use crate::{
+use egn_train::{
     record::contents::CurvePoint,
     trainer::{
         callback::{Callback, Flow, RolloutEvent},
         error::TrainError,
     },
 };
+use serde::{Deserialize, Serialize};
 
 /// How often a run says where it stands.
 pub(super) const INTERVAL: Duration = Duration::from_millis(200);

@@ -10,12 +10,7 @@ use std::{
 };
 
 use egn_solver::Report;
-
-use crate::{
-    progress::{
-        line::{Line, thousands},
-        standing::INTERVAL,
-    },
+use egn_train::{
     record::{
         contents::{CurvePoint, Record},
         reader::read_episodes,
@@ -24,6 +19,11 @@ use crate::{
         callback::{Callback, Flow, RolloutEvent},
         error::TrainError,
     },
+};
+
+use crate::progress::{
+    line::{Line, thousands},
+    standing::INTERVAL,
 };
 
 /// Parts of a run that have a place in the sparkline.

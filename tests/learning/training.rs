@@ -3,11 +3,13 @@
 use std::sync::atomic::AtomicBool;
 
 use egn_envs::{Env, EnvError};
-use egn_rl::{
+use egn_train::{
     config::RunConfig,
-    evaluation::{greedy_returns, summarise},
     record::Ended,
-    trainer::{Trained, Trainer},
+    trainer::{
+        Trained, Trainer,
+        evaluation::{greedy_returns, summarise},
+    },
 };
 
 /// Makes an environment of a task.

@@ -13,8 +13,12 @@ use std::{
 use crate::onnx::{self, Value};
 use candle_core::{Device, Tensor};
 use egn_agents::{Actions, AgentError, GreedyRule, Mode, Policy, Stream};
-use egn_rl::{cli::Which, evaluation::greedy_returns, onnx::model, saved_policy::SavedPolicy};
 use egn_solver::{Activation, Initialisation, Network, Snapshot};
+use egn_train::{
+    formats::onnx::model,
+    run::saved_policy::{SavedPolicy, WhichPolicy},
+    trainer::evaluation::greedy_returns,
+};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -150,7 +154,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
         let output = egn(folder.path(), &export);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
-        let saved = SavedPolicy::open(&folder.path().join(&record), Which::Best, None).unwrap();
+        let saved = SavedPolicy::open(&folder.path().join(&record), WhichPolicy::Best, None).unwrap();
         let noted = Noted { policy: &*saved.policy, seen: Mutex::default() };
         greedy_returns(&*saved.env.environments, &noted, 3, 0).unwrap();
         let (observations, actions) = noted.seen.into_inner().unwrap();

@@ -13,9 +13,9 @@ use std::{
 };
 
 use egn_envs::{Action, CartPole, Env, EnvError, Space, Step};
-use egn_rl::{
+use egn_rl::progress::Watch;
+use egn_train::{
     config::RunConfig,
-    progress::Watch,
     record::{CurvePoint, Ended, Record, Summary, record_dir},
     run::{Execution, run_in},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
@@ -266,7 +266,7 @@ fn a_signal_to_end_closes_the_record_and_the_same_command_goes_on() {
         let output = egn_train(records.path(), &steps).output().unwrap();
         assert!(output.status.success() && stderr(&output).starts_with("resuming"), "{}", stderr(&output));
         let [resumed, uninterrupted] = [&records, &whole]
-            .map(|folder| egn_rl::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
+            .map(|folder| egn_train::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
         assert!(resumed == uninterrupted, "signal {signal}");
     }
 }
@@ -304,7 +304,7 @@ fn where_no_more_can_be_written_the_file_is_named_and_the_run_goes_on_later() {
         assert!(output.status.success(), "limit {limit}: {}", stderr(&output));
         assert!(resumable || limit < 100_000, "limit {limit}");
         let [again, never_full] = [&records, &whole]
-            .map(|folder| egn_rl::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
+            .map(|folder| egn_train::record::without_clock_fields(&record_dir_of(folder.path())).unwrap());
         assert!(again == never_full, "limit {limit}");
     }
 }

@@ -9,7 +9,7 @@ use std::{
     process::{Command, Output},
 };
 
-use egn_rl::record::without_clock_fields;
+use egn_train::record::without_clock_fields;
 
 /// Six environments make two groups: one child process for one worker, and one for each of two.
 const SMALL: [&str; 18] = [
@@ -148,7 +148,7 @@ fn an_id_with_a_slash_trains_charts_and_is_read_back_without_a_summary() {
     assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
     let record = folder.path().join("runs/records/MinAtar/Freeway-v1/ppo/egn/seed-0");
     std::fs::remove_file(record.join("summary.json")).unwrap();
-    assert_eq!(egn_rl::record::Record::read(&record).unwrap().env, "MinAtar/Freeway-v1");
+    assert_eq!(egn_train::record::Record::read(&record).unwrap().env, "MinAtar/Freeway-v1");
     let plotted = egn(folder.path(), &["plot", "runs/records"]);
     assert_eq!(plotted.status.code(), Some(0), "{}", stderr(&plotted));
     assert!(folder.path().join("plots/MinAtar-Freeway-v1-ppo.svg").exists());

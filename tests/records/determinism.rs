@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command, sync::atomic::AtomicBool};
 
-use egn_rl::{
+use egn_rl::progress::Watch;
+use egn_solver::{Precision, Vectors};
+use egn_train::{
     config::{RunConfig, RunSettings},
-    progress::Watch,
+    formats::tensorboard::{EVENTS, scalars_without_clock},
     record::{Ended, record_dir, without_clock_fields},
     run::{Execution, LAST_POLICY, run},
-    tensorboard::{EVENTS, scalars_without_clock},
 };
-use egn_solver::{Precision, Vectors};
 
 /// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
 fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {

@@ -13,18 +13,22 @@ use std::{
 
 use egn_envs::Space;
 use egn_rl::{
-    chart::Chart,
-    cohort::Cohort,
-    config::{RunConfig, Sources, flat_settings},
-    memory::check_memory,
+    analysis::{
+        cohort::{self, Cohort},
+        table,
+    },
+    pictures::chart::Chart,
     progress::Watch,
-    record::{Record, read_episodes, record_dir, without_clock_fields},
-    run::{Execution, LAST_POLICY, checkpoint, checkpoint::CHECKPOINT, run},
-    table,
-    tensorboard::{EVENTS, scalars},
-    trainer::build_agent,
 };
 use egn_solver::{Network, Snapshot, State};
+use egn_train::{
+    config::{RunConfig, Sources, flat_settings},
+    formats::tensorboard::{EVENTS, scalars},
+    machine::memory::check_memory,
+    record::{Record, read_episodes, record_dir, without_clock_fields},
+    run::{Execution, LAST_POLICY, checkpoint, checkpoint::CHECKPOINT, run},
+    trainer::build_agent,
+};
 use proptest::{prelude::*, sample::Index, test_runner::TestRunner};
 
 /// Words that numbers and names are replaced by.
@@ -134,7 +138,7 @@ const CONFIG: &str = "[run]\nenv = 'CartPole-v1'\nagent = 'ppo'\noptimizer = 'eg
     lambda = { kind = 'linear', from = 1.0, to = 0.1 }\n[optimizer.adaptive]\n[critic_optimizer]\nkl_limit = 'none'\n";
 
 fn configs() -> Vec<Vec<u8>> {
-    let presets = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("runs/presets")).unwrap();
+    let presets = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("presets")).unwrap();
     let mut files: Vec<PathBuf> = presets.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut texts: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
@@ -212,7 +216,7 @@ fn records() {
         let _ = read_episodes(copy.path());
         if let Ok(record) = Record::read(copy.path()) {
             let cohorts = Cohort::of(vec![record]);
-            let threshold = egn_rl::cohort::reward_threshold_of(&cohorts);
+            let threshold = cohort::reward_threshold_of(&cohorts);
             table::table(&table::rows(&cohorts, threshold));
             if let Ok(chart) = Chart::of(&cohorts, threshold) {
                 let _ = chart.panel_svgs();

@@ -6,8 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
-use egn_rl::{config::RunConfig, run::checkpoint::CHECKPOINT, trainer::build_agent};
 use egn_solver::State;
+use egn_train::{config::RunConfig, run::checkpoint::CHECKPOINT, trainer::build_agent};
 
 fn egn(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_egn")).current_dir(folder).args(args).output().expect("egn runs")
@@ -74,7 +74,7 @@ fn critics_come_along_and_nothing_else() {
     let opened = config.run.env.open(&config.env, None).unwrap();
     let mut agent = build_agent(&config, &opened.observation_space, &opened.action_space).unwrap();
     let random = agent.state();
-    let initial = egn_rl::run::initial::Initial::of(&config).unwrap().unwrap();
+    let initial = egn_train::run::initial::Initial::of(&config).unwrap().unwrap();
     agent.start_from(initial.networks()).unwrap();
     let begun = agent.state();
     for name in begun.names() {

@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use egn_rl::record::{SCHEMA, find_records};
+use egn_train::record::{SCHEMA, find_records};
 
 fn records() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/record"))

@@ -10,8 +10,9 @@ use std::{
 };
 
 use egn_agents::AgentName;
-use egn_rl::{
+use egn_train::{
     config::RunConfig,
+    formats::tensorboard::{EVENTS, scalars_without_clock},
     record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
     run::{
         BEST_POLICY, Execution, LAST_POLICY, RunError,
@@ -19,7 +20,6 @@ use egn_rl::{
         policy_file::POLICY_FILES,
         run,
     },
-    tensorboard::{EVENTS, scalars_without_clock},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
 use rand::SeedableRng;

@@ -2,16 +2,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use egn_train::record::{contents::Ended, error::RecordError};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use thiserror::Error;
 
-use crate::{
-    analysis::{
-        cohort::Cohort,
-        learning_curve::{Axis, LearningCurve},
-    },
-    record::{contents::Ended, error::RecordError},
+use crate::analysis::{
+    cohort::Cohort,
+    learning_curve::{Axis, LearningCurve},
 };
 
 /// Seed of the bootstrap's draws; every curve has a stream of its own, whatever else is drawn.

@@ -2,18 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use egn_train::record::writer::write_whole;
 use plotters::prelude::{IntoDrawingArea, SVGBackend};
 
-use crate::{
-    pictures::{
-        chart::{
-            drawing,
-            figure::{Chart, ChartError},
-            raster,
-        },
-        png_image::encode,
+use crate::pictures::{
+    chart::{
+        drawing,
+        figure::{Chart, ChartError},
+        raster,
     },
-    record::writer::write_whole,
+    png_image::encode,
 };
 
 /// Pixels of the PNG along one side of a unit of the SVG, for screens of high density.
@@ -94,13 +92,11 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{
-        analysis::cohort::{Cohort, example},
-        record::reader::example_summary,
-    };
+    use crate::analysis::cohort::{Cohort, example};
+    use egn_train::testing::example_summary;
 
     /// Seeds of an optimizer that learn at about `speed`, at `cost` CPU seconds a thousand steps.
-    fn runs(optimizer: &str, speed: f64, cost: f64) -> Vec<crate::record::contents::Record> {
+    fn runs(optimizer: &str, speed: f64, cost: f64) -> Vec<egn_train::record::contents::Record> {
         let run = |seed: u64| {
             let point = |k: u64| {
                 let late = k as f64 - speed * (1.0 + 0.15 * seed as f64);
@@ -157,7 +153,7 @@ mod tests {
     #[test]
     fn environments_do_not_share_a_chart() {
         let other =
-            crate::record::contents::Record { env: "Pendulum-v1".into(), ..example("egn", 0, &[(0, 0.0, 0.0)]) };
+            egn_train::record::contents::Record { env: "Pendulum-v1".into(), ..example("egn", 0, &[(0, 0.0, 0.0)]) };
         let cohorts = Cohort::of(vec![other, example("egn", 0, &[(0, 0.0, 0.0)])]);
         assert!(matches!(Chart::of(&cohorts, None), Err(ChartError::SeveralEnvironments { .. })));
     }

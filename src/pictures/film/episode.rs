@@ -2,8 +2,7 @@
 
 use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, stream};
 use egn_envs::{Env, EnvError, EnvId, Frame, Pcg64};
-
-use crate::config::env_name::{EnvName, EnvSettings};
+use egn_train::config::env_name::{EnvName, EnvSettings};
 
 /// Frames of an animation at most: a minute at CartPole's speed, a few megabytes. An episode of
 /// MinAtar's Freeway has 2,500.
@@ -35,6 +34,16 @@ pub enum FilmError {
     /// A picture could not be encoded.
     #[error("cannot encode the picture: {0}")]
     Encoding(String),
+}
+
+impl FilmError {
+    /// Whether a person asked for what the environment does not have.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::NoPictures { .. } => true,
+            Self::Env { .. } | Self::Policy(_) | Self::Encoding(_) => false,
+        }
+    }
 }
 
 /// The pictures of one episode, all of one size; never empty.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Error, Result};
+use egn_train::record::contents::{Ended, Record};
 
 use crate::{
     analysis::{
@@ -16,7 +17,6 @@ use crate::{
             settings::settings,
         },
     },
-    record::contents::{Ended, Record},
 };
 
 /// Runs of an environment whose rows are shown without being asked for.
@@ -187,12 +187,13 @@ fn seed(name: &str, record: &Record, threshold: Option<f64>) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{analysis::cohort::example, record::reader::example_summary};
+    use crate::analysis::cohort::example;
+    use egn_train::testing::example_summary;
 
     fn records() -> Vec<Record> {
         let mut failed = example("adam", 3, &[(0, 0.0, 9.0), (1000, 1.0, 480.0)]);
         let summary = example_summary(1.0);
-        failed.summary = Some(crate::record::contents::Summary {
+        failed.summary = Some(egn_train::record::contents::Summary {
             ended: Ended::Failed,
             error: Some("<img src=x> broke".to_owned()),
             final_evaluation: None,

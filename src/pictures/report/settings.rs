@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use egn_train::config::{
+    run_config::{RunConfig, flat_settings},
+    sources::Sources,
+};
 use toml::{Table, Value};
 
 use crate::{
     analysis::cohort::Cohort,
-    config::{
-        run_config::{RunConfig, flat_settings},
-        sources::Sources,
-    },
     pictures::report::html::{Row, table},
 };
 

@@ -245,37 +245,10 @@ pub(super) fn read_text(path: &Path) -> Result<String, RecordError> {
     fs::read_to_string(path).map_err(|source| RecordError::io("read", path, source))
 }
 
-/// A finished run whose clock fields all say `seconds`.
-#[cfg(test)]
-pub(crate) fn example_summary(seconds: f64) -> Summary {
-    use crate::record::contents::{Ended, Threshold};
-    let last = Evaluation { env_steps: 2000, episodes: 100, mean: 0.1 + 0.2, std: 0.0, min: 0.3, max: 0.3 };
-    Summary {
-        schema: SCHEMA,
-        version: "0.1.0".into(),
-        env: "CartPole-v1".into(),
-        agent: "dqn".into(),
-        optimizer: "egn".into(),
-        seed: 3,
-        env_steps: 2000,
-        updates: 7,
-        updates_failed: 0,
-        cpu_seconds: seconds,
-        wall_seconds: seconds,
-        peak_rss_bytes: seconds as u64,
-        ended: Ended::Finished,
-        error: None,
-        final_evaluation: Some(last),
-        best: Some(last),
-        threshold: Some(Threshold { threshold_return: 475.0, env_steps: 9, cpu_seconds: seconds }),
-        restarted: Vec::new(),
-        extended_from: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::example_summary;
 
     const HEADER: &str = "env_steps,cpu_seconds,wall_seconds,episodes,mean,std,min,max\n";
     const ROW: &str = "1000,0.5,0.6,20,30.5,1.0,29.0,32.0\n";

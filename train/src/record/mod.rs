@@ -24,7 +24,7 @@ mod contradiction;
 pub mod error;
 pub mod layout;
 pub mod log_file;
-pub(crate) mod outcome;
+pub mod outcome;
 pub mod reader;
 pub mod writer;
 

@@ -135,7 +135,7 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
 
 /// Whether the record in `dir` is that of a run with these very settings which was killed before its first
 /// checkpoint, that is within its first rollout: it is begun anew.
-pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
+pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
     let same = read(CONFIG).is_none_or(|text| text == config.to_toml());
     // Its header and the evaluation before training.
@@ -144,7 +144,7 @@ pub(crate) fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
 }
 
 /// What the record in `dir` holds that keeps a run with these settings from being begun there.
-pub(crate) fn in_the_way(dir: &Path, config: &RunConfig) -> String {
+pub fn in_the_way(dir: &Path, config: &RunConfig) -> String {
     let Ok(saved) = fs::read_to_string(dir.join(CONFIG)) else {
         return format!("a record whose {CONFIG} cannot be read");
     };

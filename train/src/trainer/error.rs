@@ -45,3 +45,19 @@ pub enum TrainError {
     #[error("the checkpoint does not fit this run: {0}")]
     State(#[from] StateError),
 }
+
+impl TrainError {
+    /// Whether a person asked for what cannot be.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Agent(error) => error.is_usage(),
+            Self::Record(error) => error.is_usage(),
+            Self::Worker(_)
+            | Self::Stuck { .. }
+            | Self::Idle { .. }
+            | Self::Evaluation(_)
+            | Self::Callback(_)
+            | Self::State(_) => false,
+        }
+    }
+}

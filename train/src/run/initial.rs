@@ -66,7 +66,7 @@ impl Initial {
     }
 
     /// Whether the networks fit the run whose record will be in `dir`, told before anything is recorded;
-    /// `python` is as in [`crate::env_name::EnvName::open`].
+    /// `python` is as in [`crate::config::env_name::EnvName::open`].
     ///
     /// # Errors
     /// [`RunError::Initial`] with both architectures when they do not.

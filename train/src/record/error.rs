@@ -74,6 +74,16 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// Whether a person asked for what would lose a record, or changed one that was to go on.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Exists { .. } | Self::Changed { .. } => true,
+            Self::Io { .. } | Self::Line { .. } | Self::Schema { .. } | Self::Nameless { .. } | Self::Twice { .. } => {
+                false
+            }
+        }
+    }
+
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_path_buf(), source }
     }

@@ -88,3 +88,21 @@ pub enum RunError {
         source: io::Error,
     },
 }
+
+impl RunError {
+    /// Whether a person asked for what cannot be.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Env(_)
+            | Self::Config(_)
+            | Self::Checkpoint { .. }
+            | Self::Initial { .. }
+            | Self::Unfit { .. }
+            | Self::Busy { .. }
+            | Self::InTheWay { .. } => true,
+            Self::Record(error) => error.is_usage(),
+            Self::Train(error) => error.is_usage(),
+            Self::Policy { .. } | Self::Folder { .. } => false,
+        }
+    }
+}

@@ -15,7 +15,7 @@ pub mod run_config;
 pub mod run_settings;
 mod sections;
 pub mod sources;
-pub(crate) mod suggest;
+pub mod suggest;
 
 pub use error::ConfigError;
 pub use run_config::{RunConfig, flat_settings};

@@ -15,11 +15,11 @@ use crate::config::{
     sections::{check_names, merge, section},
 };
 
-/// The presets committed in `runs/presets`, so that the program alone has them.
-static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/runs/presets");
+/// The presets committed in `presets`, so that the program alone has them.
+static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../presets");
 
-/// Where presets are looked for first.
-const PRESET_FOLDER: &str = "runs/presets";
+/// Where presets are looked for first; the second is where they were until November 2026.
+const PRESET_FOLDERS: [&str; 2] = ["presets", "runs/presets"];
 
 /// Where settings are taken from, weakest first.
 #[derive(Debug, Clone, Default)]
@@ -108,12 +108,12 @@ fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
 
 /// The file in the working directory, or the built-in one, or nothing.
 fn preset_file(file: &str) -> Result<Table, ConfigError> {
-    let path = Path::new(PRESET_FOLDER).join(file);
-    if path.exists() {
+    let mut paths = PRESET_FOLDERS.iter().map(|folder| Path::new(folder).join(file));
+    if let Some(path) = paths.find(|path| path.exists()) {
         return read_table(&path);
     }
     match PRESETS.get_file(file).and_then(|preset| preset.contents_utf8()) {
-        Some(text) => parse(&path, text),
+        Some(text) => parse(Path::new(file), text),
         None => Ok(Table::new()),
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn contradictions(summary: &Summary, curve: &[CurvePoint]) -> Vec<Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{contents::Evaluation, reader::example_summary};
+    use crate::{record::contents::Evaluation, testing::example_summary};
 
     #[test]
     fn an_edited_summary_is_found_out() {

@@ -3,7 +3,7 @@
 use crate::record::contents::{Ended, Summary};
 
 /// What became of a run, in a few words.
-pub(crate) fn outcome(summary: &Summary) -> String {
+pub fn outcome(summary: &Summary) -> String {
     let best = summary.best.map_or_else(String::new, |best| format!(", best {:.1}", best.mean));
     match (summary.ended, &summary.error, summary.final_evaluation) {
         (Ended::Finished, _, Some(last)) => {

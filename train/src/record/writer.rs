@@ -297,7 +297,7 @@ mod tests {
             writer.update(&serde_json::json!({"loss": 0.5, "wall_seconds": seconds})).unwrap();
             let slow = CurvePoint { cpu_seconds: seconds, wall_seconds: seconds, ..point(10, mean) };
             writer.evaluation(&slow).unwrap();
-            writer.finish(&crate::record::reader::example_summary(seconds)).unwrap();
+            writer.finish(&crate::testing::example_summary(seconds)).unwrap();
             assert!(Record::read(&dir).unwrap().is_over());
             without_clock_fields(&dir).unwrap()
         };
