@@ -9,10 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::SolverError,
-    linalg::{
-        flat::{read_flat, update_flat},
-        real::Real,
-    },
+    linalg::{flat::to_vec, real::Real},
     loss::loss::{Loss, Outputs},
     network::{initialization::Initialisation, model::Model, network::Network, snapshot::Snapshot},
     network_problem::NetworkProblem,
@@ -70,10 +67,9 @@ impl Learner {
         if found != expected {
             return Err(SolverError::Parameters { network: network.to_string(), expected, found });
         }
-        let params = params.copy()?;
         let trained: Box<dyn Trained> = match params.dtype() {
-            DType::F64 => Box::new(WithOptimizer::<f64>::new(network, params, optimizer)),
-            _ => Box::new(WithOptimizer::<f32>::new(network, params.to_dtype(DType::F32)?, optimizer)),
+            DType::F64 => Box::new(WithOptimizer::<f64>::new(network, to_vec(&params)?, optimizer)),
+            _ => Box::new(WithOptimizer::<f32>::new(network, to_vec(&params)?, optimizer)),
         };
         Ok(Self { trained })
     }
@@ -86,38 +82,22 @@ impl Learner {
         self.trained.forward(inputs)
     }
 
+    /// The network evaluated at inputs (b, n_inputs), from where its derivatives and a step can be taken
+    /// without evaluating it again.
+    ///
+    /// # Errors
+    /// When candle cannot read the inputs.
+    pub fn evaluate(&mut self, inputs: &Tensor) -> Result<Evaluated<'_>, SolverError> {
+        self.trained.forward(inputs)?;
+        Ok(Evaluated { trained: &mut *self.trained })
+    }
+
     /// One optimizer step on the loss at inputs (b, n_inputs).
     ///
     /// # Errors
     /// When no step could be taken; the parameters are then unchanged.
     pub fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.trained.step(inputs, loss, context)
-    }
-
-    /// The same at the inputs of the last [`Learner::forward`], whose work is not done again.
-    ///
-    /// # Errors
-    /// As [`Learner::step`].
-    pub fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
-        self.trained.step_at_last(loss, context)
-    }
-
-    /// Narrows the inputs of the last [`Learner::forward`] to some of its samples, in ascending order.
-    ///
-    /// # Panics
-    /// When the samples are in another order or beyond the last.
-    pub fn select(&mut self, samples: &[usize]) {
-        self.trained.select(samples);
-    }
-
-    /// The derivative by the inputs of the last [`Learner::forward`]: row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given
-    /// `cotangents` u (b, c). With u = 1 and one output it is ∂Q/∂(s, a) of a critic that an actor
-    /// climbs.
-    ///
-    /// # Panics
-    /// When the cotangents are not those of the last inputs.
-    pub fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
-        self.trained.input_gradient(cotangents)
     }
 
     /// Sets every free output ([`Network::with_free_outputs`]) to `value`; a new network has zeros.
@@ -139,22 +119,53 @@ impl Learner {
     }
 
     /// A copy of the network as it is now, which later steps do not change.
-    ///
-    /// # Errors
-    /// When candle cannot copy the parameters.
-    pub fn snapshot(&self) -> Result<Snapshot, SolverError> {
-        let (network, params) = self.trained.network();
-        Ok(Snapshot::new(network.clone(), params.copy()?))
+    pub fn snapshot(&self) -> Snapshot {
+        self.trained.snapshot()
     }
 
     /// `follower` moved towards this network as it is now: [`Snapshot::towards`] without a snapshot.
+    pub fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot {
+        self.trained.pull(follower, tau)
+    }
+}
+
+/// A learner at inputs where its network has been evaluated.
+///
+/// While there is one the parameters stand still; a step ends it.
+pub struct Evaluated<'a> {
+    trained: &'a mut dyn Trained,
+}
+
+impl Evaluated<'_> {
+    /// Outputs (b, c).
+    pub fn outputs(&self) -> &Outputs {
+        self.trained.outputs()
+    }
+
+    /// Narrows the inputs to some of their samples, in ascending order.
+    ///
+    /// # Panics
+    /// When the samples are in another order or beyond the last.
+    pub fn select(&mut self, samples: &[usize]) {
+        self.trained.select(samples);
+    }
+
+    /// The derivative by the inputs: row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given
+    /// `cotangents` u (b, c). With u = 1 and one output it is ∂Q/∂(s, a) of a critic that an actor
+    /// climbs.
+    ///
+    /// # Panics
+    /// When the cotangents are not as many as the outputs.
+    pub fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
+        self.trained.input_gradient(cotangents)
+    }
+
+    /// Takes one optimizer step on the loss here.
     ///
     /// # Errors
-    /// When candle cannot copy the parameters.
-    pub fn pull(&self, follower: &Snapshot, tau: f64) -> Result<Snapshot, SolverError> {
-        let (network, params) = self.trained.network();
-        // Shares the parameters, and is gone before they change.
-        follower.towards(&Snapshot::new(network.clone(), params.clone()), tau)
+    /// When no step could be taken; the parameters are then unchanged.
+    pub fn step(self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        self.trained.step_here(loss, context)
     }
 }
 
@@ -162,11 +173,14 @@ impl Learner {
 trait Trained: Send {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
-    fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    /// At the inputs and parameters of the last `forward`.
+    fn step_here(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn outputs(&self) -> &Outputs;
     fn select(&mut self, samples: &[usize]);
     fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64>;
     fn set_free_outputs(&mut self, value: f64);
-    fn network(&self) -> (&Network, &Tensor);
+    fn snapshot(&self) -> Snapshot;
+    fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot;
     fn state_of_training(&self) -> State;
     fn restore(&mut self, state: &State) -> Result<(), StateError>;
 }
@@ -177,7 +191,7 @@ struct WithOptimizer<T> {
 }
 
 impl<T: Real> WithOptimizer<T> {
-    fn new(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Self {
+    fn new(network: Network, params: Vec<T>, optimizer: &OptimizerConfig) -> Self {
         Self { model: Model::new(network, params), optimizer: optimizer.build() }
     }
 }
@@ -185,20 +199,20 @@ impl<T: Real> WithOptimizer<T> {
 impl<T: Real> Trained for WithOptimizer<T> {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError> {
         self.model.load(inputs)?;
-        self.model.forward();
-        self.model.is_current = true;
-        Ok(&self.model.outputs)
+        Ok(self.model.forward())
     }
 
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
         self.model.load(inputs)?;
-        self.step_at_last(loss, context)
+        self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context)
     }
 
-    fn step_at_last(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
-        let result = self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context);
-        self.model.is_current = false;
-        result
+    fn step_here(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+        self.optimizer.step(&mut NetworkProblem::evaluated(&mut self.model, loss), context)
+    }
+
+    fn outputs(&self) -> &Outputs {
+        &self.model.outputs
     }
 
     fn select(&mut self, samples: &[usize]) {
@@ -210,28 +224,31 @@ impl<T: Real> Trained for WithOptimizer<T> {
     }
 
     fn set_free_outputs(&mut self, value: f64) {
-        self.model.is_current = false;
         let free = self.model.network.free_outputs();
-        update_flat::<T, _>(&self.model.params, |theta| theta[free].fill(T::of(value)));
+        self.model.params[free].fill(T::of(value));
     }
 
-    fn network(&self) -> (&Network, &Tensor) {
-        (&self.model.network, &self.model.params)
+    fn snapshot(&self) -> Snapshot {
+        Snapshot::of(self.model.network.clone(), T::hold(self.model.params.clone()))
+    }
+
+    fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot {
+        assert_eq!(follower.network(), &self.model.network, "networks to be blended");
+        follower.pulled(&self.model.params, tau)
     }
 
     fn state_of_training(&self) -> State {
         let mut state = State::default();
-        read_flat::<T, _>(&self.model.params, |theta| state.put("params", theta));
+        state.put("params", &self.model.params);
         state.put_part("optimizer", self.optimizer.state());
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        let n_params = self.model.params.elem_count();
+        let n_params = self.model.params.len();
         let params = state.get_all::<T>("params", n_params)?;
         self.optimizer.restore(&state.part("optimizer"), n_params)?;
-        self.model.is_current = false;
-        update_flat::<T, _>(&self.model.params, |theta| theta.copy_from_slice(&params));
+        self.model.params = params;
         Ok(())
     }
 }

@@ -49,10 +49,10 @@ pub mod testing;
 
 pub use digest::Digest;
 pub use error::SolverError;
-pub use learner::{Learner, Precision};
+pub use learner::{Evaluated, Learner, Precision};
 pub use linalg::{
     cholesky::{Factorization, RowSystem},
-    flat::{read_flat, update_flat},
+    params::Block,
     real::Real,
     vectors::{UnknownVectors, Vectors},
 };

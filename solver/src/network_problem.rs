@@ -1,10 +1,8 @@
 //! A network, a batch and a loss as a problem for an optimizer.
 
-use candle_core::Tensor;
-
 use crate::{
     error::SolverError,
-    linalg::{flat::read_flat, real::Real},
+    linalg::{params::Block, real::Real},
     loss::loss::Loss,
     network::model::Model,
     optimizer::problem::{Linearization, Problem},
@@ -14,12 +12,19 @@ use crate::{
 pub struct NetworkProblem<'a, T> {
     model: &'a mut Model<T>,
     loss: &'a dyn Loss,
+    /// Whether the model's outputs are those of its parameters and inputs.
+    is_evaluated: bool,
 }
 
 impl<'a, T: Real> NetworkProblem<'a, T> {
     /// `loss` at the batch last loaded into `model`.
     pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
-        Self { model, loss }
+        Self { model, loss, is_evaluated: false }
+    }
+
+    /// `loss` where `model` was last evaluated, its parameters being the same since.
+    pub(crate) fn evaluated(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
+        Self { model, loss, is_evaluated: true }
     }
 
     fn checked(&self, loss: f64) -> Result<f64, SolverError> {
@@ -31,8 +36,7 @@ impl<'a, T: Real> NetworkProblem<'a, T> {
         if self.model.pass.batch() == 0 {
             return Err(SolverError::EmptyBatch);
         }
-        // Once: the parameters move behind the model's back.
-        if !std::mem::take(&mut self.model.is_current) {
+        if !std::mem::replace(&mut self.is_evaluated, true) {
             self.model.forward();
         }
         Ok(())
@@ -40,8 +44,17 @@ impl<'a, T: Real> NetworkProblem<'a, T> {
 }
 
 impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
-    fn params(&self) -> &Tensor {
-        &self.model.params
+    fn params(&mut self) -> &mut [T] {
+        self.is_evaluated = false;
+        &mut self.model.params
+    }
+
+    fn n_params(&self) -> usize {
+        self.model.params.len()
+    }
+
+    fn blocks(&self) -> Vec<Block> {
+        self.model.network.blocks()
     }
 
     fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError> {
@@ -82,7 +95,7 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
 
     fn push_forward(&mut self, tangent: &[T], result: &mut Vec<f64>) {
         let Model { network, params, pass, root, .. } = &mut *self.model;
-        let change = read_flat::<T, _>(params, |theta| pass.push_forward(network, theta, tangent));
+        let change = pass.push_forward(network, params, tangent);
         let (c, k) = (network.n_outputs(), root.rho.len() * network.n_outputs() / change.len());
         let rows = root.rows.chunks_exact(c).enumerate();
         result.clear();
@@ -93,7 +106,7 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
     }
 
     fn loss(&mut self) -> f64 {
-        self.model.forward();
-        self.loss.value(&self.model.outputs)
+        self.is_evaluated = true;
+        self.loss.value(self.model.forward())
     }
 }

@@ -84,7 +84,7 @@ fn every_layer_activation_and_rule() {
             let network = Network::parse(text, activation).unwrap();
             let params = Initialisation::Uniform.draw(&network, &mut rng);
             let params: Vec<f32> = params.iter().map(|&x| 2.0 * x as f32).collect();
-            let snapshot = Snapshot::new(network.clone(), Tensor::new(params, &Device::Cpu).unwrap());
+            let snapshot = Snapshot::new(network.clone(), &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
             let n = network.n_inputs();
             let observations: Vec<f32> = (0..50 * n).map(|_| rng.random_range(-2.0..2.0)).collect();
             let batch = Tensor::from_slice(&observations, (50, n), &Device::Cpu).unwrap();

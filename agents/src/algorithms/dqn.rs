@@ -175,7 +175,7 @@ impl Dqn {
         let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority };
         Ok(Self {
-            target: Target::new(q.snapshot()?, config.tau),
+            target: Target::new(q.snapshot(), config.tau),
             q,
             replay: ReplayBuffer::new(memory, width, &setting.action_space),
             rng: stream(setting.seed, Purpose::Learning, 0),
@@ -219,7 +219,7 @@ impl Agent for Dqn {
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         let random_before = self.config.learning_starts as f64 / self.total_steps as f64;
         Ok(Arc::new(EpsilonGreedyPolicy {
-            q: self.q.snapshot()?,
+            q: self.q.snapshot(),
             n_quantiles: 1,
             epsilon: self.config.exploration,
             random_before,
@@ -229,7 +229,7 @@ impl Agent for Dqn {
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
         self.replay.extend(rollout);
         let mut learned = Learned::default();
-        self.target.follow(&self.q, rollout, clock, self.config.target_update_interval)?;
+        self.target.follow(&self.q, rollout, clock, self.config.target_update_interval);
         if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
             return Ok(learned);
         }
@@ -245,7 +245,7 @@ impl Agent for Dqn {
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.q.snapshot()?)
+        Ok(self.q.snapshot())
     }
 
     fn state(&self) -> State {

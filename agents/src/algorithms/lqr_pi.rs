@@ -137,9 +137,9 @@ impl LqrPi {
 
     /// The learned form as a network of (x, u).
     fn quadratic(&self) -> Result<Snapshot, SolverError> {
-        let linear = self.form.snapshot()?;
+        let linear = self.form.snapshot();
         let n_inputs = self.controller.n_states() + self.controller.limits.width();
-        Ok(Snapshot::new(Network::quadratic(n_inputs, true), linear.params().clone()))
+        Snapshot::new(Network::quadratic(n_inputs, true), &linear.to_tensor()?)
     }
 
     /// ‖K* − K‖ / ‖K*‖ and ‖H* − H‖ / ‖H*‖, where they are known.
@@ -233,7 +233,7 @@ impl Agent for LqrPi {
         let controller = &self.controller;
         let network = Network::mlp(&[controller.n_states(), controller.limits.width()], Activation::Identity);
         let params = Tensor::new(controller.parameters(), &Device::Cpu).map_err(SolverError::from)?;
-        Ok(Snapshot::new(network, params))
+        Ok(Snapshot::new(network, &params)?)
     }
 
     fn state(&self) -> State {
@@ -362,7 +362,8 @@ mod tests {
                 .map(|at| optimum.form[at])
                 .chain([0.0])
                 .collect();
-            let form = Snapshot::new(Network::quadratic(n + m, true), Tensor::new(upper, &Device::Cpu).unwrap());
+            let form =
+                Snapshot::new(Network::quadratic(n + m, true), &Tensor::new(upper, &Device::Cpu).unwrap()).unwrap();
             let controller = LinearController::idle(n, range_of(&actions, "lqr-pi")).improved(&form);
             let error = relative_error(&controller.gain, &optimum.gain);
             assert!(error < 1e-5, "{}: {error:e}", problem.name);

@@ -155,7 +155,7 @@ impl QrDqn {
         let QrDqnConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         Ok(Self {
-            target: Target::new(quantiles.snapshot()?, config.tau),
+            target: Target::new(quantiles.snapshot(), config.tau),
             quantiles,
             replay: ReplayBuffer::new(memory, width, &setting.action_space),
             rng: stream(setting.seed, Purpose::Learning, 0),
@@ -194,7 +194,7 @@ impl Agent for QrDqn {
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         Ok(Arc::new(EpsilonGreedyPolicy {
-            q: self.quantiles.snapshot()?,
+            q: self.quantiles.snapshot(),
             n_quantiles: self.config.n_quantiles,
             epsilon: self.config.exploration,
             random_before: self.config.learning_starts as f64 / self.total_steps as f64,
@@ -204,7 +204,7 @@ impl Agent for QrDqn {
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
         self.replay.extend(rollout);
         let mut learned = Learned::default();
-        self.target.follow(&self.quantiles, rollout, clock, self.config.target_update_interval)?;
+        self.target.follow(&self.quantiles, rollout, clock, self.config.target_update_interval);
         if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
             return Ok(learned);
         }
@@ -220,7 +220,7 @@ impl Agent for QrDqn {
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.quantiles.snapshot()?)
+        Ok(self.quantiles.snapshot())
     }
 
     fn state(&self) -> State {

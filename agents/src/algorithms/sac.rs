@@ -254,14 +254,15 @@ impl Sac {
         let n = self.range.width();
         let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
         let next_outputs = self.actor.forward(&batch_of(&batch.next_observations, self.width)?)?.clone();
-        // After the other, for the actor's step to go on from.
-        let outputs = self.actor.forward(&batch_of(&batch.observations, self.width)?)?.clone();
-        let drawn = draws(&outputs.values, n, &mut self.rng);
+        let actor = self.actor.evaluate(&batch_of(&batch.observations, self.width)?)?;
+        let drawn = draws(&actor.outputs().values, n, &mut self.rng);
         let log_probs = log_probs(&drawn, n);
         let alpha = self.temperature.value()?;
         learned.updates.extend(self.temperature.update(&log_probs, clock.context(false))?);
 
-        let targets = self.targets(&batch, &next_outputs, alpha)?;
+        let next = draws(&next_outputs.values, n, &mut self.rng);
+        let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, self.width)?;
+        let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
         learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
 
@@ -269,22 +270,18 @@ impl Sac {
         let judgement = self.critics.judge(&ours, n, 2)?;
         let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
         let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
-        let loss = QuadraticModel::new(value, &outputs, slopes.root(&drawn, alpha, n));
-        let result = self.actor.step_at_last(&loss, clock.context(first));
+        let loss = QuadraticModel::new(value, actor.outputs(), slopes.root(&drawn, alpha, n));
+        let result = actor.step(&loss, clock.context(first));
         learned.updates.push(Update { network: "actor", result });
-        self.critics.follow()?;
+        self.critics.follow();
         Ok(-log_probs.iter().sum::<f64>() / log_probs.len() as f64)
     }
+}
 
-    /// y of every transition, from the actor's outputs at the states they lead to.
-    fn targets(&mut self, batch: &Transitions, next: &Outputs, alpha: f64) -> Result<Vec<f64>, SolverError> {
-        let n = self.range.width();
-        let drawn = draws(&next.values, n, &mut self.rng);
-        let pairs = pairs(&batch.next_observations, drawn.iter().map(|draw| draw.action), n, self.width)?;
-        let soft = self.critics.delayed_values(&pairs)?.into_iter().zip(log_probs(&drawn, n));
-        let soft = soft.map(|(value, log_prob)| value - alpha * log_prob);
-        Ok(batch.rewards.iter().zip(&batch.discounts).zip(soft).map(|((r, discount), v)| r + discount * v).collect())
-    }
+/// y of every transition, from the critics' values of actions drawn where it leads and their log probabilities.
+fn targets(batch: &Transitions, values: &[f64], log_probs: &[f64], alpha: f64) -> Vec<f64> {
+    let soft = values.iter().zip(log_probs).map(|(value, log_prob)| value - alpha * log_prob);
+    batch.rewards.iter().zip(&batch.discounts).zip(soft).map(|((r, discount), v)| r + discount * v).collect()
 }
 
 /// What the actor climbs down, and the scale by which it is divided.
@@ -339,7 +336,7 @@ impl Agent for Sac {
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         Ok(Arc::new(SquashedGaussianPolicy {
-            actor: self.actor.snapshot()?,
+            actor: self.actor.snapshot(),
             range: self.range.clone(),
             random_before: self.config.learning_starts as f64 / self.total_steps as f64,
         }))
@@ -364,7 +361,7 @@ impl Agent for Sac {
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.actor.snapshot()?)
+        Ok(self.actor.snapshot())
     }
 
     fn state(&self) -> State {

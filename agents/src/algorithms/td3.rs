@@ -194,7 +194,7 @@ impl Td3 {
         let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         Ok(Self {
-            delayed_actor: Target::new(actor.snapshot()?, tau),
+            delayed_actor: Target::new(actor.snapshot(), tau),
             critics: Critics::new(setting, n_critics, &config.hidden, tau, &mut rng)?,
             replay: ReplayBuffer::new(memory, width, &setting.action_space),
             rng: stream(setting.seed, Purpose::Learning, 0),
@@ -220,8 +220,8 @@ impl Td3 {
             // With a delay the first update of the actor is not the first of the round.
             let first = !learned.updates.iter().any(|update| update.network == ACTOR);
             learned.updates.push(self.update_actor(&batch, clock.context(first))?);
-            self.critics.follow()?;
-            self.delayed_actor.update(&self.actor)?;
+            self.critics.follow();
+            self.delayed_actor.update(&self.actor);
         }
         Ok(())
     }
@@ -244,12 +244,13 @@ impl Td3 {
     fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
         let n = self.range.width();
         let observations = batch_of(&batch.observations, self.width)?;
-        let outputs = self.actor.forward(&observations)?.clone();
+        let actor = self.actor.evaluate(&observations)?;
+        let outputs = actor.outputs();
         let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
-        let loss = actor_loss(&outputs, &actions, &judgement, self.config.preactivation_penalty);
-        Ok(Update { network: ACTOR, result: self.actor.step_at_last(&loss, context) })
+        let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
+        Ok(Update { network: ACTOR, result: actor.step(&loss, context) })
     }
 }
 
@@ -292,7 +293,7 @@ impl Agent for Td3 {
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         Ok(Arc::new(DeterministicPolicy {
-            actor: self.actor.snapshot()?,
+            actor: self.actor.snapshot(),
             noise: self.config.exploration(),
             range: self.range.clone(),
             random_before: self.config.learning_starts as f64 / self.total_steps as f64,
@@ -316,7 +317,7 @@ impl Agent for Td3 {
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.actor.snapshot()?)
+        Ok(self.actor.snapshot())
     }
 
     fn state(&self) -> State {

@@ -78,7 +78,7 @@ impl ActorCritic {
     /// # Errors
     /// When the actor cannot be copied.
     pub fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
-        Ok(self.distribution.policy(self.actor.snapshot()?))
+        Ok(self.distribution.policy(self.actor.snapshot()))
     }
 
     /// A copy of the actor.
@@ -86,7 +86,7 @@ impl ActorCritic {
     /// # Errors
     /// When there cannot be one.
     pub fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.actor.snapshot()?)
+        Ok(self.actor.snapshot())
     }
 
     /// All that later learning depends on.

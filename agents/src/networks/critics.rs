@@ -8,7 +8,8 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, SolverError, State, StateError, StepContext, loss::SquaredError,
+    Activation, Evaluated, Initialisation, Learner, Network, SolverError, State, StateError, StepContext,
+    loss::SquaredError,
 };
 use rand::RngCore;
 
@@ -71,7 +72,7 @@ impl Critics {
             let network = Network::mlp(&widths(n_inputs, hidden, 1), Activation::Relu);
             let optimizer = &setting.critic_optimizer;
             let learner = Learner::new(network, Initialisation::Uniform, setting.precision, optimizer, rng)?;
-            delayed.push(Target::new(learner.snapshot()?, tau));
+            delayed.push(Target::new(learner.snapshot(), tau));
             online.push(learner);
         }
         Ok(Self { online, delayed })
@@ -122,12 +123,9 @@ impl Critics {
         self.online.iter_mut().zip(NAMES).map(step).collect()
     }
 
-    /// The delayed copies follow.
-    ///
-    /// # Errors
-    /// When candle cannot add the parameters.
-    pub fn follow(&mut self) -> Result<(), SolverError> {
-        self.delayed.iter_mut().zip(&self.online).try_for_each(|(delayed, online)| delayed.update(online))
+    /// Moves the delayed copies by one update.
+    pub fn follow(&mut self) {
+        self.delayed.iter_mut().zip(&self.online).for_each(|(delayed, online)| delayed.update(online));
     }
 
     /// The least of the first `n_critics` critics at `pairs`, whose last `n` entries are the action.
@@ -135,15 +133,13 @@ impl Critics {
     /// # Errors
     /// When candle cannot read the inputs.
     pub fn judge(&mut self, pairs: &Tensor, n: usize, n_critics: usize) -> Result<Judgement, SolverError> {
-        let critics = &mut self.online[..n_critics];
-        let all: Vec<Vec<f64>> = critics
-            .iter_mut()
-            .map(|critic| Ok(critic.forward(pairs)?.values.clone()))
-            .collect::<Result<_, SolverError>>()?;
+        let critics = self.online[..n_critics].iter_mut().map(|critic| critic.evaluate(pairs));
+        let critics: Vec<Evaluated<'_>> = critics.collect::<Result<_, SolverError>>()?;
+        let all: Vec<Vec<f64>> = critics.iter().map(|critic| critic.outputs().values.clone()).collect();
         let values = all.iter().skip(1).fold(all[0].clone(), |least, values| minimum(&least, values));
         let mut slopes = vec![0.0; values.len() * n];
         let (mut is_open, width) = (vec![true; values.len()], pairs.dim(1)?);
-        for (critic, own) in critics.iter_mut().zip(&all) {
+        for (mut critic, own) in critics.into_iter().zip(&all) {
             // Where two critics agree the first one counts.
             let chosen: Vec<usize> = (0..values.len()).filter(|&i| is_open[i] && own[i] <= values[i]).collect();
             chosen.iter().for_each(|&i| is_open[i] = false);

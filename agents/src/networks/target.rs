@@ -1,6 +1,6 @@
 //! A network that follows another at a distance, so that what is learned does not chase itself.
 
-use egn_solver::{Learner, Snapshot, SolverError, State, StateError};
+use egn_solver::{Learner, Snapshot, State, StateError};
 
 use crate::{context::Clock, experience::rollout::Rollout};
 
@@ -39,34 +39,20 @@ impl Target {
         Ok(())
     }
 
-    /// One update.
-    ///
-    /// # Errors
-    /// When candle cannot add the parameters.
-    pub fn update(&mut self, online: &Learner) -> Result<(), SolverError> {
-        self.network = online.pull(&self.network, self.tau)?;
-        Ok(())
+    /// Moves θ̄ by one update.
+    pub fn update(&mut self, online: &Learner) {
+        self.network = online.pull(&self.network, self.tau);
     }
 
     /// The updates that fell due while a rollout was collected, `clock` standing at its end: one
     /// every `interval` environment steps, counted as Stable-Baselines3 counts them, in whole steps
     /// of all environments. The online network stood still meanwhile, so that m updates are one with
     /// 1 − (1 − τ)ᵐ.
-    ///
-    /// # Errors
-    /// As [`Target::update`].
-    pub fn follow(
-        &mut self,
-        online: &Learner,
-        rollout: &Rollout,
-        clock: Clock,
-        interval: u64,
-    ) -> Result<(), SolverError> {
+    pub fn follow(&mut self, online: &Learner, rollout: &Rollout, clock: Clock, interval: u64) {
         let n_updates = updates_due(clock.env_steps, rollout.n_envs as u64, rollout.n_steps as u64, interval);
         if n_updates > 0 {
-            self.network = online.pull(&self.network, compounded(self.tau, n_updates))?;
+            self.network = online.pull(&self.network, compounded(self.tau, n_updates));
         }
-        Ok(())
     }
 }
 
@@ -113,11 +99,11 @@ mod tests {
         let golden = recorded("polyak");
         let network = |section: &str| {
             let params = Tensor::new(numbers(&golden[section]), &Device::Cpu).unwrap();
-            Snapshot::new(Network::mlp(&[2, 1], Activation::Identity), params)
+            Snapshot::new(Network::mlp(&[2, 1], Activation::Identity), &params).unwrap()
         };
         let tau = compounded(golden["tau"].as_f64().unwrap(), 3);
-        let moved = network("before").towards(&network("online"), tau).unwrap();
-        assert_close(&moved.params().to_vec1::<f64>().unwrap(), &numbers(&golden["after"]), 1e-12);
+        let moved = network("before").towards(&network("online"), tau);
+        assert_close(&moved.parameters(), &numbers(&golden["after"]), 1e-12);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub(crate) mod matmul;
 mod matmul_tiles;
 pub(crate) mod matrix;
 pub(crate) mod number;
+pub(crate) mod params;
 pub(crate) mod real;
 pub(crate) mod vector;
 pub(crate) mod vectors;

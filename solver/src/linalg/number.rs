@@ -1,17 +1,11 @@
 //! The arithmetic of a network's number types, which the dense kernels are written in.
 
-use candle_core::{CpuStorage, WithDType, backend::BackendStorage};
+use candle_core::WithDType;
 
 use crate::{linalg::lanes::Lanes, state::Element};
 
 /// `f32` or `f64`, as far as matrix products need to know.
 pub trait Number: WithDType + Default + Element + Lanes + num::Float {
-    /// The values of a candle storage of this type.
-    ///
-    /// # Errors
-    /// When the storage holds another type.
-    fn slice_mut(storage: &mut CpuStorage) -> candle_core::Result<&mut [Self]>;
-
     /// Rounds an `f64`.
     fn of(value: f64) -> Self {
         Self::from_f64(value)
@@ -65,24 +59,6 @@ pub mod num {
     }
 }
 
-fn wrong_type(storage: &CpuStorage) -> candle_core::Error {
-    candle_core::Error::Msg(format!("storage holds {}", storage.dtype().as_str())).bt()
-}
+impl Number for f32 {}
 
-impl Number for f32 {
-    fn slice_mut(storage: &mut CpuStorage) -> candle_core::Result<&mut [f32]> {
-        match storage {
-            CpuStorage::F32(values) => Ok(values),
-            other => Err(wrong_type(other)),
-        }
-    }
-}
-
-impl Number for f64 {
-    fn slice_mut(storage: &mut CpuStorage) -> candle_core::Result<&mut [f64]> {
-        match storage {
-            CpuStorage::F64(values) => Ok(values),
-            other => Err(wrong_type(other)),
-        }
-    }
-}
+impl Number for f64 {}

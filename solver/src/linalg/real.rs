@@ -4,13 +4,14 @@ use crate::linalg::{
     gram::{Factors, gram_plain},
     gram_tiles::gram_f32,
     number::Number,
+    params::Held,
     vectors::vectorized,
 };
 
 /// `f32` or `f64`: the type of a network's parameters and activations.
 ///
 /// Losses and the row system are always `f64`.
-pub trait Real: Number {
+pub trait Real: Number + Held {
     /// tanh of every value.
     fn tanh_in_place(values: &mut [Self]);
 

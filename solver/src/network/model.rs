@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use crate::{
     error::SolverError,
-    linalg::{flat::read_flat, real::Real},
+    linalg::real::Real,
     loss::loss::{Outputs, Root},
     network::{network::Network, pass::Pass},
 };
@@ -13,25 +13,23 @@ use crate::{
 #[derive(Debug)]
 pub struct Model<T> {
     pub(crate) network: Network,
-    pub(crate) params: Tensor,
+    pub(crate) params: Vec<T>,
     pub(crate) pass: Pass<T>,
     pub(crate) outputs: Outputs,
-    /// Whether `outputs` are still those of the parameters and inputs.
-    pub(crate) is_current: bool,
     pub(crate) residual: Vec<f64>,
     pub(crate) root: Root,
 }
 
 impl<T: Real> Model<T> {
-    /// A network with flat parameters (p) of type `T`, which are shared, not copied.
+    /// A network with flat parameters (p).
     ///
     /// # Panics
     /// When the number of parameters is not the network's.
-    pub fn new(network: Network, params: Tensor) -> Self {
-        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
+    pub fn new(network: Network, params: Vec<T>) -> Self {
+        assert_eq!(params.len(), network.n_params(), "parameters of {network}");
         let outputs = Outputs { values: Vec::new(), n_outputs: network.n_outputs() };
         let (pass, residual, root) = (Pass::new(), Vec::new(), Root::default());
-        Self { network, params, pass, outputs, is_current: false, residual, root }
+        Self { network, params, pass, outputs, residual, root }
     }
 
     /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
@@ -39,22 +37,14 @@ impl<T: Real> Model<T> {
     /// # Errors
     /// When candle cannot read the tensor.
     pub fn load(&mut self, inputs: &Tensor) -> Result<(), SolverError> {
-        let (batch, width) = inputs.dims2()?;
-        assert_eq!(width, self.network.n_inputs(), "inputs of shape ({batch}, {width}) for {}", self.network);
-        let inputs = inputs.to_dtype(T::DTYPE)?.contiguous()?;
-        self.is_current = false;
-        let buffer = self.pass.inputs_mut(&self.network, batch);
-        read_flat::<T, _>(&inputs, |values| buffer.copy_from_slice(values));
-        Ok(())
+        self.pass.load(&self.network, inputs)
     }
 
     /// Outputs at the inputs last loaded.
     pub fn forward(&mut self) -> &Outputs {
         let Self { network, params, pass, outputs, .. } = self;
-        read_flat::<T, _>(params, |theta| {
-            outputs.values.clear();
-            outputs.values.extend(pass.forward(network, theta).iter().map(|x| x.to_f64()));
-        });
+        outputs.values.clear();
+        outputs.values.extend(pass.forward(network, params).iter().map(|x| x.to_f64()));
         &self.outputs
     }
 
@@ -69,11 +59,11 @@ impl<T: Real> Model<T> {
     /// Carries rows given at the outputs back through the network.
     pub(crate) fn propagate(&mut self, rows: &[f64]) {
         let Self { network, params, pass, .. } = self;
-        read_flat::<T, _>(params, |theta| pass.propagate_rows(network, theta, rows));
+        pass.propagate_rows(network, params, rows);
     }
 
-    /// Row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given `cotangents` u (b, c), at the
-    /// inputs last loaded.
+    /// Row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given `cotangents` u (b, c), where the
+    /// network was last evaluated.
     ///
     /// # Panics
     /// When the cotangents are not those of the batch last loaded.
@@ -82,11 +72,8 @@ impl<T: Real> Model<T> {
         if self.pass.batch() == 0 {
             return Vec::new();
         }
-        if !self.is_current {
-            self.forward();
-        }
         self.propagate(cotangents);
         let Self { network, params, pass, .. } = self;
-        read_flat::<T, _>(params, |theta| pass.rows_at_inputs(network, theta).iter().map(|x| x.to_f64()).collect())
+        pass.rows_at_inputs(network, params).iter().map(|x| x.to_f64()).collect()
     }
 }

@@ -6,13 +6,16 @@
 
 use std::ops::Range;
 
-use crate::network::{
-    activation::Activation,
-    convolution::{Convolution, Image, Kernel},
-    dense::Dense,
-    dueling::Dueling,
-    layer::Layer,
-    products::Products,
+use crate::{
+    linalg::params::Block,
+    network::{
+        activation::Activation,
+        convolution::{Convolution, Image, Kernel},
+        dense::Dense,
+        dueling::Dueling,
+        layer::Layer,
+        products::Products,
+    },
 };
 
 /// A chain of layers, the last of them linear, and beside it outputs that do not depend on the input.
@@ -132,6 +135,19 @@ impl Network {
     /// Entries of an output, c: those of the last layer, then the free ones.
     pub fn n_outputs(&self) -> usize {
         self.last().n_outputs() + self.free.n_outputs
+    }
+
+    /// Weight matrices and biases within the flat parameter vector, in order, without gaps.
+    pub fn blocks(&self) -> Vec<Block> {
+        let dense = self.layers.iter().filter_map(Layer::dense).chain([&self.free]);
+        let parts = dense.flat_map(|dense| {
+            let bias = dense.bias();
+            [
+                Block { range: dense.weight(), shape: [dense.n_inputs, dense.n_outputs] },
+                Block { shape: [1, bias.len()], range: bias },
+            ]
+        });
+        parts.filter(|block| !block.range.is_empty()).collect()
     }
 
     /// Entries of the flat parameter vector, p.

@@ -17,8 +17,11 @@
 //! the size of a layer or of the row system, but for two blocks of the plain Gram product. A pass borrows architecture and parameters anew at each call; it holds only
 //! what belongs to the last batch.
 
+use candle_core::Tensor;
+
 use crate::{
-    linalg::{gram::Factors, matrix::Matrix, real::Real, vectors::vectorized},
+    error::SolverError,
+    linalg::{flat::read_into, gram::Factors, matrix::Matrix, real::Real, vectors::vectorized},
     network::{
         activation::{activate, scale_by_derivative},
         layer::Layer,
@@ -84,6 +87,16 @@ impl<T: Real> Pass<T> {
         self.traces.resize_with(network.layers().len(), Trace::default);
         self.inputs.resize(batch * network.n_inputs(), T::zero());
         &mut self.inputs
+    }
+
+    /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
+    ///
+    /// # Errors
+    /// When candle cannot read the tensor.
+    pub fn load(&mut self, network: &Network, inputs: &Tensor) -> Result<(), SolverError> {
+        let (batch, width) = inputs.dims2()?;
+        assert_eq!(width, network.n_inputs(), "inputs of shape ({batch}, {width}) for {network}");
+        Ok(read_into(inputs, self.inputs_mut(network, batch))?)
     }
 
     /// Outputs (b, c) at the inputs last written.

@@ -1,11 +1,6 @@
 //! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learnt.
 
-use candle_core::DType;
-
-use crate::{
-    linalg::flat::read_flat,
-    network::{layer::Layer, snapshot::Snapshot},
-};
+use crate::network::{layer::Layer, snapshot::Snapshot};
 
 /// xᵀHx + constant.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,13 +24,5 @@ impl Snapshot {
         }
         let constant = params[dense.bias()].first().copied().unwrap_or(0.0);
         Some(QuadraticForm { matrix, constant })
-    }
-
-    /// The parameters as f64.
-    pub fn parameters(&self) -> Vec<f64> {
-        match self.params().dtype() {
-            DType::F64 => read_flat::<f64, _>(self.params(), <[f64]>::to_vec),
-            _ => read_flat::<f32, _>(self.params(), |theta| theta.iter().map(|&x| f64::from(x)).collect()),
-        }
     }
 }

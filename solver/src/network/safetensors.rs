@@ -41,9 +41,9 @@ impl Snapshot {
     /// # Errors
     /// When candle or safetensors refuses.
     pub fn to_safetensors(&self, metadata: Option<(&str, String)>) -> Result<Vec<u8>, SolverError> {
-        let mut tensors = Vec::new();
+        let (params, mut tensors) = (self.to_tensor()?, Vec::new());
         for part in parts(self.network()) {
-            let ours = self.params().narrow(0, part.range.start, part.range.len())?.reshape(part.shape)?;
+            let ours = params.narrow(0, part.range.start, part.range.len())?.reshape(part.shape)?;
             tensors.push((part.name, ours.permute(part.order)?.contiguous()?.reshape(part.torch_shape)?.copy()?));
         }
         let metadata = metadata.map(|(name, text)| HashMap::from([(name.to_owned(), text)]));
@@ -77,7 +77,7 @@ impl Snapshot {
             DType::F32 | DType::F64 => params,
             _ => params.to_dtype(DType::F32)?,
         };
-        Ok(Self::new(network, params))
+        Self::new(network, &params)
     }
 }
 
@@ -141,13 +141,13 @@ mod tests {
             let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
             let mut params = Initialisation::Uniform.draw(&network, rng);
             params[network.free_outputs()].fill(0.5);
-            let snapshot = Snapshot::new(network.clone(), Tensor::new(params.clone(), &Device::Cpu).unwrap());
+            let snapshot = Snapshot::new(network.clone(), &Tensor::new(params.clone(), &Device::Cpu).unwrap()).unwrap();
             let path = std::env::temp_dir().join(format!("egn-solver-{}.safetensors", std::process::id()));
             snapshot.save(&path).unwrap();
             let read = Snapshot::load(&path, network).unwrap();
             let wrong = Snapshot::load(&path, Network::mlp(&[3, 4, 2], Activation::Tanh));
             fs::remove_file(&path).unwrap();
-            assert_eq!(read.params().to_vec1::<f64>().unwrap(), params, "{text}");
+            assert_eq!(read.parameters(), params, "{text}");
             assert!(wrong.unwrap_err().to_string().contains("shape"));
         }
     }
@@ -159,7 +159,7 @@ mod tests {
             (Image { height: 3, width: 4, channels: 2 }, Kernel { filters: 5, size: 2, stride: 1, padding: 0 });
         let network = Network::convolutional(image, &[kernel], &[1], Activation::Relu);
         let params: Vec<f64> = (0..network.n_params()).map(|i| i as f64).collect();
-        let snapshot = Snapshot::new(network, Tensor::new(params, &Device::Cpu).unwrap());
+        let snapshot = Snapshot::new(network, &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
         let path = std::env::temp_dir().join(format!("egn-solver-order-{}.safetensors", std::process::id()));
         snapshot.save(&path).unwrap();
         let tensors = safetensors::load(&path, &Device::Cpu).unwrap();

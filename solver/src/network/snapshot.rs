@@ -4,13 +4,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::{
     error::SolverError,
-    linalg::{
-        flat::{read_flat, update_flat},
-        real::Real,
-        vectors::vectorized,
-    },
+    linalg::{flat::to_vec, params::Params, real::Real, vectors::vectorized},
     loss::loss::Outputs,
-    network::{model::Model, network::Network},
+    network::{network::Network, pass::Pass},
     state::{State, StateError},
 };
 
@@ -18,16 +14,65 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     network: Network,
-    params: Tensor,
+    params: Params,
 }
 
 impl Snapshot {
+    /// A network with the given flat parameters (p), f32 or f64, of which it takes a copy.
+    ///
+    /// # Errors
+    /// When candle cannot read the tensor.
+    ///
+    /// # Panics
+    /// When the number of parameters is not the network's.
+    pub fn new(network: Network, params: &Tensor) -> Result<Self, SolverError> {
+        let params = match params.dtype() {
+            DType::F64 => Params::F64(to_vec(params)?.into()),
+            _ => Params::F32(to_vec(params)?.into()),
+        };
+        Ok(Self::of(network, params))
+    }
+
+    /// A network with parameters that are known to be its own.
+    pub(crate) fn of(network: Network, params: Params) -> Self {
+        let n_params = match &params {
+            Params::F32(theta) => theta.len(),
+            Params::F64(theta) => theta.len(),
+        };
+        assert_eq!(n_params, network.n_params(), "parameters of {network}");
+        Self { network, params }
+    }
+
+    /// The architecture.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The flat parameters (p) as a tensor, for programs that work with candle.
+    ///
+    /// # Errors
+    /// When candle cannot make the tensor.
+    pub fn to_tensor(&self) -> Result<Tensor, SolverError> {
+        Ok(match &self.params {
+            Params::F32(theta) => Tensor::from_slice(theta, theta.len(), &Device::Cpu)?,
+            Params::F64(theta) => Tensor::from_slice(theta, theta.len(), &Device::Cpu)?,
+        })
+    }
+
+    /// The flat parameters (p) as f64.
+    pub fn parameters(&self) -> Vec<f64> {
+        match &self.params {
+            Params::F32(theta) => theta.iter().map(|&x| f64::from(x)).collect(),
+            Params::F64(theta) => theta.to_vec(),
+        }
+    }
+
     /// The parameters, to be restored into a network of the same architecture.
     pub fn state(&self) -> State {
         let mut state = State::default();
-        match self.params.dtype() {
-            DType::F64 => read_flat::<f64, _>(&self.params, |theta| state.put("params", theta)),
-            _ => read_flat::<f32, _>(&self.params, |theta| state.put("params", theta)),
+        match &self.params {
+            Params::F32(theta) => state.put("params", theta),
+            Params::F64(theta) => state.put("params", theta),
         }
         state
     }
@@ -37,49 +82,30 @@ impl Snapshot {
     /// # Errors
     /// When the state is of another network or number type.
     pub fn restored(&self, state: &State) -> Result<Self, StateError> {
-        let n = self.params.elem_count();
-        let tensor = match self.params.dtype() {
-            DType::F64 => Tensor::new(state.get_all::<f64>("params", n)?, &Device::Cpu),
-            _ => Tensor::new(state.get_all::<f32>("params", n)?, &Device::Cpu),
+        let params = match &self.params {
+            Params::F32(theta) => Params::F32(state.get_all("params", theta.len())?.into()),
+            Params::F64(theta) => Params::F64(state.get_all("params", theta.len())?.into()),
         };
-        let params = tensor.map_err(|error| StateError::Bytes { message: error.to_string() })?;
         Ok(Self { network: self.network.clone(), params })
-    }
-
-    /// A network with the given flat parameters (p), f32 or f64.
-    ///
-    /// # Panics
-    /// When the number of parameters is not the network's.
-    pub fn new(network: Network, params: Tensor) -> Self {
-        assert_eq!(params.elem_count(), network.n_params(), "parameters of {network}");
-        Self { network, params }
-    }
-
-    /// The architecture.
-    pub fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// The flat parameters, (p).
-    pub fn params(&self) -> &Tensor {
-        &self.params
     }
 
     /// (1 − τ) times this network's parameters plus τ times those of `other`, which has the same
-    /// architecture: a target that follows.
-    ///
-    /// # Errors
-    /// When candle cannot copy the parameters.
-    pub fn towards(&self, other: &Self, tau: f64) -> Result<Self, SolverError> {
+    /// architecture and number type: a target that follows.
+    pub fn towards(&self, other: &Self, tau: f64) -> Self {
         assert_eq!(self.network, other.network, "networks to be blended");
-        let params = other.params.copy()?;
-        if tau < 1.0 {
-            match params.dtype() {
-                DType::F64 => blend::<f64>(&params, &self.params, tau),
-                _ => blend::<f32>(&params, &self.params, tau),
-            }
+        match &other.params {
+            Params::F32(theta) => self.pulled(theta, tau),
+            Params::F64(theta) => self.pulled(theta, tau),
         }
-        Ok(Self { network: self.network.clone(), params })
+    }
+
+    /// (1 − τ) times this network's parameters plus τ times `theta` (p).
+    pub(crate) fn pulled<T: Real>(&self, theta: &[T], tau: f64) -> Self {
+        let mut params = theta.to_vec();
+        if tau < 1.0 {
+            blend(&mut params, T::of_params(&self.params), tau);
+        }
+        Self { network: self.network.clone(), params: T::hold(params) }
     }
 
     /// Outputs (b, c) for inputs (b, n_inputs).
@@ -87,28 +113,26 @@ impl Snapshot {
     /// # Errors
     /// When candle cannot read the inputs.
     pub fn predict(&self, inputs: &Tensor) -> Result<Outputs, SolverError> {
-        fn run<T: Real>(snapshot: &Snapshot, inputs: &Tensor) -> Result<Outputs, SolverError> {
-            let mut model = Model::<T>::new(snapshot.network.clone(), snapshot.params.clone());
-            model.load(inputs)?;
-            Ok(model.forward().clone())
-        }
-        match self.params.dtype() {
-            DType::F64 => run::<f64>(self, inputs),
-            _ => run::<f32>(self, inputs),
+        match &self.params {
+            Params::F32(theta) => outputs(&self.network, theta, inputs),
+            Params::F64(theta) => outputs(&self.network, theta, inputs),
         }
     }
 }
 
+fn outputs<T: Real>(network: &Network, theta: &[T], inputs: &Tensor) -> Result<Outputs, SolverError> {
+    let mut pass = Pass::new();
+    pass.load(network, inputs)?;
+    let values = pass.forward(network, theta).iter().map(|x| x.to_f64()).collect();
+    Ok(Outputs { values, n_outputs: network.n_outputs() })
+}
+
 /// θ ← τ θ + (1 − τ) `with`. On slices: candle's own sums keep a pool of threads spinning, which
 /// cost a third of a soft actor-critic's time.
-fn blend<T: Real>(params: &Tensor, with: &Tensor, tau: f64) {
+fn blend<T: Real>(theta: &mut [T], with: &[T], tau: f64) {
     let (new, old) = (T::of(tau), T::of(1.0 - tau));
-    read_flat::<T, _>(with, |with| {
-        update_flat::<T, _>(params, |theta| {
-            vectorized(
-                #[inline(always)]
-                || theta.iter_mut().zip(with).for_each(|(x, &y)| *x = old * y + new * *x),
-            );
-        });
-    });
+    vectorized(
+        #[inline(always)]
+        || theta.iter_mut().zip(with).for_each(|(x, &y)| *x = old * y + new * *x),
+    );
 }

@@ -7,17 +7,11 @@
 //! Source: Kingma and Ba (2015), algorithm 1, arXiv 1412.6980; ε outside the corrected root and
 //! clipping of the global norm as in `torch.optim.Adam` and `torch.nn.utils.clip_grad_norm_`.
 
-use candle_core::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::SolverError,
-    linalg::{
-        flat::{read_flat, update_flat},
-        real::Real,
-        vector::all_finite,
-        vectors::vectorized,
-    },
+    linalg::{real::Real, vector::all_finite, vectors::vectorized},
     optimizer::{
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm},
@@ -151,7 +145,7 @@ impl<T: Real> Adam<T> {
 impl<T: Real> Optimizer<T> for Adam<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let AdamConfig { lr, beta1, beta2, eps, max_grad_norm } = self.config;
-        let p = problem.params().elem_count();
+        let p = problem.n_params();
         for state in [&mut self.gradient, &mut self.first_moment, &mut self.second_moment] {
             state.resize(p, T::zero());
         }
@@ -172,12 +166,11 @@ impl<T: Real> Optimizer<T> for Adam<T> {
             self.try_out(problem.params(), &update)?;
         }
         self.n_steps = n_steps;
-        let step_squared = update_flat::<T, _>(problem.params(), |theta| {
-            vectorized(
-                #[inline(always)]
-                || update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment),
-            )
-        });
+        let theta = problem.params();
+        let step_squared = vectorized(
+            #[inline(always)]
+            || update.apply(theta, &self.gradient, &mut self.first_moment, &mut self.second_moment),
+        );
         Ok(Report {
             loss,
             gradient_norm: Some(gradient_norm),
@@ -216,9 +209,9 @@ impl<T: Real> Adam<T> {
     ///
     /// # Errors
     /// When one of them is no longer finite.
-    fn try_out(&self, params: &Tensor, update: &Update<T>) -> Result<(), SolverError> {
+    fn try_out(&self, params: &[T], update: &Update<T>) -> Result<(), SolverError> {
         let (mut first, mut second) = (self.first_moment.clone(), self.second_moment.clone());
-        let mut theta = read_flat::<T, _>(params, <[T]>::to_vec);
+        let mut theta = params.to_vec();
         let step_squared = update.apply(&mut theta, &self.gradient, &mut first, &mut second);
         if [theta, first, second].into_iter().all(|values| all_finite(values.iter().copied())) {
             Ok(())

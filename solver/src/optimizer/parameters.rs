@@ -1,11 +1,8 @@
 //! Changes of θ, refused where the network's number type cannot hold what would come of them.
 
-use candle_core::Tensor;
-
 use crate::{
     error::SolverError,
     linalg::{
-        flat::update_flat,
         real::Real,
         vector::{all_finite, sum_of_squares},
         vectors::vectorized,
@@ -13,13 +10,11 @@ use crate::{
 };
 
 /// θ ← `origin` + α·direction.
-pub(crate) fn place<T: Real>(params: &Tensor, origin: &[T], direction: &[T], alpha: f64) {
+pub(crate) fn place<T: Real>(theta: &mut [T], origin: &[T], direction: &[T], alpha: f64) {
     let alpha = T::of(alpha);
-    update_flat::<T, _>(params, |theta| {
-        for ((x, &origin), &d) in theta.iter_mut().zip(origin).zip(direction) {
-            *x = origin + alpha * d;
-        }
-    });
+    for ((x, &origin), &d) in theta.iter_mut().zip(origin).zip(direction) {
+        *x = origin + alpha * d;
+    }
 }
 
 /// θ ← θ + α·direction, unless an entry of it would not be finite. `norm` is ‖direction‖; returns
@@ -28,29 +23,27 @@ pub(crate) fn place<T: Real>(params: &Tensor, origin: &[T], direction: &[T], alp
 /// # Errors
 /// [`SolverError::NonFiniteStep`]; θ is then as it was.
 pub(crate) fn take_step<T: Real>(
-    params: &Tensor,
+    theta: &mut [T],
     direction: &[T],
     norm: f64,
     alpha: f64,
     damping: Option<f64>,
 ) -> Result<f64, SolverError> {
     let step_norm = alpha.abs() * norm;
+    let beyond = SolverError::NonFiniteStep { step_norm, damping };
     if !step_norm.is_finite() {
-        return Err(SolverError::NonFiniteStep { step_norm, damping });
+        return Err(beyond);
     }
     let alpha = T::of(alpha);
-    let taken = update_flat::<T, _>(params, |theta| {
-        // In T, where an overflow would happen.
-        let finite = all_finite(theta.iter().zip(direction).map(|(&x, &d)| x + alpha * d));
-        if finite {
-            vectorized(
-                #[inline(always)]
-                || theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d),
-            );
-        }
-        finite
-    });
-    if taken { Ok(step_norm) } else { Err(SolverError::NonFiniteStep { step_norm, damping }) }
+    // In T, where an overflow would happen.
+    if !all_finite(theta.iter().zip(direction).map(|(&x, &d)| x + alpha * d)) {
+        return Err(beyond);
+    }
+    vectorized(
+        #[inline(always)]
+        || theta.iter_mut().zip(direction).for_each(|(x, &d)| *x += alpha * d),
+    );
+    Ok(step_norm)
 }
 
 /// ‖g‖ of a gradient whose squares a network's type can hold.

@@ -1,12 +1,13 @@
 //! What an optimizer may ask of the thing it minimises.
 //!
 //! *Design.* A first-order method asks for a gradient, a Gauss-Newton method for a linearisation;
-//! neither pays for the other. The parameters are one flat tensor that the optimizer changes in
+//! neither pays for the other. The parameters are one slice that the optimizer changes in
 //! place, where they stay once its step is known to be good; those of trials are taken back.
 
-use candle_core::Tensor;
-
-use crate::{error::SolverError, linalg::real::Real};
+use crate::{
+    error::SolverError,
+    linalg::{params::Block, real::Real},
+};
 
 /// Loss and size of a batch at the parameters it was linearised at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,8 +20,17 @@ pub struct Linearization {
 
 /// A loss as a function of a flat parameter vector θ (p).
 pub trait Problem<T: Real> {
-    /// θ, (p), contiguous on the CPU.
-    fn params(&self) -> &Tensor;
+    /// θ, (p); what was evaluated before it is changed does not hold after.
+    fn params(&mut self) -> &mut [T];
+
+    /// Number of parameters, p.
+    fn n_params(&self) -> usize;
+
+    /// Which part of θ is which matrix or vector, in order, without gaps: for rules that are not entry by
+    /// entry. One vector unless the problem knows better.
+    fn blocks(&self) -> Vec<Block> {
+        vec![Block { range: 0..self.n_params(), shape: [1, self.n_params()] }]
+    }
 
     /// The loss, and its gradient g (p).
     ///

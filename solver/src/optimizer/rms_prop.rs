@@ -88,7 +88,7 @@ impl<T: Real> RmsProp<T> {
 impl<T: Real> Optimizer<T> for RmsProp<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let RmsPropConfig { lr, alpha, eps, momentum, max_grad_norm } = self.config;
-        let p = problem.params().elem_count();
+        let p = problem.n_params();
         let Self { averages, proposed, gradient, .. } = self;
         for values in [&mut *gradient, &mut averages.squares, &mut averages.momentum] {
             values.resize(p, T::zero());

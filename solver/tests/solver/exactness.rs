@@ -158,7 +158,7 @@ fn a_quadratic_network_is_the_form_that_is_read_back() -> Result<(), SolverError
         let setting = Setting::draw(Network::parse(text, Activation::Identity).unwrap(), 5, 8);
         let params = Tensor::new(&*setting.params, &Device::Cpu)?;
         let learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Egn.into())?;
-        let form = learner.snapshot()?.quadratic_form().expect("a quadratic network");
+        let form = learner.snapshot().quadratic_form().expect("a quadratic network");
         assert_eq!(form.constant != 0.0, text.ends_with("constant"));
         for (x, value) in setting.x.chunks_exact(3).zip(&setting.model().forward().values) {
             let products = (0..9).map(|e| form.matrix[e] * x[e / 3] * x[e % 3]);
@@ -175,13 +175,13 @@ fn a_quadratic_network_is_fitted_in_one_step() -> Result<(), SolverError> {
     let network = Network::quadratic(3, true);
     let setting = Setting::draw(network.clone(), 60, 21);
     let truth = [2.0, 0.5, -1.0, 3.0, 0.25, 1.0, -4.0];
-    let mut model = Model::<f64>::new(network.clone(), Tensor::new(&truth, &Device::Cpu)?);
+    let mut model = Model::<f64>::new(network.clone(), truth.to_vec());
     model.load(&setting.inputs())?;
     let targets = model.forward().values.clone();
     let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-12.into(), ..Default::default() });
     let mut learner = Learner::from_params(network, Tensor::new(&*setting.params, &Device::Cpu)?, &optimizer)?;
     learner.step(&setting.inputs(), &SquaredError { targets: &targets }, StepContext::default())?;
-    let form = learner.snapshot()?.quadratic_form().expect("a quadratic network");
+    let form = learner.snapshot().quadratic_form().expect("a quadratic network");
     let expected = [2.0, 0.5, -1.0, 0.5, 3.0, 0.25, -1.0, 0.25, 1.0];
     assert!(distance(&form.matrix, &expected) < 1e-9 && (form.constant + 4.0).abs() < 1e-9, "{form:?}");
     Ok(())
@@ -196,11 +196,9 @@ fn input_gradient_sums_the_cotangents_of_a_sample() -> Result<(), SolverError> {
     for (dtype, tolerance) in [(DType::F64, 1e-9), (DType::F32, 1e-5)] {
         let params = Tensor::new(&*setting.params, &Device::Cpu)?.to_dtype(dtype)?;
         let mut learner = Learner::from_params(setting.network.clone(), params, &OptimizerName::Sgd.into())?;
-        learner.forward(&setting.inputs())?;
-        let found = learner.input_gradient(&cotangents);
+        let found = learner.evaluate(&setting.inputs())?.input_gradient(&cotangents);
         let weighed = |x: Vec<f64>, sample: usize| -> f64 {
-            let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();
-            let mut model = Model::<f64>::new(setting.network.clone(), params);
+            let mut model = Model::<f64>::new(setting.network.clone(), setting.params.clone());
             model.load(&Tensor::from_slice(&x, (5, n), &Device::Cpu).unwrap()).unwrap();
             let outputs = &model.forward().values[sample * c..][..c];
             outputs.iter().zip(&cotangents[sample * c..]).map(|(f, u)| f * u).sum()
@@ -239,7 +237,7 @@ fn free_outputs_are_the_same_for_every_sample() -> Result<(), SolverError> {
         // They are fitted like any other output: by the mean error of 2.5 over 1 + λ.
         let targets = [0.0, 0.0, 1.0, 2.0, 0.0, 0.0, 3.0, 2.0];
         let egn = EgnConfig { lambda: 0.25.into(), ..Default::default() };
-        let params = learner.snapshot()?.params().copy()?;
+        let params = learner.snapshot().to_tensor()?;
         let mut learner = Learner::from_params(network.clone(), params, &OptimizerConfig::Egn(egn))?;
         learner.step(&inputs, &SquaredError { targets: &targets }, StepContext::default())?;
         let fitted = learner.forward(&inputs)?;
@@ -257,7 +255,7 @@ fn sgn_tends_to_the_exact_step() {
             let params = Tensor::new(&*setting.params, &Device::Cpu).unwrap();
             let mut learner = Learner::from_params(setting.network.clone(), params, &optimizer).unwrap();
             setting.with_loss(which, |loss| learner.step(&setting.inputs(), loss, StepContext::default()).unwrap());
-            learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap()
+            learner.snapshot().parameters()
         };
         let lambda = 0.1.into();
         let exact = after(OptimizerConfig::Egn(EgnConfig { lambda, ..Default::default() }));

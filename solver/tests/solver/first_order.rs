@@ -44,7 +44,7 @@ fn every_step_is_torchs() {
         for (i, expected) in run["steps"].as_array().unwrap().iter().enumerate() {
             let expected = numbers(expected);
             learner.step(&inputs, &SquaredError { targets: &targets }, StepContext::default()).unwrap();
-            let params = learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap();
+            let params = learner.snapshot().parameters();
             let error = distance(&params, &expected) / norm(&expected);
             assert!(error < 1e-12, "{} {} step {i}: off by {error:e}", run["optimizer"], run["settings"]);
         }

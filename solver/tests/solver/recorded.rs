@@ -76,8 +76,7 @@ pub fn flat(layers: &Value) -> Vec<f64> {
 
 /// A model in number type `T` that has loaded the inputs.
 pub fn model<T: Real>(network: &Network, params: &[f64], x: &[f64]) -> Model<T> {
-    let params = Tensor::new(params, &Device::Cpu).unwrap().to_dtype(T::DTYPE).unwrap();
-    let mut model = Model::new(network.clone(), params);
+    let mut model = Model::new(network.clone(), params.iter().map(|&x| T::of(x)).collect());
     let inputs = Tensor::from_slice(x, (x.len() / network.n_inputs(), network.n_inputs()), &Device::Cpu).unwrap();
     model.load(&inputs).unwrap();
     model

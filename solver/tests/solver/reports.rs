@@ -106,7 +106,7 @@ impl Dense {
 }
 
 fn params(learner: &Learner) -> Vec<f64> {
-    learner.snapshot().unwrap().params().to_vec1().unwrap()
+    learner.snapshot().parameters()
 }
 
 fn column(values: &[f64]) -> Mat<f64> {

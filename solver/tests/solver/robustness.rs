@@ -1,10 +1,12 @@
 //! Bad input and degenerate batches: an exact answer, or an error with numbers and θ untouched.
 
+use crate::kinds::{N_NETWORKS, Sizes, network};
+use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss,
-    MomentumForm, Network, OptimizerConfig, OptimizerName, Outputs, Precision, RmsPropConfig, SgdConfig, SgnConfig,
-    SolverError, State, StepContext,
+    MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision, Problem, RmsPropConfig,
+    SgdConfig, SgnConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -41,8 +43,7 @@ fn inputs(values: &[f64], width: usize) -> Tensor {
 
 /// The bits of θ.
 fn bits(learner: &Learner) -> Vec<u64> {
-    let params = learner.snapshot().unwrap().params().to_dtype(candle_core::DType::F64).unwrap();
-    params.to_vec1::<f64>().unwrap().iter().map(|x| x.to_bits()).collect()
+    learner.snapshot().parameters().iter().map(|x| x.to_bits()).collect()
 }
 
 /// The error of a step that must leave θ, and later steps, as if it had not been tried.
@@ -229,7 +230,7 @@ fn a_saturated_softmax_takes_the_damped_gradient_step() {
         let mut learner = Learner::from_params(network, tensor, &egn(0.5)).unwrap();
         let labels = [label, label];
         learner.step(&inputs(&[1.0, 1.0], 1), &CrossEntropy { labels: &labels }, StepContext::default()).unwrap();
-        let after = learner.snapshot().unwrap().params().to_vec1::<f64>().unwrap();
+        let after = learner.snapshot().parameters();
         let change: Vec<f64> = after.iter().zip(&before).map(|(a, b)| a - b).collect();
         let mut expected = vec![0.0; 2 * c];
         for part in [0, c] {
@@ -332,37 +333,54 @@ fn a_learner_restored_from_its_state_goes_on_bit_for_bit() {
     }
 }
 
-/// A step that goes on from the last forward pass is the step at the same inputs, and a pass from before a
-/// step, a restore or a change of the free outputs is not believed.
+/// A step that goes on from an evaluation is the step at the same inputs, whatever came before.
 #[test]
-fn a_step_at_the_last_inputs_is_the_step_there() {
+fn a_step_from_an_evaluation_is_the_step_there() {
     let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), SquaredError { targets: &[1.0, 0.0, 0.5] });
     let context = StepContext::default();
     for optimizer in every_optimizer() {
-        let [mut plain, mut at_last] = [(); 2].map(|()| learner(&[1, 3, 1], Precision::F64, &optimizer));
-        let beginning = plain.state();
-        at_last.forward(&x).unwrap();
+        let [mut plain, mut evaluated] = [(); 2].map(|()| learner(&[1, 3, 1], Precision::F64, &optimizer));
         for _ in 0..3 {
-            // The second and third find a pass of other parameters.
-            assert_eq!(plain.step(&x, &loss, context), at_last.step_at_last(&loss, context), "{optimizer:?}");
-            assert_eq!(bits(&plain), bits(&at_last), "{optimizer:?}");
+            let report = evaluated.evaluate(&x).unwrap().step(&loss, context);
+            assert_eq!(plain.step(&x, &loss, context), report, "{optimizer:?}");
+            assert_eq!(bits(&plain), bits(&evaluated), "{optimizer:?}");
         }
-        at_last.forward(&x).unwrap();
-        at_last.restore(&beginning).unwrap();
-        plain.restore(&beginning).unwrap();
-        assert_eq!(plain.step(&x, &loss, context), at_last.step_at_last(&loss, context), "{optimizer:?}, restored");
     }
-    let network = Network::mlp(&[1, 3, 1], Activation::Tanh).with_free_outputs(1);
-    let [mut plain, mut at_last] = [(); 2].map(|()| {
-        let mut rng = ChaCha8Rng::seed_from_u64(5);
-        Learner::new(network.clone(), Initialisation::Uniform, Precision::F64, &egn(0.1), &mut rng).unwrap()
-    });
-    at_last.forward(&x).unwrap();
-    at_last.set_free_outputs(2.0);
-    plain.set_free_outputs(2.0);
-    let both = SquaredError { targets: &[1.0, 0.0, 0.5, 0.0, 1.0, 0.5] };
-    assert_eq!(plain.step(&x, &both, context), at_last.step_at_last(&both, context));
-    assert_eq!(bits(&plain), bits(&at_last));
+}
+
+/// A problem evaluates its network anew once its parameters have been touched.
+#[test]
+fn a_problem_does_not_believe_outputs_of_other_parameters() {
+    let setting = Setting::draw(Network::mlp(&[2, 3, 1], Activation::Tanh), 4, 3);
+    let targets = [0.5, -0.5, 1.0, 0.0];
+    let loss = SquaredError { targets: &targets };
+    let (mut model, mut fresh) = (setting.model(), setting.model());
+    let mut problem = NetworkProblem::new(&mut model, &loss);
+    let mut gradient = vec![0.0; problem.n_params()];
+    problem.gradient(&mut gradient).unwrap();
+    problem.params()[0] += 0.25;
+    let moved = problem.gradient(&mut gradient).unwrap();
+    let mut other = NetworkProblem::new(&mut fresh, &loss);
+    other.params()[0] += 0.25;
+    assert_eq!(moved, other.gradient(&mut vec![0.0; gradient.len()]).unwrap());
+    assert_eq!(moved, problem.loss());
+}
+
+/// The blocks of a network tile its parameters, and the dense ones have the shape of their layer.
+#[test]
+fn blocks_tile_the_parameters() {
+    let sizes = Sizes { n_inputs: 4, hidden: 7, n_outputs: 3, extra: 2 };
+    for network in (0..N_NETWORKS).map(|kind| network(kind, sizes, Activation::Tanh)) {
+        let mut end = 0;
+        for block in network.blocks() {
+            assert_eq!(block.range.start, end, "{network}");
+            assert_eq!(block.range.len(), block.shape[0] * block.shape[1], "{network}");
+            end = block.range.end;
+        }
+        assert_eq!(end, network.n_params(), "{network}");
+    }
+    let shapes: Vec<_> = Network::mlp(&[4, 8, 2], Activation::Relu).blocks().into_iter().map(|b| b.shape).collect();
+    assert_eq!(shapes, [[4, 8], [1, 8], [8, 2], [1, 2]]);
 }
 
 #[test]

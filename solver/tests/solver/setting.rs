@@ -98,7 +98,7 @@ impl Setting {
     }
 
     pub fn model(&self) -> Model<f64> {
-        let mut model = Model::new(self.network.clone(), Tensor::new(&*self.params, &Device::Cpu).unwrap());
+        let mut model = Model::new(self.network.clone(), self.params.clone());
         model.load(&self.inputs()).unwrap();
         model
     }

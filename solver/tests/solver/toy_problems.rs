@@ -5,7 +5,7 @@
 //! [`Problem`] and gets every optimizer. All optimizers have the same number of learning rates to
 //! choose from.
 
-use std::{f64::consts::PI, marker::PhantomData};
+use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
@@ -13,7 +13,6 @@ use egn_solver::{
     Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig, SgnConfig,
     SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy},
-    read_flat,
     schedule::Moving,
 };
 use rand::SeedableRng;
@@ -24,20 +23,18 @@ type Residual = fn(&[f64]) -> (Vec<f64>, Vec<Vec<f64>>);
 
 /// ½‖r(θ)‖²: one sample with as many rows as there are residuals.
 struct LeastSquares<T> {
-    params: Tensor,
+    params: Vec<T>,
     residual: Residual,
     jacobian: Vec<Vec<f64>>,
-    kind: PhantomData<T>,
 }
 
 impl<T: Real> LeastSquares<T> {
     fn new(start: &[f64], residual: Residual) -> Self {
-        let params = Tensor::new(start, &Device::Cpu).unwrap().to_dtype(T::DTYPE).unwrap();
-        Self { params, residual, jacobian: Vec::new(), kind: PhantomData }
+        Self { params: start.iter().map(|&x| T::of(x)).collect(), residual, jacobian: Vec::new() }
     }
 
     fn evaluate(&mut self) -> (f64, Vec<f64>) {
-        let theta: Vec<f64> = read_flat::<T, _>(&self.params, |theta| theta.iter().map(|x| x.to_f64()).collect());
+        let theta: Vec<f64> = self.params.iter().map(|x| x.to_f64()).collect();
         let (r, jacobian) = (self.residual)(&theta);
         self.jacobian = jacobian;
         (0.5 * dot(&r, &r), r)
@@ -49,8 +46,12 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 impl<T: Real> Problem<T> for LeastSquares<T> {
-    fn params(&self) -> &Tensor {
-        &self.params
+    fn params(&mut self) -> &mut [T] {
+        &mut self.params
+    }
+
+    fn n_params(&self) -> usize {
+        self.params.len()
     }
 
     fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError> {
@@ -94,8 +95,12 @@ impl<T: Real> Problem<T> for LeastSquares<T> {
 struct Nested(LeastSquares<f64>);
 
 impl Problem<f64> for Nested {
-    fn params(&self) -> &Tensor {
+    fn params(&mut self) -> &mut [f64] {
         self.0.params()
+    }
+
+    fn n_params(&self) -> usize {
+        self.0.n_params()
     }
 
     fn gradient(&mut self, gradient: &mut [f64]) -> Result<f64, SolverError> {

@@ -3,8 +3,8 @@
 use crate::recorded::{distance, files, flat, model, network, norm, numbers, with_loss};
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    AdaptiveConfig, Egn, EgnConfig, LineSearchConfig, MomentumForm, NetworkProblem, Optimizer, Real, Rejection, Report,
-    Restart, StepContext, update_flat,
+    AdaptiveConfig, Egn, EgnConfig, LineSearchConfig, MomentumForm, NetworkProblem, Optimizer, Problem, Real,
+    Rejection, Report, Restart, StepContext,
 };
 use serde_json::Value;
 
@@ -111,9 +111,7 @@ fn check<T: Real>(tolerance: f64, reach: Reach) {
                 with_loss(file["loss"].as_str().expect("loss"), &numbers(&batch["y"]), &[], |loss| {
                     let mut problem = NetworkProblem::new(&mut model, loss);
                     let report = optimizer.step(&mut problem, StepContext::default()).unwrap();
-                    update_flat::<T, _>(egn_solver::Problem::params(&problem), |theta| {
-                        model_after.extend(theta.iter().map(|x| x.to_f64()));
-                    });
+                    model_after.extend(problem.params().iter().map(|x| x.to_f64()));
                     // What T makes of the weights before, so that a step of zero is zero.
                     let held = params.to_dtype(DType::F64).unwrap().to_vec1::<f64>().unwrap();
                     check_step::<T>(&id, step, &report, &held, &model_after, tolerance);

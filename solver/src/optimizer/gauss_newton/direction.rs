@@ -112,7 +112,7 @@ impl<T: Real> Direction<T> {
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
         let at = self.linearize(problem, false)?;
-        let form = if PASS_COST * problem.params().elem_count() <= self.rho.len() {
+        let form = if PASS_COST * problem.n_params() <= self.rho.len() {
             Form::Parameters
         } else if self.gradient.is_empty() {
             Form::Rows
@@ -158,7 +158,7 @@ impl<T: Real> Direction<T> {
     }
 
     fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {
-        let p = problem.params().elem_count();
+        let p = problem.n_params();
         self.gradient.clear();
         if needs_gradient || !problem.spans_residual() {
             self.gradient.resize(p, T::zero());

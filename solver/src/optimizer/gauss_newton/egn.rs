@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::SolverError,
     linalg::{
-        flat::{read_flat, update_flat},
         real::Real,
         vector::{all_finite, sum_of_squares},
     },
@@ -174,7 +173,7 @@ impl<T: Real> Egn<T> {
         if line_search.is_none() && adaptive.is_none() {
             let mut norm = along.norm;
             if weight_decay > 0.0 {
-                norm = read_flat::<T, _>(problem.params(), |theta| self.decay(theta));
+                norm = self.decay(problem.params());
             }
             let direction = if self.used.is_empty() { self.direction.values() } else { &self.used };
             take_step(problem.params(), direction, norm, longest, Some(lambda))?;
@@ -186,7 +185,7 @@ impl<T: Real> Egn<T> {
             return Err(SolverError::NonFiniteStep { step_norm: along.norm * longest, damping: Some(lambda) });
         }
         origin.clear();
-        read_flat::<T, _>(problem.params(), |theta| origin.extend_from_slice(theta));
+        origin.extend_from_slice(problem.params());
         let mut loss_at = |alpha| {
             place(problem.params(), origin, direction, alpha);
             problem.loss()
@@ -219,12 +218,11 @@ impl<T: Real> Egn<T> {
             place(problem.params(), &origin, &self.used, advance.alpha);
             self.origin = origin;
         }
-        let finite =
-            reached.is_finite() && read_flat::<T, _>(problem.params(), |theta| all_finite(theta.iter().copied()));
+        let finite = reached.is_finite() && all_finite(problem.params().iter().copied());
         if advance.rejection.is_some() || !finite {
             advance.rejection = advance.rejection.or(Some(Rejection::GainRatio));
             advance.alpha = 0.0;
-            update_flat::<T, _>(problem.params(), |theta| theta.copy_from_slice(&self.origin));
+            problem.params().copy_from_slice(&self.origin);
         }
         Ok(advance)
     }

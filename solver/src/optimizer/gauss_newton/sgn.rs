@@ -79,7 +79,7 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
         let lambda = self.config.lambda.at(context.progress);
         let mut rho = Vec::new();
-        let mut gradient = vec![T::zero(); problem.params().elem_count()];
+        let mut gradient = vec![T::zero(); problem.n_params()];
         if !problem.spans_residual() {
             problem.gradient(&mut gradient)?;
         }
