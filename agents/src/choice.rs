@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr, sync::Arc};
 
 use egn_envs::Space;
-use egn_solver::{Network, Products, Snapshot, loss::Curvature};
+use egn_solver::{Network, Products, SettingError, Snapshot, loss::Curvature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -350,7 +350,7 @@ impl AgentConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         match self {
             Self::Dqn(config) => config.validate(),
             Self::QrDqn(config) => config.validate(),

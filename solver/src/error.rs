@@ -1,5 +1,7 @@
 //! What can go wrong in a step. Every error leaves the parameters as they were.
 
+use crate::setting::SettingError;
+
 /// Why no step was taken, or a learner not made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SolverError {
@@ -51,11 +53,8 @@ pub enum SolverError {
         n_outputs: usize,
     },
     /// A setting of the optimizer is out of its range.
-    #[error("optimizer: {message}")]
-    Setting {
-        /// Which, the range and the value.
-        message: String,
-    },
+    #[error("optimizer: {0}")]
+    Setting(#[from] SettingError),
     /// Parameters are of another network.
     #[error("{found} parameters for a network {network}, which has {expected}")]
     Parameters {

@@ -62,7 +62,7 @@ impl Learner {
     /// When they are not as many as the network has, a setting of the optimizer is out of its range, or candle
     /// cannot copy the tensor.
     pub fn from_params(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Result<Self, SolverError> {
-        optimizer.validate().map_err(|message| SolverError::Setting { message })?;
+        optimizer.validate()?;
         let (expected, found) = (network.n_params(), params.elem_count());
         if found != expected {
             return Err(SolverError::Parameters { network: network.to_string(), expected, found });

@@ -89,7 +89,7 @@ pub use optimizer::{
     schedule::{self, Schedule},
     sgd::{Sgd, SgdConfig},
 };
-pub use setting::require;
+pub use setting::{SettingError, require};
 pub use standard_normal::standard_normal;
 pub use state::{Element, State, StateError};
 

@@ -18,7 +18,7 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Snapshot, State, StateError, loss::SquaredError, require};
+use egn_solver::{SettingError, Snapshot, State, StateError, loss::SquaredError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -74,7 +74,7 @@ impl A2cConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;

@@ -10,7 +10,7 @@
 //! Source: Lillicrap et al. (2016), arXiv 1509.02971. Settings as in Stable-Baselines3, whose DDPG is
 //! its TD3 as well.
 
-use egn_solver::Schedule;
+use egn_solver::{Schedule, SettingError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -89,7 +89,7 @@ impl DdpgConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.as_td3().validate()
     }
 

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
+    Activation, Initialisation, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::ChosenAction, require, schedule::Moving,
 };
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,7 @@ impl DqnConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;

@@ -25,8 +25,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use egn_envs::{LqrProblem, Outcome, Space};
 use egn_solver::{
-    Activation, Learner, Network, Products, QuadraticForm, RowSystem, Snapshot, SolverError, State, StateError,
-    loss::SquaredError, require, standard_normal,
+    Activation, Learner, Network, Products, QuadraticForm, RowSystem, SettingError, Snapshot, SolverError, State,
+    StateError, loss::SquaredError, require, standard_normal,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl LqrPiConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.gamma > 0.0 && self.gamma <= 1.0, "gamma", "in (0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.updates > 0, "updates", "1 or more", self.updates)?;

@@ -16,7 +16,9 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Activation, Schedule, Snapshot, SolverError, State, StateError, loss::Curvature, require};
+use egn_solver::{
+    Activation, Schedule, SettingError, Snapshot, SolverError, State, StateError, loss::Curvature, require,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -106,7 +108,7 @@ impl PpoConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;

@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, Snapshot, SolverError, State, StateError,
+    Activation, Initialisation, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::QuantileHuber, require, schedule::Moving,
 };
 use serde::{Deserialize, Serialize};
@@ -102,7 +102,7 @@ impl QrDqnConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_quantiles > 0, "n_quantiles", "1 or more", self.n_quantiles)?;

@@ -20,7 +20,7 @@
 use std::sync::Arc;
 
 use egn_envs::Outcome;
-use egn_solver::{Outputs, Snapshot, SolverError, State, StateError, loss::SquaredError, require};
+use egn_solver::{Outputs, SettingError, Snapshot, SolverError, State, StateError, loss::SquaredError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -90,7 +90,7 @@ impl ReinforceConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.n_episodes > 0, "n_episodes", "1 or more", self.n_episodes)?;

@@ -34,8 +34,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use egn_envs::Space;
 use egn_solver::{
-    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State,
-    StateError, StepContext,
+    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, SettingError, Snapshot,
+    SolverError, State, StateError, StepContext,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -116,7 +116,7 @@ impl SacConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;

@@ -27,8 +27,8 @@ use std::sync::Arc;
 
 use egn_envs::Space;
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Outputs, Schedule, Snapshot, SolverError, State, StateError,
-    StepContext,
+    Activation, Initialisation, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
+    StateError, StepContext,
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
@@ -123,7 +123,7 @@ impl Td3Config {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;

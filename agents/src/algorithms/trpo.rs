@@ -22,7 +22,8 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    EgnConfig, LineSearchConfig, OptimizerConfig, Outputs, Restart, Schedule, Snapshot, SolverError, State, StateError,
+    EgnConfig, LineSearchConfig, OptimizerConfig, Outputs, Restart, Schedule, SettingError, Snapshot, SolverError,
+    State, StateError,
     loss::{Loss, Root, SquaredError},
     require,
 };
@@ -100,7 +101,7 @@ impl TrpoConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;

@@ -1,6 +1,6 @@
 //! What lies between observations and outputs of a network: convolutions, if any, and hidden layers.
 
-use egn_solver::{Activation, Image, Kernel, Network, require};
+use egn_solver::{Activation, Image, Kernel, Network, SettingError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
@@ -37,7 +37,7 @@ impl Convolutions {
     ///
     /// # Errors
     /// The first setting that is not in its range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         let are_sizes = self.image.iter().all(|n| (1..=Image::MAX_SIZE).contains(n));
         require(are_sizes, "convolutions.image", "three numbers from 1 to 16384", self.image)?;
         require(self.stride > 0, "convolutions.stride", "1 or more", self.stride)?;
@@ -132,11 +132,11 @@ mod tests {
         let mut see = Convolutions { image: [5, 5, 1], filters: vec![4, 4], size: 3, stride: 1 };
         see.validate().unwrap();
         see.filters.push(4);
-        assert!(see.validate().unwrap_err().contains("within the image"));
+        assert!(see.validate().unwrap_err().to_string().contains("within the image"));
         see.filters = vec![0];
         assert!(see.validate().is_err());
         // Found by fuzzing: without filters nothing else looks at the image.
         (see.filters, see.image) = (Vec::new(), [5, usize::MAX, 3]);
-        assert!(see.validate().unwrap_err().contains("from 1 to 16384"));
+        assert!(see.validate().unwrap_err().to_string().contains("from 1 to 16384"));
     }
 }

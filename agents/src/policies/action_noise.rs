@@ -1,6 +1,6 @@
 //! Noise that is added to the actions of a deterministic policy.
 
-use egn_solver::{Schedule, standard_normal};
+use egn_solver::{Schedule, SettingError, standard_normal};
 use serde::{Deserialize, Serialize};
 
 use crate::streams::Stream;
@@ -36,7 +36,7 @@ impl ActionNoise {
     ///
     /// # Errors
     /// When it is not.
-    pub fn validate(self) -> Result<(), String> {
+    pub fn validate(self) -> Result<(), SettingError> {
         self.std.require("noise_std", [0.0, f64::MAX], "0 or more and finite")
     }
 

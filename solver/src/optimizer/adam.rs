@@ -18,7 +18,7 @@ use crate::{
         problem::Problem,
         schedule::Schedule,
     },
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -50,7 +50,7 @@ impl AdamConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
         require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
@@ -93,7 +93,7 @@ impl AdamWConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.adam().validate()?;
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)

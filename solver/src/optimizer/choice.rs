@@ -16,6 +16,7 @@ use crate::{
         rms_prop::{RmsProp, RmsPropConfig},
         sgd::{Sgd, SgdConfig},
     },
+    setting::SettingError,
 };
 
 /// An optimizer's textbook name, as on the command line.
@@ -136,7 +137,7 @@ impl OptimizerConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         match self {
             Self::Egn(config) => config.validate(),
             Self::Adam(config) => config.validate(),

@@ -17,7 +17,7 @@ use crate::{
         problem::Problem,
         schedule::Schedule,
     },
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -49,7 +49,7 @@ impl RmsPropConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
         require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::require;
+use crate::setting::{SettingError, require};
 
 /// A value as a function of progress, which runs from 0 at the start of training to 1 at its end.
 ///
@@ -86,7 +86,7 @@ impl Schedule {
     ///
     /// # Errors
     /// What is wrong, with the name, the range and the value.
-    pub fn require(&self, name: &str, [low, high]: [f64; 2], range: &str) -> Result<(), String> {
+    pub fn require(&self, name: &str, [low, high]: [f64; 2], range: &str) -> Result<(), SettingError> {
         let inside = |value: f64| value >= low && value <= high;
         let (from, to, over) = match *self {
             Self::Constant(value) => return require(inside(value), name, range, self),
@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_named_as_it_is_written() {
-        let refusal = |schedule: Schedule| schedule.require("lr", [0.0, f64::MAX], "0 or more and finite").unwrap_err();
+        let refusal = |schedule: Schedule| {
+            schedule.require("lr", [0.0, f64::MAX], "0 or more and finite").unwrap_err().to_string()
+        };
         assert_eq!(refusal(f64::INFINITY.into()), "lr must be 0 or more and finite, not inf");
         let moving = Schedule::Moving(Moving::Linear { from: 1.0, to: -1.0, over: 0.5 });
         let written = r#"{ kind = "linear", from = 1.0, to = -1.0, over = 0.5 }"#;

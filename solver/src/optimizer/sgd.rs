@@ -16,7 +16,7 @@ use crate::{
         problem::Problem,
         schedule::Schedule,
     },
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -46,7 +46,7 @@ impl SgdConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
         let limit = self.max_grad_norm.unwrap_or(1.0);

@@ -3,6 +3,7 @@
 use std::{fmt, path::Path, str::FromStr};
 
 use egn_envs::{EnvError, EnvId, LqrProblem, Space};
+use egn_solver::{SettingError, require};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -135,6 +136,15 @@ fn open_gymnasium(id: &str, _: &EnvSettings, _: Option<&Path>) -> Result<Opened,
 }
 
 impl EnvSettings {
+    /// Checks the ranges of clips.
+    ///
+    /// # Errors
+    /// The first that is out of its range.
+    pub(super) fn validate(&self) -> Result<(), SettingError> {
+        require(self.clip_observation > 0.0, "clip_observation", "above 0", self.clip_observation)?;
+        require(self.clip_reward > 0.0, "clip_reward", "above 0", self.clip_reward)
+    }
+
     /// The settings as numbers, flags being 0 or 1.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use egn_agents::{AgentConfig, AgentName};
 use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
-use egn_solver::{OptimizerConfig, OptimizerName, require};
+use egn_solver::{OptimizerConfig, OptimizerName, SettingError};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
@@ -13,7 +13,7 @@ use crate::config::{
     error::ConfigError,
     run_settings::RunSettings,
     sections::{check_names, merge, section},
-    suggest::{did_you_mean, unknown_key},
+    suggest::unknown_key,
 };
 
 /// The value that takes a setting back to its default.
@@ -44,11 +44,8 @@ impl RunConfig {
     /// The first setting refused.
     pub fn from_table(table: Table) -> Result<Self, ConfigError> {
         if let Some(key) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
-            return Err(ConfigError::Setting(format!(
-                "unknown section '{key}'; accepted: {}{}",
-                SECTIONS.join(", "),
-                did_you_mean(key, &SECTIONS)
-            )));
+            let accepted = SECTIONS.map(str::to_owned).to_vec();
+            return Err(ConfigError::Unknown { what: "section", name: key.clone(), accepted });
         }
         let mut run = section(&table, "run")?;
         check_names(&run)?;
@@ -71,10 +68,7 @@ impl RunConfig {
         let mut critic = base.clone();
         let of_critic = section(&table, "critic_optimizer")?;
         if !of_critic.is_empty() && !run.agent.has_critic() {
-            return Err(ConfigError::Setting(format!(
-                "section critic_optimizer has no meaning for agent {}, which has no critic; use optimizer",
-                run.agent
-            )));
+            return Err(ConfigError::NoCritic { agent: run.agent });
         }
         merge(&mut critic, &of_critic);
         let mut env = section(&table, "env")?;
@@ -97,7 +91,7 @@ impl RunConfig {
     /// # Errors
     /// When `text` is not TOML, or the first setting refused.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        Self::from_table(text.parse::<Table>().map_err(|error| ConfigError::Setting(error.to_string()))?)
+        Self::from_table(text.parse::<Table>()?)
     }
 
     /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
@@ -133,16 +127,20 @@ impl RunConfig {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let within = |section: &str, result: Result<(), String>| {
-            result.map_err(|message| ConfigError::Setting(format!("{section}.{message}")))
+        let within = |section, result: Result<(), SettingError>| {
+            result.map_err(|source| ConfigError::Setting { section, source })
         };
+        let RunSettings { agent, steps, overlap, .. } = self.run;
         within("run", self.run.validate())?;
-        within("env", self.validate_env())?;
+        if overlap && !agent.has_replay() {
+            let with_replay = AgentName::ALL.into_iter().filter(|agent| agent.has_replay()).collect();
+            return Err(ConfigError::NoReplay { agent, with_replay });
+        }
+        within("env", self.env.validate())?;
+        self.try_kwargs()?;
         within("agent", self.agent.validate())?;
-        if let Some(starts) = self.agent.learning_starts().filter(|&starts| starts >= self.run.steps) {
-            let steps = self.run.steps;
-            let message = format!("agent.learning_starts must be below run.steps, {steps}, not {starts}");
-            return Err(ConfigError::Setting(format!("{message}: nothing would be learned")));
+        if let Some(learning_starts) = self.agent.learning_starts().filter(|&starts| starts >= steps) {
+            return Err(ConfigError::NothingLearned { learning_starts, steps });
         }
         within("optimizer", self.optimizer.validate())?;
         within("critic_optimizer", self.critic_optimizer.validate())
@@ -158,14 +156,11 @@ impl RunConfig {
     }
 
     /// Whether one of our environments takes its settings; of others it is not known here.
-    fn validate_env(&self) -> Result<(), String> {
-        let EnvSettings { clip_observation, clip_reward, .. } = self.env;
-        require(clip_observation > 0.0, "clip_observation", "above 0", clip_observation)?;
-        require(clip_reward > 0.0, "clip_reward", "above 0", clip_reward)?;
+    fn try_kwargs(&self) -> Result<(), ConfigError> {
         match &self.run.env {
             EnvName::Registered(id) => {
                 let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
-                made.map(drop).map_err(|error| format!("kwargs: {error}"))
+                made.map(drop).map_err(ConfigError::Kwargs)
             }
             EnvName::Gymnasium(_) | EnvName::Custom(_) => Ok(()),
         }
@@ -255,10 +250,11 @@ fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, Conf
             without.remove(*key);
             T::deserialize(Value::Table(without)).is_ok()
         });
-        ConfigError::Setting(match key {
-            Some(key) if !message.contains("unknown field") => format!("{section}.{key}: {message}"),
-            _ => format!("{section}: {message}"),
-        })
+        let setting = match key {
+            Some(key) if !message.contains("unknown field") => format!("{section}.{key}"),
+            _ => section.to_owned(),
+        };
+        ConfigError::Type { setting, message }
     })
 }
 

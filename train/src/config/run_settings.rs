@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use egn_agents::AgentName;
-use egn_solver::{OptimizerName, Precision, require};
+use egn_solver::{OptimizerName, Precision, SettingError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::config::env_name::EnvName;
@@ -84,7 +84,7 @@ impl RunSettings {
         self.eval_every.unwrap_or((self.steps / 50).max(1))
     }
 
-    pub(super) fn validate(&self) -> Result<(), String> {
+    pub(super) fn validate(&self) -> Result<(), SettingError> {
         require(self.steps > 0, "steps", "1 or more", self.steps)?;
         require((1..=4096).contains(&self.envs), "envs", "from 1 to 4096", self.envs)?;
         require(self.eval_every() > 0, "eval_every", "1 or more", self.eval_every())?;
@@ -97,16 +97,7 @@ impl RunSettings {
             "from 1 to 100000",
             self.final_episodes,
         )?;
-        require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)?;
-        if !self.overlap || self.agent.has_replay() {
-            return Ok(());
-        }
-        let with_replay = AgentName::ALL.into_iter().filter(|agent| agent.has_replay());
-        let names = with_replay.map(|agent| agent.to_string()).collect::<Vec<_>>().join(", ");
-        Err(format!(
-            "overlap is for agents with a replay memory ({names}); {} learns from what its present policy did",
-            self.agent
-        ))
+        require(self.max_failed_updates > 0, "max_failed_updates", "1 or more", self.max_failed_updates)
     }
 }
 

@@ -8,14 +8,13 @@ use toml::{Table, Value};
 use crate::config::{
     env_name::{EnvName, GYMNASIUM},
     error::ConfigError,
-    suggest::did_you_mean,
 };
 
 pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
     match table.get(name) {
         None => Ok(Table::new()),
         Some(Value::Table(section)) => Ok(section.clone()),
-        Some(other) => Err(ConfigError::Setting(format!("'{name}' is a section, not {other}"))),
+        Some(other) => Err(ConfigError::Section { name: name.to_owned(), found: other.to_string() }),
     }
 }
 
@@ -33,28 +32,18 @@ pub(super) fn merge(table: &mut Table, over: &Table) {
 
 /// Refuses unknown names with the accepted ones, and missing ones with the flag that gives them.
 pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
-    let agents = AgentName::ALL.map(|name| name.to_string());
-    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
+    let agents = AgentName::ALL.map(|name| name.to_string()).to_vec();
+    let optimizers = OptimizerName::ALL.map(|name| name.to_string()).to_vec();
     let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
-    for (key, accepted) in [("env", &envs[..]), ("agent", &agents[..]), ("optimizer", &optimizers[..])] {
-        let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+    for (key, accepted) in [("env", envs), ("agent", agents), ("optimizer", optimizers)] {
         match run.get(key) {
             Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
-            Some(Value::String(name)) if key != "env" && accepted.contains(&name.as_str()) => {}
+            Some(Value::String(name)) if key != "env" && accepted.contains(name) => {}
             Some(name) => {
                 let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
-                return Err(ConfigError::Setting(format!(
-                    "unknown {key} '{name}'; accepted: {}{}",
-                    accepted.join(", "),
-                    did_you_mean(&name, &accepted)
-                )));
+                return Err(ConfigError::Unknown { what: key, name, accepted });
             }
-            None => {
-                return Err(ConfigError::Setting(format!(
-                    "no {key} given; --{key} takes one of {}",
-                    accepted.join(", ")
-                )));
-            }
+            None => return Err(ConfigError::Missing { key, accepted }),
         }
     }
     Ok(())

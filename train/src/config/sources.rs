@@ -54,8 +54,7 @@ impl Sources {
 
 /// `key=value` with a dotted key; the value is TOML, or else text.
 fn set(table: &mut Table, pair: &str) -> Result<(), ConfigError> {
-    let refuse =
-        || ConfigError::Setting(format!("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'"));
+    let refuse = || ConfigError::Pair { pair: pair.to_owned() };
     let (key, value) = pair.split_once('=').ok_or_else(refuse)?;
     let (path, name) = key.trim().rsplit_once('.').ok_or_else(refuse)?;
     let text = value.trim();

@@ -1,14 +1,15 @@
 //! The nearest accepted name to one that is not accepted.
 
 /// `; did you mean 'x'?` when an accepted name is near, else nothing.
-pub fn did_you_mean(name: &str, accepted: &[&str]) -> String {
+pub fn did_you_mean<T: AsRef<str>>(name: &str, accepted: &[T]) -> String {
     // The one forgives different lengths, the other two letters swapped.
-    let near = |candidate: &&&str| {
+    let near = |candidate: &&str| {
         let (name, candidate) = (name.to_lowercase(), candidate.to_lowercase());
         strsim::jaro_winkler(&name, &candidate).max(strsim::normalized_damerau_levenshtein(&name, &candidate))
     };
     accepted
         .iter()
+        .map(AsRef::as_ref)
         .max_by(|a, b| near(a).total_cmp(&near(b)))
         .filter(|best| near(best) > 0.6)
         .map_or_else(String::new, |best| format!("; did you mean '{best}'?"))

@@ -17,19 +17,14 @@ const NETWORK_COPIES: f64 = 8.0;
 /// Checks that what a run has to hold is less than the machine's memory.
 ///
 /// # Errors
-/// [`ConfigError::Setting`] that names the settings which decide it.
+/// [`ConfigError::Memory`], which names the settings which decide it.
 pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -> Result<(), ConfigError> {
     let demand = config.agent.demand(config.run.envs, config.run.steps, observations.len(), actions);
     let (needed, total) = (bytes(config, &demand, observations.len()), total_bytes());
     if total == 0.0 || needed < total {
         return Ok(());
     }
-    Err(ConfigError::Setting(format!(
-        "this run would need about {:.0} GB of memory and the machine has {:.0}: lower agent.batch_size, \
-         agent.hidden, run.envs, or what the agent remembers (agent.buffer_size, agent.n_steps)",
-        needed / 1e9,
-        total / 1e9
-    )))
+    Err(ConfigError::Memory { needed, total })
 }
 
 fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize) -> f64 {

@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -48,7 +48,7 @@ impl AdaptiveConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         require(self.lower > 0.0 && self.lower < 1.0, "adaptive.lower", "in (0, 1)", self.lower)?;
         require(self.upper >= self.lower && self.upper < 1.0, "adaptive.upper", "in [lower, 1)", self.upper)?;
         require(self.raise >= 1.0 && self.raise.is_finite(), "adaptive.raise", "1 or more", self.raise)?;

@@ -41,7 +41,7 @@ use crate::{
         problem::Problem,
         schedule::Schedule,
     },
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -88,7 +88,7 @@ impl EgnConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
         if let Some(limit) = self.kl_limit {

@@ -9,7 +9,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::setting::require;
+use crate::setting::{SettingError, require};
 
 /// Where the next search starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,7 +54,7 @@ impl LineSearchConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         let inside = |x: f64, low: f64, high: f64| x > low && x < high;
         require(inside(self.sufficient, 0.0, 0.5), "line_search.sufficient", "in (0, 0.5)", self.sufficient)?;
         require(inside(self.shrink, 0.0, 1.0), "line_search.shrink", "in (0, 1)", self.shrink)?;

@@ -21,7 +21,7 @@ use crate::{
         problem::{Linearization, Problem},
         schedule::Schedule,
     },
-    setting::require,
+    setting::{SettingError, require},
     state::{State, StateError},
 };
 
@@ -53,7 +53,7 @@ impl SgnConfig {
     ///
     /// # Errors
     /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), String> {
+    pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
         require(self.cg_steps > 0, "cg_steps", "1 or more", self.cg_steps)?;
