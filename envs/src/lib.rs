@@ -42,6 +42,7 @@ pub mod lqr;
 pub mod minatar;
 pub mod normalize;
 pub mod numpy;
+mod registration;
 pub mod registry;
 pub mod running_moments;
 mod settings;
