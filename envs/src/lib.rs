@@ -48,6 +48,7 @@ pub mod running_moments;
 mod settings;
 pub mod space;
 pub mod testing;
+pub mod toy_text;
 pub mod wrappers;
 
 pub use action::Action;
@@ -63,4 +64,5 @@ pub use minatar::MinAtar;
 pub use numpy::pcg64::Pcg64;
 pub use registry::{EnvId, EnvSpec};
 pub use space::Space;
+pub use toy_text::frozen_lake::FrozenLake;
 pub use wrappers::{episode_statistics::EpisodeStatistics, rescale_action::RescaleAction, time_limit::TimeLimit};

@@ -16,6 +16,7 @@ use crate::minatar::MinAtarGame;
 use crate::registration::Registration;
 use crate::settings::Settings;
 use crate::space::Space;
+use crate::toy_text::frozen_lake::FrozenLakeMap;
 
 /// Names an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,6 +27,7 @@ pub enum EnvId {
     MountainCar,
     MountainCarContinuous,
     Pendulum,
+    FrozenLake(FrozenLakeMap),
     MinAtar(MinAtarGame),
     Lqr(LqrId),
 }
@@ -37,6 +39,8 @@ const GAMES: &[EnvId] = &[
     EnvId::MountainCar,
     EnvId::MountainCarContinuous,
     EnvId::Pendulum,
+    EnvId::FrozenLake(FrozenLakeMap::Small),
+    EnvId::FrozenLake(FrozenLakeMap::Large),
     EnvId::MinAtar(MinAtarGame::Asterix),
     EnvId::MinAtar(MinAtarGame::Breakout),
     EnvId::MinAtar(MinAtarGame::Freeway),
@@ -85,6 +89,7 @@ impl EnvId {
             EnvId::MountainCar => classic_control::mountain_car::registration(),
             EnvId::MountainCarContinuous => classic_control::mountain_car_continuous::registration(),
             EnvId::Pendulum => classic_control::pendulum::registration(),
+            EnvId::FrozenLake(map) => map.registration(),
             EnvId::MinAtar(game) => game.registration(),
             EnvId::Lqr(id) => lqr::registration(id),
         }
