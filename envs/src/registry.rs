@@ -1,56 +1,46 @@
 //! Every environment of this crate by name.
 //!
-//! *Design.* One enum and one exhaustive `match` a question, so that a new environment cannot be
-//! half registered. Environments of your own need no registration: implement [`Env`].
+//! *Design.* An environment's own file says what is known of it; here are one enum, one list and one
+//! exhaustive `match`, so that a new environment cannot be half registered. Environments of your own
+//! need no registration: implement [`Env`].
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::classic_control::acrobot::Acrobot;
-use crate::classic_control::cart_pole::CartPole;
-use crate::classic_control::cart_pole::CartPoleConfig;
-use crate::classic_control::mountain_car::MountainCar;
-use crate::classic_control::mountain_car::MountainCarConfig;
-use crate::classic_control::mountain_car_continuous::MountainCarContinuous;
-use crate::classic_control::mountain_car_continuous::MountainCarContinuousConfig;
-use crate::classic_control::pendulum::Pendulum;
-use crate::classic_control::pendulum::PendulumConfig;
+use crate::classic_control;
 use crate::env::Env;
 use crate::error::EnvError;
-use crate::lqr::Lqr;
+use crate::lqr;
 use crate::lqr::id::LqrId;
-use crate::minatar::{MinAtar, MinAtarConfig, MinAtarGame};
+use crate::minatar::MinAtarGame;
+use crate::registration::Registration;
 use crate::settings::Settings;
 use crate::space::Space;
-use crate::wrappers::time_limit::TimeLimit;
+use crate::toy_text::frozen_lake::FrozenLakeMap;
 
 /// Names an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // Each is called like the type that it makes.
 pub enum EnvId {
-    /// `CartPole-v1`, see [`CartPole`].
     CartPole,
-    /// `Acrobot-v1`, see [`Acrobot`].
     Acrobot,
-    /// `MountainCar-v0`, see [`MountainCar`].
     MountainCar,
-    /// `MountainCarContinuous-v0`, see [`MountainCarContinuous`].
     MountainCarContinuous,
-    /// `Pendulum-v1`, see [`Pendulum`].
     Pendulum,
-    /// `MinAtar/…-v1`, see [`MinAtar`].
+    FrozenLake(FrozenLakeMap),
     MinAtar(MinAtarGame),
-    /// `LQR/…`, see [`Lqr`].
     Lqr(LqrId),
 }
 
 /// Everything but the LQR problems, in the order in which a list shows it.
-const GAMES: [EnvId; 10] = [
+const GAMES: &[EnvId] = &[
     EnvId::CartPole,
     EnvId::Acrobot,
     EnvId::MountainCar,
     EnvId::MountainCarContinuous,
     EnvId::Pendulum,
+    EnvId::FrozenLake(FrozenLakeMap::Small),
+    EnvId::FrozenLake(FrozenLakeMap::Large),
     EnvId::MinAtar(MinAtarGame::Asterix),
     EnvId::MinAtar(MinAtarGame::Breakout),
     EnvId::MinAtar(MinAtarGame::Freeway),
@@ -77,6 +67,8 @@ pub struct EnvSpec {
     pub max_episode_steps: Option<usize>,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,
+    /// Steps that a film shows in a second: Gymnasium's `render_fps` where it has one.
+    pub frames_per_second: f64,
     /// Where observations lie.
     pub observation_space: Space,
     /// Where actions lie.
@@ -89,33 +81,41 @@ impl EnvId {
     /// All environments, in the order in which a list shows them.
     pub const ALL: &'static [EnvId] = &ALL;
 
-    /// The accepted name.
-    pub fn name(self) -> &'static str {
+    /// What the environment's own file says of it.
+    fn registration(self) -> Registration {
         match self {
-            EnvId::CartPole => "CartPole-v1",
-            EnvId::Acrobot => "Acrobot-v1",
-            EnvId::MountainCar => "MountainCar-v0",
-            EnvId::MountainCarContinuous => "MountainCarContinuous-v0",
-            EnvId::Pendulum => "Pendulum-v1",
-            EnvId::MinAtar(MinAtarGame::Asterix) => "MinAtar/Asterix-v1",
-            EnvId::MinAtar(MinAtarGame::Breakout) => "MinAtar/Breakout-v1",
-            EnvId::MinAtar(MinAtarGame::Freeway) => "MinAtar/Freeway-v1",
-            EnvId::MinAtar(MinAtarGame::Seaquest) => "MinAtar/Seaquest-v1",
-            EnvId::MinAtar(MinAtarGame::SpaceInvaders) => "MinAtar/SpaceInvaders-v1",
-            EnvId::Lqr(id) => &id.problem().name,
+            EnvId::CartPole => classic_control::cart_pole::registration(),
+            EnvId::Acrobot => classic_control::acrobot::registration(),
+            EnvId::MountainCar => classic_control::mountain_car::registration(),
+            EnvId::MountainCarContinuous => classic_control::mountain_car_continuous::registration(),
+            EnvId::Pendulum => classic_control::pendulum::registration(),
+            EnvId::FrozenLake(map) => map.registration(),
+            EnvId::MinAtar(game) => game.registration(),
+            EnvId::Lqr(id) => lqr::registration(id),
         }
     }
 
+    /// The accepted name.
+    pub fn name(self) -> &'static str {
+        self.registration().id
+    }
+
     /// What is known of the environment without running it.
+    ///
+    /// # Panics
+    /// Not with the environments registered so far, which all accept their default settings.
     pub fn spec(self) -> EnvSpec {
-        let (observation_space, action_space) = self.spaces();
+        let Registration { id, max_episode_steps, reward_threshold, frames_per_second, source, .. } =
+            self.registration();
+        let env = self.make().expect("default settings are accepted");
         EnvSpec {
-            id: self.name(),
-            max_episode_steps: self.max_episode_steps(),
-            reward_threshold: self.reward_threshold(),
-            observation_space,
-            action_space,
-            source: self.source(),
+            id,
+            max_episode_steps,
+            reward_threshold,
+            frames_per_second,
+            observation_space: env.observation_space().clone(),
+            action_space: env.action_space().clone(),
+            source,
         }
     }
 
@@ -127,104 +127,17 @@ impl EnvId {
         self.make_with(&[])
     }
 
-    /// The environment with some settings changed. All take `max_episode_steps`, and each those that
-    /// are listed here under their names in Gymnasium and MinAtar; flags are 0 or 1:
-    /// CartPole `sutton_barto_reward`; both mountain cars `goal_velocity`; Pendulum `g`; MinAtar
-    /// `sticky_action_prob`, `difficulty_ramping`, `use_minimal_action_set`; LQR `process_noise`.
+    /// The environment with some settings changed, under their names in Gymnasium and MinAtar; flags
+    /// are 0 or 1. All take `max_episode_steps`; the module of an environment names the others.
     ///
     /// # Errors
     /// [`EnvError::UnknownSetting`] with the accepted names, [`EnvError::Setting`] with the range.
     pub fn make_with(self, settings: &[(String, f64)]) -> Result<Box<dyn Env>, EnvError> {
+        let registration = self.registration();
         let mut settings = Settings::new(settings);
-        let limit = settings.count("max_episode_steps", self.max_episode_steps())?;
-        let env: Box<dyn Env> = match self {
-            EnvId::CartPole => {
-                let sutton_barto_reward = settings.flag("sutton_barto_reward", false)?;
-                limited(CartPole::new(CartPoleConfig { sutton_barto_reward, ..Default::default() }), limit)
-            }
-            EnvId::Acrobot => limited(Acrobot::default(), limit),
-            EnvId::MountainCar => {
-                let goal_velocity = settings.number("goal_velocity", 0.0)?;
-                limited(MountainCar::new(MountainCarConfig { goal_velocity, ..Default::default() }), limit)
-            }
-            EnvId::MountainCarContinuous => {
-                let goal_velocity = settings.number("goal_velocity", 0.0)?;
-                let config = MountainCarContinuousConfig { goal_velocity, ..Default::default() };
-                limited(MountainCarContinuous::new(config), limit)
-            }
-            EnvId::Pendulum => {
-                let defaults = PendulumConfig::default();
-                let gravity = settings.number("g", defaults.gravity)?;
-                limited(Pendulum::new(PendulumConfig { gravity, ..defaults }), limit)
-            }
-            EnvId::MinAtar(game) => limited(MinAtar::new(game, min_atar_config(&mut settings)?)?, limit),
-            EnvId::Lqr(id) => {
-                let plant = Lqr::new(Cow::Borrowed(id.problem()));
-                limited(plant.with_process_noise(settings.number("process_noise", 0.0)?)?, limit)
-            }
-        };
+        let limit = settings.count("max_episode_steps", registration.max_episode_steps)?;
+        let env = (registration.make)(&mut settings, limit)?;
         settings.finish().map(|()| env)
-    }
-
-    /// Observation and action space.
-    fn spaces(self) -> (Space, Space) {
-        let of = |env: &dyn Env| (env.observation_space().clone(), env.action_space().clone());
-        match self {
-            EnvId::CartPole => of(&CartPole::default()),
-            EnvId::Acrobot => of(&Acrobot::default()),
-            EnvId::MountainCar => of(&MountainCar::default()),
-            EnvId::MountainCarContinuous => of(&MountainCarContinuous::default()),
-            EnvId::Pendulum => of(&Pendulum::default()),
-            EnvId::MinAtar(game) => of(&MinAtar::standard(game)),
-            EnvId::Lqr(id) => of(&Lqr::new(Cow::Borrowed(id.problem()))),
-        }
-    }
-
-    fn max_episode_steps(self) -> Option<usize> {
-        match self {
-            EnvId::CartPole | EnvId::Acrobot => Some(500),
-            EnvId::MountainCar | EnvId::Pendulum => Some(200),
-            EnvId::MountainCarContinuous => Some(999),
-            EnvId::MinAtar(_) => None,
-            EnvId::Lqr(id) => Some(id.problem().max_episode_steps),
-        }
-    }
-
-    fn reward_threshold(self) -> Option<f64> {
-        match self {
-            EnvId::CartPole => Some(475.0),
-            EnvId::Acrobot => Some(-100.0),
-            EnvId::MountainCar => Some(-110.0),
-            EnvId::MountainCarContinuous => Some(90.0),
-            EnvId::Pendulum | EnvId::MinAtar(_) => None,
-            EnvId::Lqr(id) => id.problem().reward_threshold(),
-        }
-    }
-
-    fn source(self) -> &'static str {
-        match self {
-            EnvId::CartPole | EnvId::Acrobot | EnvId::MountainCar | EnvId::MountainCarContinuous | EnvId::Pendulum => {
-                "Gymnasium 1.4.0"
-            }
-            EnvId::MinAtar(_) => "MinAtar 1.0.15",
-            EnvId::Lqr(id) => &id.problem().source,
-        }
-    }
-}
-
-fn min_atar_config(settings: &mut Settings<'_>) -> Result<MinAtarConfig, EnvError> {
-    let defaults = MinAtarConfig::default();
-    let sticky_action_probability = settings.number("sticky_action_prob", defaults.sticky_action_probability)?;
-    let difficulty_ramping = settings.flag("difficulty_ramping", defaults.difficulty_ramping)?;
-    let minimal_actions = settings.flag("use_minimal_action_set", defaults.minimal_actions)?;
-    Ok(MinAtarConfig { sticky_action_probability, difficulty_ramping, minimal_actions })
-}
-
-/// Wrapped before it is boxed, so that a step is one virtual call.
-fn limited<E: Env + 'static>(env: E, limit: Option<usize>) -> Box<dyn Env> {
-    match limit {
-        Some(limit) => Box::new(TimeLimit::new(env, limit)),
-        None => Box::new(env),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     exit_code::SUCCESS,
     pictures::film::{
         animation::gif,
-        episode::{MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second},
+        episode::{MAX_EPISODES, MAX_FRAMES, drawable, film},
         strip::png_strip,
     },
     usage::Usage,
@@ -79,7 +79,7 @@ fn write_pictures(args: &EvaluateArgs, config: &RunConfig, policy: &dyn Policy) 
     };
     if let Some(path) = &args.gif {
         let episodes = if films.len() == 1 { "1 episode".to_owned() } else { format!("{} episodes", films.len()) };
-        write(path, gif(&films, frames_per_second(id))?, format!("{episodes}{cut}"))?;
+        write(path, gif(&films, id.spec().frames_per_second)?, format!("{episodes}{cut}"))?;
     }
     if let Some(path) = &args.png_strip {
         write(path, png_strip(&films[0])?, format!("episode with seed {}", args.seed))?;

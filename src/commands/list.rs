@@ -47,7 +47,7 @@ fn list_envs(out: &mut dyn Write) -> io::Result<()> {
     row(out, ["id", "observation", "actions", "time limit", "threshold", "source"])?;
     let (plants, games): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
     for ids in [games, plants] {
-        for EnvSpec { id, max_episode_steps, reward_threshold, observation_space, action_space, source } in
+        for EnvSpec { id, max_episode_steps, reward_threshold, observation_space, action_space, source, .. } in
             ids.iter().map(|id| id.spec())
         {
             let number = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());

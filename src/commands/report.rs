@@ -23,7 +23,7 @@ use crate::{
     pictures::{
         film::{
             animation::gif,
-            episode::{drawable, film, frames_per_second},
+            episode::{drawable, film},
         },
         report::page::{Film, Picture, page},
     },
@@ -73,5 +73,5 @@ fn shoot(cohort: &Cohort, record: &Record) -> Result<Film> {
         cohort.optimizer_title(),
         record.seed
     );
-    Ok(Film { gif: gif(&[film], frames_per_second(id)).context("cannot make an animation")?, caption })
+    Ok(Film { gif: gif(&[film], id.spec().frames_per_second).context("cannot make an animation")?, caption })
 }

@@ -15,6 +15,7 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy::pcg64::uniform;
+use crate::registration::{GYMNASIUM, Registration, made};
 use crate::space::Space;
 
 /// Angles and angular velocities of the two links.
@@ -169,6 +170,19 @@ fn runge_kutta(state: [f64; 4], torque: f64) -> [f64; 4] {
     let k4 = derivative(ahead(TIME_STEP, k3), torque);
     let slope = |i: usize| k1[i] + 2.0 * k2[i] + 2.0 * k3[i] + k4[i];
     std::array::from_fn(|i| state[i] + TIME_STEP / 6.0 * slope(i))
+}
+
+/// What the registry knows of Acrobot-v1.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        id: "Acrobot-v1",
+        max_episode_steps: Some(500),
+        reward_threshold: Some(-100.0),
+        // Gymnasium's `render_fps`.
+        frames_per_second: 15.0,
+        source: GYMNASIUM,
+        make: made(|_| Ok(Acrobot::new())),
+    }
 }
 
 impl Default for Acrobot {

@@ -4,6 +4,8 @@
 //! *Neuronlike Adaptive Elements That Can Solve Difficult Learning Control Problems*, as corrected
 //! by Florian (2005), without friction. Traps: `half_length` is half the pole; the mass that
 //! accelerates the cart is the whole mass, 1.1 kg; the step that ends the episode is rewarded too.
+//!
+//! Setting by name: `sutton_barto_reward`.
 
 use rand::RngCore;
 
@@ -13,6 +15,7 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy::pcg64::uniform;
+use crate::registration::{GYMNASIUM, Registration, made};
 use crate::space::Space;
 
 /// Physics and reward of [`CartPole`].
@@ -160,6 +163,22 @@ impl CartPole {
         let CartPoleState { position, velocity, angle, angular_velocity } = self.state;
         let rounded = [position, velocity, angle, angular_velocity].map(|x| x as f32);
         observation.copy_from_slice(&rounded);
+    }
+}
+
+/// What the registry knows of CartPole-v1.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        id: "CartPole-v1",
+        max_episode_steps: Some(500),
+        reward_threshold: Some(475.0),
+        // Gymnasium's `render_fps`.
+        frames_per_second: 50.0,
+        source: GYMNASIUM,
+        make: made(|settings| {
+            let sutton_barto_reward = settings.flag("sutton_barto_reward", false)?;
+            Ok(CartPole::new(CartPoleConfig { sutton_barto_reward, ..Default::default() }))
+        }),
     }
 }
 

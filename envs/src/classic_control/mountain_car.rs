@@ -3,6 +3,8 @@
 //! Equal to Gymnasium 1.4.0; the task is that of A. W. Moore (1990), *Efficient Memory-Based
 //! Learning for Robot Control*. Traps: the left wall is inelastic, it takes the velocity away; the
 //! step that reaches the goal costs 1 like every other.
+//!
+//! Setting by name: `goal_velocity`.
 
 use rand::RngCore;
 
@@ -12,6 +14,7 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy::pcg64::uniform;
+use crate::registration::{GYMNASIUM, Registration, made};
 use crate::space::Space;
 
 /// Physics and goal of [`MountainCar`]. Lengths and times are without unit.
@@ -141,6 +144,22 @@ impl MountainCar {
     fn observe(&self, observation: &mut [f32]) {
         let MountainCarState { position, velocity } = self.state;
         observation.copy_from_slice(&[position as f32, velocity as f32]);
+    }
+}
+
+/// What the registry knows of MountainCar-v0.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        id: "MountainCar-v0",
+        max_episode_steps: Some(200),
+        reward_threshold: Some(-110.0),
+        // Gymnasium's `render_fps`.
+        frames_per_second: 30.0,
+        source: GYMNASIUM,
+        make: made(|settings| {
+            let goal_velocity = settings.number("goal_velocity", 0.0)?;
+            Ok(MountainCar::new(MountainCarConfig { goal_velocity, ..Default::default() }))
+        }),
     }
 }
 

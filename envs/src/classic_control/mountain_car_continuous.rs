@@ -6,6 +6,8 @@
 //! rounds a float32 scalar's arithmetic to float32 even beside Python floats, so the first step
 //! (from the float64 state of a reset) is computed in one precision and all later ones in another.
 //! We follow it rounding by rounding: a float64 rewrite drifts by 1e-7 a step.
+//!
+//! Setting by name: `goal_velocity`.
 
 use rand::RngCore;
 
@@ -16,6 +18,7 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::Frame;
 use crate::numpy::pcg64::uniform;
+use crate::registration::{GYMNASIUM, Registration, made};
 use crate::space::Space;
 
 /// Physics and goal of [`MountainCarContinuous`]. Lengths and times are without unit.
@@ -159,6 +162,22 @@ impl MountainCarContinuous {
 enum Acceleration {
     Double(f64),
     Single(f32),
+}
+
+/// What the registry knows of MountainCarContinuous-v0.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        id: "MountainCarContinuous-v0",
+        max_episode_steps: Some(999),
+        reward_threshold: Some(90.0),
+        // Gymnasium's `render_fps`.
+        frames_per_second: 30.0,
+        source: GYMNASIUM,
+        make: made(|settings| {
+            let goal_velocity = settings.number("goal_velocity", 0.0)?;
+            Ok(MountainCarContinuous::new(MountainCarContinuousConfig { goal_velocity, ..Default::default() }))
+        }),
+    }
 }
 
 impl Default for MountainCarContinuous {

@@ -5,6 +5,8 @@
 //! published crate is wrong by up to 34 for it) and only inside the cost, never in the state; and
 //! the torque is float32, so that its terms are rounded to float32 before they join the others.
 //! The task never terminates.
+//!
+//! Setting by name: `g`.
 
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
@@ -16,6 +18,7 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, placed, rectangle};
 use crate::numpy::pcg64::uniform;
+use crate::registration::{GYMNASIUM, Registration, made};
 use crate::space::Space;
 
 /// Physics of [`Pendulum`].
@@ -149,6 +152,23 @@ impl Pendulum {
         let (sin, cos) = libm::sincos(self.state.angle);
         let entries = [cos, sin, self.state.angular_velocity];
         observation.copy_from_slice(&entries.map(|x| x as f32));
+    }
+}
+
+/// What the registry knows of Pendulum-v1.
+pub(crate) fn registration() -> Registration {
+    Registration {
+        id: "Pendulum-v1",
+        max_episode_steps: Some(200),
+        reward_threshold: None,
+        // Gymnasium's `render_fps`.
+        frames_per_second: 30.0,
+        source: GYMNASIUM,
+        make: made(|settings| {
+            let defaults = PendulumConfig::default();
+            let gravity = settings.number("g", defaults.gravity)?;
+            Ok(Pendulum::new(PendulumConfig { gravity, ..defaults }))
+        }),
     }
 }
 

@@ -10,6 +10,8 @@
 //! would reward the agent for it (no more cost), so it is truncated: the future still counts. The
 //! action box spans ten standard deviations of the best controller's inputs, wide enough that it
 //! is never clipped from likely states, narrow enough to rescale squashed actions to.
+//!
+//! Setting by name: `process_noise`.
 
 pub mod id;
 pub mod problem;
@@ -26,8 +28,10 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, WHITE, rectangle};
 use crate::numpy::pcg64::standard_normal;
+use crate::registration::{Registration, made};
 use crate::space::Space;
 
+use id::LqrId;
 use problem::{LqrProblem, dot, quadratic};
 
 /// The environment of an [`LqrProblem`].
@@ -132,6 +136,23 @@ impl Lqr {
     }
 }
 
+/// What the registry knows of problem `id`.
+pub(crate) fn registration(id: LqrId) -> Registration {
+    let problem = id.problem();
+    Registration {
+        id: &problem.name,
+        max_episode_steps: Some(problem.max_episode_steps),
+        reward_threshold: problem.reward_threshold(),
+        // Ours, a speed at which one can follow.
+        frames_per_second: 20.0,
+        source: &problem.source,
+        make: made(move |settings| {
+            let process_noise = settings.number("process_noise", 0.0)?;
+            Lqr::new(Cow::Borrowed(problem)).with_process_noise(process_noise)
+        }),
+    }
+}
+
 impl Env for Lqr {
     fn observation_space(&self) -> &Space {
         &self.observation_space
@@ -170,7 +191,6 @@ impl Env for Lqr {
 
 #[cfg(test)]
 mod tests {
-    use super::id::LqrId;
     use super::*;
     use crate::env::Outcome;
     use crate::numpy::pcg64::Pcg64;

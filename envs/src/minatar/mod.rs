@@ -10,6 +10,8 @@
 //! action survives a reset, so the first action of an episode may be the last one of the episode
 //! before. The `-v1` ids have the smaller action set of each game. No game but Freeway ends by
 //! itself after a number of steps, and MinAtar sets no time limit.
+//!
+//! Settings by name: `sticky_action_prob`, `difficulty_ramping`, `use_minimal_action_set`.
 
 mod asterix;
 mod breakout;
@@ -27,6 +29,8 @@ use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::{BLACK, Frame, Rgb, rectangle};
 use crate::numpy::mt19937;
+use crate::registration::{Registration, made};
+use crate::settings::Settings;
 use crate::space::Space;
 use game::{Game, Move, Tally};
 use screen::{SIDE, Screen};
@@ -56,6 +60,25 @@ impl MinAtarGame {
         MinAtarGame::SpaceInvaders,
     ];
 
+    /// What the registry knows of the game's `-v1` id.
+    pub(crate) fn registration(self) -> Registration {
+        Registration {
+            id: match self {
+                MinAtarGame::Asterix => "MinAtar/Asterix-v1",
+                MinAtarGame::Breakout => "MinAtar/Breakout-v1",
+                MinAtarGame::Freeway => "MinAtar/Freeway-v1",
+                MinAtarGame::Seaquest => "MinAtar/Seaquest-v1",
+                MinAtarGame::SpaceInvaders => "MinAtar/SpaceInvaders-v1",
+            },
+            max_episode_steps: None,
+            reward_threshold: None,
+            // MinAtar names none; ours, a speed at which one can follow.
+            frames_per_second: 15.0,
+            source: "MinAtar 1.0.15",
+            make: made(move |settings| MinAtar::new(self, MinAtarConfig::from_settings(settings)?)),
+        }
+    }
+
     fn start(self) -> Box<dyn Game> {
         match self {
             MinAtarGame::Asterix => Box::new(asterix::Asterix::default()),
@@ -82,6 +105,17 @@ impl Default for MinAtarConfig {
     fn default() -> Self {
         // MinAtar 1.0.15 under its `-v1` ids.
         MinAtarConfig { sticky_action_probability: 0.1, difficulty_ramping: true, minimal_actions: true }
+    }
+}
+
+impl MinAtarConfig {
+    /// Settings under MinAtar's own names.
+    fn from_settings(settings: &mut Settings<'_>) -> Result<Self, EnvError> {
+        let defaults = MinAtarConfig::default();
+        let sticky_action_probability = settings.number("sticky_action_prob", defaults.sticky_action_probability)?;
+        let difficulty_ramping = settings.flag("difficulty_ramping", defaults.difficulty_ramping)?;
+        let minimal_actions = settings.flag("use_minimal_action_set", defaults.minimal_actions)?;
+        Ok(MinAtarConfig { sticky_action_probability, difficulty_ramping, minimal_actions })
     }
 }
 

@@ -40,13 +40,15 @@ fn every_environment_has_a_picture_that_shows_its_state() {
         assert_eq!(first.pixels().len(), 3 * first.width() * first.height());
         assert_eq!(env.render().as_ref(), Some(&first), "{id}: a look changes nothing");
         let (mut action, action_space) = (vec![0.0; env.action_space().len()], env.action_space().clone());
+        let mut moves = false;
         for _ in 0..5 {
             action_space.sample(&mut rng, &mut action);
             let step = env.step(action_space.action(&action), &mut rng, &mut observation).expect("step");
+            moves |= env.render().expect("a picture") != first;
             if step.outcome().is_end() {
                 break;
             }
         }
-        assert_ne!(env.render().expect("a picture"), first, "{id}: the picture moves");
+        assert!(moves, "{id}: the picture moves");
     }
 }

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod fuzz;
+mod golden_frozen_lake;
 mod golden_gymnasium;
 mod golden_lqr;
 mod golden_minatar;

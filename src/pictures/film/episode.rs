@@ -96,17 +96,6 @@ pub fn film(env: &mut dyn Env, policy: &dyn Policy, seed: u64, max_frames: usize
     Ok(Film { frames, is_cut: true })
 }
 
-/// Steps shown in a second: `render_fps` of Gymnasium's metadata; for MinAtar, which has none, and
-/// for LQR a speed at which one can follow.
-pub fn frames_per_second(id: EnvId) -> f64 {
-    match id {
-        EnvId::CartPole => 50.0,
-        EnvId::Acrobot | EnvId::MinAtar(_) => 15.0,
-        EnvId::MountainCar | EnvId::MountainCarContinuous | EnvId::Pendulum => 30.0,
-        EnvId::Lqr(_) => 20.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

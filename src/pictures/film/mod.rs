@@ -9,5 +9,5 @@ pub mod episode;
 pub mod strip;
 
 pub use animation::gif;
-pub use episode::{Film, FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film, frames_per_second};
+pub use episode::{Film, FilmError, MAX_EPISODES, MAX_FRAMES, drawable, film};
 pub use strip::png_strip;

@@ -1,0 +1,3 @@
+//! Gymnasium's toy-text tasks.
+
+pub mod frozen_lake;
