@@ -54,7 +54,7 @@ impl SavedPolicy {
         let env = config.run.env.open(&config.env, python).map_err(RunError::Env)?;
         let trained = policy_file::load(&path, &config, &env.observation_space, &env.action_space)
             .with_context(|| format!("cannot read the policy {}", path.display()))?;
-        let policy = trained.policy(&config.agent, &env.action_space);
+        let policy = trained.policy(config.agent.settings(), &env.action_space)?;
         Ok(Self { config, env, trained, policy })
     }
 }
