@@ -59,7 +59,7 @@ pub trait Agent: Send {
         }
     }
 
-    /// The network that acts, which [`crate::AgentConfig::policy_from`] turns into a policy again.
+    /// The network that acts, which [`crate::ActorPlan::policy`] turns into a policy again.
     ///
     /// # Errors
     /// When the network cannot be copied.

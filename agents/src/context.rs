@@ -33,9 +33,33 @@ impl Clock {
     }
 }
 
+/// What an agent sees and does: observations and actions of its environment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spaces<'a> {
+    /// Entries of an observation.
+    pub n_observations: usize,
+    /// Where actions lie.
+    pub actions: &'a Space,
+}
+
+impl Spaces<'_> {
+    /// Actions to choose among, or entries of a continuous one.
+    pub fn n_actions(self) -> usize {
+        self.actions.n_actions().unwrap_or_else(|| self.actions.len())
+    }
+
+    /// Number of actions, for an agent that needs a discrete space.
+    ///
+    /// # Errors
+    /// When the space is not discrete.
+    pub(crate) fn n_discrete(self, agent: &'static str) -> Result<usize, AgentError> {
+        self.actions.n_actions().ok_or(AgentError::ActionSpace { agent, needs: "discrete" })
+    }
+}
+
 /// How large an agent's settings make it, to be weighed before anything is allocated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Demand {
+pub struct Workload {
     /// Widths of the largest network, from inputs to outputs.
     pub widths: Vec<usize>,
     /// Transitions held at once, in replay memory or as a rollout of all environments.
@@ -69,11 +93,8 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// Number of actions, for agents that need a discrete space.
-    pub(crate) fn n_actions(&self, agent: &'static str) -> Result<usize, AgentError> {
-        match self.action_space {
-            Space::Discrete { n } => Ok(n),
-            Space::Box { .. } => Err(AgentError::ActionSpace { agent, needs: "discrete" }),
-        }
+    /// What the agent sees and does.
+    pub fn spaces(&self) -> Spaces<'_> {
+        Spaces { n_observations: self.observation_space.len(), actions: &self.action_space }
     }
 }

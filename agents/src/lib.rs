@@ -18,6 +18,7 @@
 //! [`actor_critic`] and [`replay`] hold what several algorithms share.
 
 mod agent;
+mod agent_name;
 mod algorithms;
 mod choice;
 mod context;
@@ -33,9 +34,10 @@ mod streams;
 mod trained;
 
 pub use agent::{Agent, Learned, Update};
-pub use algorithms::{a2c, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo};
-pub use choice::{AgentConfig, AgentName};
-pub use context::{Clock, Demand, Setting};
+pub use agent_name::AgentName;
+pub use algorithms::*;
+pub use choice::AgentConfig;
+pub use context::{Clock, Setting, Spaces, Workload};
 pub use error::AgentError;
 pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
 pub use networks::{
@@ -47,6 +49,7 @@ pub use normalized_agent::{NormalizedAgent, networks_of};
 pub use policies::{
     action_noise::{ActionNoise, NoiseKind},
     action_range::ActionRange,
+    actor_plan::ActorPlan,
     categorical::CategoricalPolicy,
     deterministic::DeterministicPolicy,
     epsilon_greedy::EpsilonGreedyPolicy,
@@ -55,5 +58,6 @@ pub use policies::{
     policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };
+pub use settings::agent_settings::AgentSettings;
 pub use streams::{Purpose, Stream, position, seek, stream};
 pub use trained::{TrainedPolicy, normalizer_state, restore_normalizer};

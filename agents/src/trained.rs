@@ -6,10 +6,11 @@ use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::Running
 use egn_solver::{Snapshot, State, StateError};
 
 use crate::{
-    choice::AgentConfig,
+    context::Spaces,
     error::AgentError,
     experience::actions::Actions,
     policies::policy::{Mode, Policy},
+    settings::agent_settings::AgentSettings,
     streams::Stream,
 };
 
@@ -23,9 +24,13 @@ pub struct TrainedPolicy {
 }
 
 impl TrainedPolicy {
-    /// Acts in an environment with these actions.
-    pub fn policy(&self, config: &AgentConfig, actions: &Space) -> Arc<dyn Policy> {
-        normalized(config.policy_from(self.network.clone(), actions), self.normalizer.as_ref())
+    /// The policy that acts in an environment with these actions, for an agent of these settings.
+    ///
+    /// # Errors
+    /// When such an agent cannot take such actions.
+    pub fn policy(&self, settings: &dyn AgentSettings, actions: &Space) -> Result<Arc<dyn Policy>, AgentError> {
+        let plan = settings.actor(Spaces { n_observations: self.network.network().n_inputs(), actions })?;
+        Ok(normalized(plan.policy(self.network.clone()), self.normalizer.as_ref()))
     }
 
     /// Parameters and statistics, to be taken back by a policy of the same kind.

@@ -3,6 +3,7 @@
 use std::io::{Write, stderr};
 
 use anyhow::Result;
+use egn_agents::Spaces;
 use egn_solver::Layer;
 use egn_train::{formats::onnx, record::writer::write_whole};
 
@@ -16,7 +17,8 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
     let saved = open_policy(&args.record, args.which, args.python.as_deref())?;
     check_file_writable(&args.out)?;
     let network = &saved.trained.network;
-    let rule = saved.config.agent.greedy_rule(&saved.env.action_space);
+    let spaces = Spaces { n_observations: saved.env.observation_space.len(), actions: &saved.env.action_space };
+    let rule = saved.config.agent.settings().actor(spaces)?.greedy;
     let normalizer = saved.trained.normalizer.as_ref();
     let run = &saved.config.run;
     let about = [

@@ -102,7 +102,7 @@ fn files(config: &RunConfig, records: &Path) -> BTreeMap<String, String> {
 #[test]
 fn a_run_stopped_at_three_random_points_leaves_the_record_of_one_that_never_stopped() {
     let all = AgentName::ALL.iter().flat_map(|&agent| ["egn", "adam"].map(|optimizer| config(agent, optimizer)));
-    let overlapping = AgentName::ALL.into_iter().filter(|agent| agent.has_replay()).map(|agent| {
+    let overlapping = AgentName::ALL.iter().copied().filter(|agent| agent.has_replay()).map(|agent| {
         let mut config = config(agent, "egn");
         config.run.overlap = true;
         config

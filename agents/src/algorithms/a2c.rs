@@ -23,12 +23,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
-    networks::{actor_critic::ActorCritic, body::perceptron, distribution::Terms},
-    policies::policy::Policy,
-    settings::on_policy::check_scales,
+    networks::{
+        actor_critic::ActorCritic,
+        body::perceptron,
+        distribution::{Distribution, Terms},
+    },
+    policies::{actor_plan::ActorPlan, policy::Policy},
+    settings::{
+        agent_settings::AgentSettings,
+        on_policy::{self, check_scales},
+    },
 };
 
 /// Settings of [`A2c`].
@@ -69,18 +77,42 @@ impl Default for A2cConfig {
     }
 }
 
-impl A2cConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for A2cConfig {
+    fn name(&self) -> AgentName {
+        AgentName::A2c
+    }
+
+    fn summary(&self) -> &'static str {
+        "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve (any actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
         check_scales(self.reward_scale, self.log_std_init)
+    }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
+        on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(A2c::new(self.clone(), setting)?))
     }
 }
 

@@ -14,10 +14,13 @@ use egn_solver::{Schedule, SettingError};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    algorithms::td3::{Td3, Td3Config},
-    context::Setting,
+    agent::Agent,
+    agent_name::AgentName,
+    algorithms::td3::{self, Td3, Td3Config},
+    context::{Setting, Spaces, Workload},
     error::AgentError,
-    policies::action_noise::NoiseKind,
+    policies::{action_noise::NoiseKind, actor_plan::ActorPlan},
+    settings::agent_settings::AgentSettings,
 };
 
 /// Settings of DDPG, each as in [`Td3Config`].
@@ -84,23 +87,49 @@ impl Default for DdpgConfig {
     }
 }
 
-impl DdpgConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for DdpgConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Ddpg
+    }
+
+    fn summary(&self) -> &'static str {
+        "deep deterministic policy gradient (bounded continuous actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         self.as_td3().validate()
     }
 
-    /// The agent, ready to act.
-    ///
-    /// # Errors
-    /// As [`Td3::new`].
-    pub fn build(&self, setting: &Setting) -> Result<Td3, AgentError> {
-        Td3::with_critics(self.as_td3(), 1, "ddpg", setting)
+    fn gamma(&self) -> f64 {
+        self.gamma
     }
 
+    fn learning_starts(&self) -> Option<u64> {
+        Some(self.learning_starts)
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn has_replay(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        td3::actor("ddpg", &self.hidden, spaces)
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, total_steps: u64) -> Workload {
+        self.as_td3().workload(spaces, n_envs, total_steps)
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Td3::with_critics(self.as_td3(), 1, "ddpg", setting)?))
+    }
+}
+
+impl DdpgConfig {
     fn as_td3(&self) -> Td3Config {
         let Self {
             hidden,

@@ -30,7 +30,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -41,10 +42,12 @@ use crate::{
         target::Target,
     },
     policies::{
+        actor_plan::ActorPlan,
         epsilon_greedy::EpsilonGreedyPolicy,
-        greedy_rule::argmax,
+        greedy_rule::{GreedyRule, argmax},
         policy::{Policy, batch_of},
     },
+    settings::agent_settings::AgentSettings,
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 
@@ -114,12 +117,16 @@ impl Default for DqnConfig {
     }
 }
 
-impl DqnConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for DqnConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Dqn
+    }
+
+    fn summary(&self) -> &'static str {
+        "deep Q-networks: double, dueling, n steps, prioritised replay (discrete actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
@@ -136,13 +143,49 @@ impl DqnConfig {
         self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
         require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
     }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn learning_starts(&self) -> Option<u64> {
+        Some(self.learning_starts)
+    }
+
+    fn has_critic(&self) -> bool {
+        false
+    }
+
+    fn has_replay(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        let (network, epsilon) = (self.architecture(spaces)?, self.exploration);
+        Ok(ActorPlan::new(network, GreedyRule::Argmax { outputs_per_action: 1 }, move |q| {
+            Arc::new(EpsilonGreedyPolicy { q, n_quantiles: 1, epsilon, random_before: 0.0 })
+        }))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
+        Workload {
+            widths: self.body().widths(spaces.n_observations, spaces.n_actions()),
+            transitions: total_steps.min(self.buffer_size as u64),
+            batch_size: self.batch_size as u64,
+            rows_per_sample: 1,
+        }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Dqn::new(self.clone(), setting)?))
+    }
 }
 
 impl DqnConfig {
-    /// Architecture of the network for so many actions.
-    pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
-        let network = |n_outputs| self.body().network(n_observations, n_outputs);
-        if self.dueling { network(n_actions + 1).dueling() } else { network(n_actions) }
+    fn architecture(&self, spaces: Spaces<'_>) -> Result<Network, AgentError> {
+        let n_actions = spaces.n_discrete("dqn")?;
+        let network = |n_outputs| self.body().network(spaces.n_observations, n_outputs);
+        Ok(if self.dueling { network(n_actions + 1).dueling() } else { network(n_actions) })
     }
 
     fn body(&self) -> Body<'_> {
@@ -169,7 +212,7 @@ impl Dqn {
     pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
         config.body().check(width)?;
-        let network = config.architecture(width, setting.n_actions("dqn")?);
+        let network = config.architecture(setting.spaces())?;
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use egn_envs::{LqrProblem, Outcome, Space};
+use egn_envs::{LqrProblem, Outcome};
 use egn_solver::{
     Activation, Learner, Network, Products, QuadraticForm, RowSystem, SettingError, Snapshot, SolverError, State,
     StateError, loss::SquaredError, require, standard_normal,
@@ -32,13 +32,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{actions::Actions, rollout::Rollout},
     policies::{
-        action_range::{ActionRange, range_of},
+        action_range::ActionRange,
+        actor_plan::ActorPlan,
+        greedy_rule::GreedyRule,
         policy::{Mode, Policy},
     },
+    settings::agent_settings::AgentSettings,
     streams::Stream,
 };
 
@@ -65,16 +69,52 @@ impl Default for LqrPiConfig {
     }
 }
 
-impl LqrPiConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for LqrPiConfig {
+    fn name(&self) -> AgentName {
+        AgentName::LqrPi
+    }
+
+    fn summary(&self) -> &'static str {
+        "policy iteration with a quadratic Q-function (bounded continuous actions, linear-quadratic problems)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.gamma > 0.0 && self.gamma <= 1.0, "gamma", "in (0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.updates > 0, "updates", "1 or more", self.updates)?;
         require(self.noise > 0.0 && self.noise.is_finite(), "noise", "positive", self.noise)
+    }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn has_critic(&self) -> bool {
+        false
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        let limits = ActionRange::of(spaces.actions, "lqr-pi")?;
+        let (low, high) = limits.bounds();
+        let greedy = GreedyRule::Clip { low: low.to_vec(), high: high.to_vec() };
+        let n_states = spaces.n_observations;
+        // The controller's output is −K x, and its bias is zero.
+        let network = Network::mlp(&[n_states, limits.width()], Activation::Identity);
+        Ok(ActorPlan::new(network, greedy, move |network| {
+            let mut controller = LinearController::idle(n_states, limits.clone());
+            controller.set_parameters(&network.parameters());
+            Arc::new(controller)
+        }))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
+        let transitions = (self.n_steps as u64).saturating_mul(n_envs as u64);
+        let n_products = Products { n_inputs: spaces.n_observations + spaces.n_actions() }.n_outputs();
+        Workload { widths: vec![n_products, 1], transitions, batch_size: transitions, rows_per_sample: 1 }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(LqrPi::new(self.clone(), setting)?))
     }
 }
 
@@ -150,18 +190,6 @@ impl LqrPi {
             ("form_error", relative_error(&form.matrix, &optimum.form)),
         ]
     }
-}
-
-/// The controller, whose output is −K x; its bias is zero.
-pub(crate) fn architecture(n_observations: usize, actions: &Space) -> Network {
-    Network::mlp(&[n_observations, actions.len()], Activation::Identity)
-}
-
-/// A controller read back from a record.
-pub(crate) fn policy_from(network: &Snapshot, actions: &Space) -> LinearController {
-    let mut controller = LinearController::idle(network.network().n_inputs(), range_of(actions, "lqr-pi"));
-    controller.set_parameters(&network.parameters());
-    controller
 }
 
 /// What the iteration should end at.
@@ -346,7 +374,7 @@ impl Policy for LinearController {
 
 #[cfg(test)]
 mod tests {
-    use egn_envs::LqrId;
+    use egn_envs::{LqrId, Space};
 
     use super::*;
 
@@ -364,7 +392,7 @@ mod tests {
                 .collect();
             let form =
                 Snapshot::new(Network::quadratic(n + m, true), &Tensor::new(upper, &Device::Cpu).unwrap()).unwrap();
-            let controller = LinearController::idle(n, range_of(&actions, "lqr-pi")).improved(&form);
+            let controller = LinearController::idle(n, ActionRange::of(&actions, "lqr-pi").unwrap()).improved(&form);
             let error = relative_error(&controller.gain, &optimum.gain);
             assert!(error < 1e-5, "{}: {error:e}", problem.name);
 

@@ -23,17 +23,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
         actor_critic::{ActorCritic, Experience, select},
         body::{Body, Convolutions, perceptron},
         clipped_value::ClippedValue,
-        distribution::Terms,
+        distribution::{Distribution, Terms},
     },
-    policies::policy::Policy,
-    settings::on_policy::check_scales,
+    policies::{actor_plan::ActorPlan, policy::Policy},
+    settings::{
+        agent_settings::AgentSettings,
+        on_policy::{self, check_scales},
+    },
 };
 
 /// Settings of [`Ppo`].
@@ -103,12 +107,16 @@ impl Default for PpoConfig {
     }
 }
 
-impl PpoConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for PpoConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Ppo
+    }
+
+    fn summary(&self) -> &'static str {
+        "proximal policy optimization; with egn, a damped natural gradient (any actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
@@ -121,6 +129,31 @@ impl PpoConfig {
         require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
         check_scales(self.reward_scale, self.log_std_init)
+    }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, self.body()))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
+        let batch_size = self.batch_size.max(self.critic_batch_size);
+        let workload = on_policy::workload(self.body(), self.n_steps, batch_size, spaces, n_envs);
+        match self.curvature {
+            Curvature::Exact => workload,
+            Curvature::Sampled => Workload { rows_per_sample: 1, ..workload },
+        }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Ppo::new(self.clone(), setting)?))
     }
 }
 

@@ -23,7 +23,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -34,10 +35,12 @@ use crate::{
         target::Target,
     },
     policies::{
+        actor_plan::ActorPlan,
         epsilon_greedy::EpsilonGreedyPolicy,
-        greedy_rule::{argmax, means},
+        greedy_rule::{GreedyRule, argmax, means},
         policy::{Policy, batch_of},
     },
+    settings::agent_settings::AgentSettings,
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 
@@ -97,12 +100,16 @@ impl Default for QrDqnConfig {
     }
 }
 
-impl QrDqnConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for QrDqnConfig {
+    fn name(&self) -> AgentName {
+        AgentName::QrDqn
+    }
+
+    fn summary(&self) -> &'static str {
+        "deep Q-networks with quantile regression (discrete actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_quantiles > 0, "n_quantiles", "1 or more", self.n_quantiles)?;
@@ -119,9 +126,47 @@ impl QrDqnConfig {
         require(self.huber > 0.0 && self.huber.is_finite(), "huber", "positive", self.huber)
     }
 
-    /// Architecture of the network for so many actions.
-    pub(crate) fn architecture(&self, n_observations: usize, n_actions: usize) -> Network {
-        self.body().network(n_observations, n_actions * self.n_quantiles)
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn learning_starts(&self) -> Option<u64> {
+        Some(self.learning_starts)
+    }
+
+    fn has_critic(&self) -> bool {
+        false
+    }
+
+    fn has_replay(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        let (network, epsilon, n_quantiles) = (self.architecture(spaces)?, self.exploration, self.n_quantiles);
+        Ok(ActorPlan::new(network, GreedyRule::Argmax { outputs_per_action: n_quantiles }, move |q| {
+            Arc::new(EpsilonGreedyPolicy { q, n_quantiles, epsilon, random_before: 0.0 })
+        }))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
+        Workload {
+            widths: self.body().widths(spaces.n_observations, spaces.n_actions().saturating_mul(self.n_quantiles)),
+            transitions: total_steps.min(self.buffer_size as u64),
+            batch_size: self.batch_size as u64,
+            rows_per_sample: self.n_quantiles as u64,
+        }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(QrDqn::new(self.clone(), setting)?))
+    }
+}
+
+impl QrDqnConfig {
+    fn architecture(&self, spaces: Spaces<'_>) -> Result<Network, AgentError> {
+        let n_actions = spaces.n_discrete("qrdqn")?;
+        Ok(self.body().network(spaces.n_observations, n_actions * self.n_quantiles))
     }
 
     fn body(&self) -> Body<'_> {
@@ -148,7 +193,7 @@ impl QrDqn {
     pub fn new(config: QrDqnConfig, setting: &Setting) -> Result<Self, AgentError> {
         let width = setting.observation_space.len();
         config.body().check(width)?;
-        let network = config.architecture(width, setting.n_actions("qrdqn")?);
+        let network = config.architecture(setting.spaces())?;
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let quantiles =
             Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;

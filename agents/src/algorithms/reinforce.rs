@@ -25,7 +25,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         actions::Actions,
@@ -35,10 +36,13 @@ use crate::{
     networks::{
         actor_critic::{ActorCritic, Experience, select},
         body::perceptron,
-        distribution::{PolicyBatch, Terms},
+        distribution::{Distribution, PolicyBatch, Terms},
     },
-    policies::policy::Policy,
-    settings::on_policy::check_scales,
+    policies::{actor_plan::ActorPlan, policy::Policy},
+    settings::{
+        agent_settings::AgentSettings,
+        on_policy::{self, check_scales},
+    },
 };
 
 /// Settings of [`Reinforce`].
@@ -85,12 +89,16 @@ impl Default for ReinforceConfig {
     }
 }
 
-impl ReinforceConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for ReinforceConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Reinforce
+    }
+
+    fn summary(&self) -> &'static str {
+        "Monte-Carlo policy gradient with a learned baseline (any actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.n_episodes > 0, "n_episodes", "1 or more", self.n_episodes)?;
@@ -98,6 +106,29 @@ impl ReinforceConfig {
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
         check_scales(self.reward_scale, self.log_std_init)
+    }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
+        let workload = on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs);
+        // Batches are of whole episodes, however long.
+        let batch_size = self.batch_size as u64;
+        Workload { batch_size, transitions: workload.transitions.max(batch_size), ..workload }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Reinforce::new(self.clone(), setting)?))
     }
 }
 

@@ -32,7 +32,6 @@
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use egn_envs::Space;
 use egn_solver::{
     Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, SettingError, Snapshot,
     SolverError, State, StateError, StepContext,
@@ -43,7 +42,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -54,10 +54,13 @@ use crate::{
         critics::{Critics, Judgement, pairs},
     },
     policies::{
-        action_range::{ActionRange, range_of},
+        action_range::ActionRange,
+        actor_plan::ActorPlan,
+        greedy_rule::GreedyRule,
         policy::{Policy, batch_of},
         squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
     },
+    settings::agent_settings::AgentSettings,
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 
@@ -111,12 +114,16 @@ impl Default for SacConfig {
     }
 }
 
-impl SacConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for SacConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Sac
+    }
+
+    fn summary(&self) -> &'static str {
+        "soft actor-critic, automatic temperature (bounded continuous actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
@@ -131,16 +138,48 @@ impl SacConfig {
         let entropy = self.target_entropy;
         require(entropy.is_none_or(f64::is_finite), "target_entropy", "finite", entropy)
     }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn learning_starts(&self) -> Option<u64> {
+        Some(self.learning_starts)
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn has_replay(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        let range = ActionRange::of(spaces.actions, "sac")?;
+        let network = architecture(&self.hidden, spaces);
+        Ok(ActorPlan::new(network, GreedyRule::tanh(&range), move |actor| {
+            Arc::new(SquashedGaussianPolicy { actor, range: range.clone(), random_before: 0.0 })
+        }))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
+        Workload {
+            widths: widths(spaces.n_observations, &self.hidden, 2 * spaces.n_actions()),
+            transitions: total_steps.min(self.buffer_size as u64),
+            batch_size: self.batch_size as u64,
+            rows_per_sample: 2 * spaces.n_actions() as u64,
+        }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Sac::new(self.clone(), setting)?))
+    }
 }
 
 /// Architecture of the actor: means, then log σ.
-pub(crate) fn architecture(n_observations: usize, hidden: &[usize], actions: &Space) -> Network {
-    Network::mlp(&widths(n_observations, hidden, 2 * actions.len()), Activation::Relu)
-}
-
-/// The policy read back from a record.
-pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> SquashedGaussianPolicy {
-    SquashedGaussianPolicy { actor, range: range_of(actions, "sac"), random_before: 0.0 }
+fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
+    Network::mlp(&widths(spaces.n_observations, hidden, 2 * spaces.actions.len()), Activation::Relu)
 }
 
 /// α, found or given.
@@ -231,7 +270,7 @@ impl Sac {
         let range = ActionRange::of(&setting.action_space, "sac")?;
         let width = setting.observation_space.len();
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(width, &config.hidden, &setting.action_space);
+        let network = architecture(&config.hidden, setting.spaces());
         let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };

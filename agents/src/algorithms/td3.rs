@@ -25,7 +25,6 @@
 
 use std::sync::Arc;
 
-use egn_envs::Space;
 use egn_solver::{
     Activation, Initialisation, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
     StateError, StepContext,
@@ -36,7 +35,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -49,10 +49,13 @@ use crate::{
     },
     policies::{
         action_noise::{ActionNoise, NoiseKind},
-        action_range::{ActionRange, range_of},
+        action_range::ActionRange,
+        actor_plan::ActorPlan,
         deterministic::DeterministicPolicy,
+        greedy_rule::GreedyRule,
         policy::{Policy, batch_of},
     },
+    settings::agent_settings::AgentSettings,
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 
@@ -118,12 +121,16 @@ impl Default for Td3Config {
     }
 }
 
-impl Td3Config {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for Td3Config {
+    fn name(&self) -> AgentName {
+        AgentName::Td3
+    }
+
+    fn summary(&self) -> &'static str {
+        "twin delayed deterministic policy gradient (bounded continuous actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
@@ -140,20 +147,58 @@ impl Td3Config {
         require((0.0..=f64::MAX).contains(&penalty), "preactivation_penalty", "0 or more", penalty)
     }
 
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn learning_starts(&self) -> Option<u64> {
+        Some(self.learning_starts)
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn has_replay(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        actor("td3", &self.hidden, spaces)
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
+        Workload {
+            widths: widths(spaces.n_observations, &self.hidden, spaces.n_actions()),
+            transitions: total_steps.min(self.buffer_size as u64),
+            batch_size: self.batch_size as u64,
+            rows_per_sample: spaces.n_actions() as u64,
+        }
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Td3::new(self.clone(), setting)?))
+    }
+}
+
+impl Td3Config {
     fn exploration(&self) -> ActionNoise {
         ActionNoise { kind: self.noise, std: self.noise_std }
     }
 }
 
 /// Architecture of a deterministic actor, f.
-pub(crate) fn architecture(n_observations: usize, hidden: &[usize], actions: &Space) -> Network {
-    Network::mlp(&widths(n_observations, hidden, actions.len()), Activation::Relu)
+fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
+    Network::mlp(&widths(spaces.n_observations, hidden, spaces.actions.len()), Activation::Relu)
 }
 
-/// A deterministic policy read back from a record.
-pub(crate) fn policy_from(actor: Snapshot, actions: &Space) -> DeterministicPolicy {
-    let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::Constant(0.0) };
-    DeterministicPolicy { actor, noise, range: range_of(actions, "td3"), random_before: 0.0 }
+/// The plan of a deterministic actor, which explores no more.
+pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+    let range = ActionRange::of(spaces.actions, agent)?;
+    Ok(ActorPlan::new(architecture(hidden, spaces), GreedyRule::tanh(&range), move |actor| {
+        let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::Constant(0.0) };
+        Arc::new(DeterministicPolicy { actor, noise, range: range.clone(), random_before: 0.0 })
+    }))
 }
 
 /// The agent, and with one critic, no delay and no smoothing DDPG besides.
@@ -189,7 +234,7 @@ impl Td3 {
         let range = ActionRange::of(&setting.action_space, name)?;
         let width = setting.observation_space.len();
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(width, &config.hidden, &setting.action_space);
+        let network = architecture(&config.hidden, setting.spaces());
         let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };

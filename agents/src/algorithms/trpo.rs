@@ -31,7 +31,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting},
+    agent_name::AgentName,
+    context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
         returns::{explained_variance, normalise},
@@ -40,10 +41,13 @@ use crate::{
     networks::{
         actor_critic::{ActorCritic, Experience, select},
         body::perceptron,
-        distribution::Terms,
+        distribution::{Distribution, Terms},
     },
-    policies::policy::Policy,
-    settings::on_policy::check_scales,
+    policies::{actor_plan::ActorPlan, policy::Policy},
+    settings::{
+        agent_settings::AgentSettings,
+        on_policy::{self, check_scales},
+    },
 };
 
 /// Settings of [`Trpo`].
@@ -96,12 +100,16 @@ impl Default for TrpoConfig {
     }
 }
 
-impl TrpoConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl AgentSettings for TrpoConfig {
+    fn name(&self) -> AgentName {
+        AgentName::Trpo
+    }
+
+    fn summary(&self) -> &'static str {
+        "trust-region policy optimization; with egn, the constraint, else a penalty (any actions)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
@@ -111,6 +119,27 @@ impl TrpoConfig {
         require(self.penalty_epochs > 0, "penalty_epochs", "1 or more", self.penalty_epochs)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         check_scales(self.reward_scale, self.log_std_init)
+    }
+
+    fn gamma(&self) -> f64 {
+        self.gamma
+    }
+
+    fn has_critic(&self) -> bool {
+        true
+    }
+
+    fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+    }
+
+    fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
+        // The step under the constraint takes the whole rollout.
+        on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
+    }
+
+    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Trpo::new(self.clone(), setting)?))
     }
 }
 

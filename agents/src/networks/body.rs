@@ -60,7 +60,7 @@ impl Convolutions {
     }
 
     /// Entries of what comes out.
-    pub(crate) fn n_outputs(&self) -> usize {
+    fn n_outputs(&self) -> usize {
         self.kernels().iter().fold(self.image(), |image, kernel| kernel.over(image)).len()
     }
 }
@@ -86,6 +86,13 @@ impl Body<'_> {
                 Network::convolutional(see.image(), &see.kernels(), &widths, self.activation)
             }
         }
+    }
+
+    /// Widths of what each layer puts out, from observations to outputs.
+    pub(crate) fn widths(self, n_observations: usize, n_outputs: usize) -> Vec<usize> {
+        let image = self.convolutions.map(Convolutions::n_outputs);
+        let inside = image.into_iter().chain(self.hidden.iter().copied());
+        [n_observations].into_iter().chain(inside).chain([n_outputs]).collect()
     }
 
     /// Whether observations are the images that the convolutions are made for.

@@ -14,7 +14,10 @@ use egn_solver::{
 use crate::{
     experience::actions::Actions,
     networks::body::Body,
-    policies::{categorical::CategoricalPolicy, gaussian::GaussianPolicy, policy::Policy},
+    policies::{
+        actor_plan::ActorPlan, categorical::CategoricalPolicy, gaussian::GaussianPolicy, greedy_rule::GreedyRule,
+        policy::Policy,
+    },
 };
 
 /// A family of distributions over actions, whose parameters an actor puts out.
@@ -94,6 +97,33 @@ impl Distribution {
             Self::Categorical { n } => body.network(n_observations, *n),
             Self::Gaussian { low, .. } => body.network(n_observations, low.len()).with_free_outputs(low.len()),
         }
+    }
+
+    /// Outputs that stand for one distribution.
+    pub fn n_outputs(&self) -> usize {
+        match self {
+            Self::Categorical { n } => *n,
+            Self::Gaussian { low, .. } => 2 * low.len(),
+        }
+    }
+
+    /// Rows of curvature of one distribution: mean and deviation of a Gaussian have one each, and a softmax has
+    /// one less than outputs.
+    pub fn rows_per_sample(&self) -> usize {
+        match self {
+            Self::Categorical { n } => n.saturating_sub(1).max(1),
+            Self::Gaussian { low, .. } => 2 * low.len(),
+        }
+    }
+
+    /// The plan of an actor with this inside.
+    pub fn actor(&self, n_observations: usize, body: Body<'_>) -> ActorPlan {
+        let greedy = match self {
+            Self::Categorical { .. } => GreedyRule::Argmax { outputs_per_action: 1 },
+            Self::Gaussian { low, high } => GreedyRule::Clip { low: low.clone(), high: high.clone() },
+        };
+        let distribution = self.clone();
+        ActorPlan::new(self.network(n_observations, body), greedy, move |actor| distribution.policy(actor))
     }
 
     /// The policy that acts with an actor.

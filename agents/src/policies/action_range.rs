@@ -64,14 +64,6 @@ impl ActionRange {
     }
 }
 
-/// The range of a policy that is read back from a record, whose agent was made for these actions.
-///
-/// # Panics
-/// When there is none: such an agent cannot have been made.
-pub(crate) fn range_of(actions: &Space, agent: &'static str) -> ActionRange {
-    ActionRange::of(actions, agent).unwrap_or_else(|error| panic!("{error}"))
-}
-
 /// Any point of [−1, 1]ⁿ.
 pub(crate) fn draw_uniformly(action: &mut [f64], stream: &mut Stream) {
     action.fill_with(|| stream.random_range(-1.0..1.0));

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::policies::action_range::ActionRange;
+
 /// From a network's outputs to the action of [`crate::Mode::Greedy`]. A bound that is infinite is no bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "rule", rename_all = "lowercase")]
@@ -25,6 +27,14 @@ pub enum GreedyRule {
         /// Greatest value of each entry, (n).
         high: Vec<f32>,
     },
+}
+
+impl GreedyRule {
+    /// The rule of an actor whose tanh is stretched to the range of its actions.
+    pub(crate) fn tanh(range: &ActionRange) -> Self {
+        let (low, high) = range.bounds();
+        Self::Tanh { low: low.to_vec(), high: high.to_vec() }
+    }
 }
 
 /// Index of the largest value; the first of several.

@@ -2,6 +2,7 @@
 
 pub mod action_noise;
 pub mod action_range;
+pub mod actor_plan;
 pub mod categorical;
 pub mod deterministic;
 pub mod epsilon_greedy;

@@ -1,3 +1,4 @@
-//! Settings that several algorithms ask for.
+//! What settings say of their algorithms, and settings that several algorithms ask for.
 
+pub mod agent_settings;
 pub mod on_policy;

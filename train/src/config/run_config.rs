@@ -1,6 +1,6 @@
 //! The settings of a run, complete and checked.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Display};
 
 use egn_agents::{AgentConfig, AgentName};
 use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
@@ -51,23 +51,11 @@ impl RunConfig {
         check_names(&run)?;
         run.entry("seed").or_insert(Value::Integer(0));
         let run: RunSettings = typed("run", run)?;
-        let agent = section(&table, "agent")?;
-        let agent = match run.agent {
-            AgentName::Dqn => AgentConfig::Dqn(typed("agent", agent)?),
-            AgentName::QrDqn => AgentConfig::QrDqn(typed("agent", agent)?),
-            AgentName::Ddpg => AgentConfig::Ddpg(typed("agent", agent)?),
-            AgentName::Td3 => AgentConfig::Td3(typed("agent", agent)?),
-            AgentName::Sac => AgentConfig::Sac(typed("agent", agent)?),
-            AgentName::Ppo => AgentConfig::Ppo(typed("agent", agent)?),
-            AgentName::A2c => AgentConfig::A2c(typed("agent", agent)?),
-            AgentName::Trpo => AgentConfig::Trpo(typed("agent", agent)?),
-            AgentName::Reinforce => AgentConfig::Reinforce(typed("agent", agent)?),
-            AgentName::LqrPi => AgentConfig::LqrPi(typed("agent", agent)?),
-        };
+        let agent: AgentConfig = tagged("agent", run.agent, section(&table, "agent")?)?;
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
         let of_critic = section(&table, "critic_optimizer")?;
-        if !of_critic.is_empty() && !run.agent.has_critic() {
+        if !of_critic.is_empty() && !agent.settings().has_critic() {
             return Err(ConfigError::NoCritic { agent: run.agent });
         }
         merge(&mut critic, &of_critic);
@@ -96,18 +84,7 @@ impl RunConfig {
 
     /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
     pub fn to_toml(&self) -> String {
-        let agent = match &self.agent {
-            AgentConfig::Dqn(agent) => table_of(agent),
-            AgentConfig::QrDqn(agent) => table_of(agent),
-            AgentConfig::Ddpg(agent) => table_of(agent),
-            AgentConfig::Td3(agent) => table_of(agent),
-            AgentConfig::Sac(agent) => table_of(agent),
-            AgentConfig::Ppo(agent) => table_of(agent),
-            AgentConfig::A2c(agent) => table_of(agent),
-            AgentConfig::Trpo(agent) => table_of(agent),
-            AgentConfig::Reinforce(agent) => table_of(agent),
-            AgentConfig::LqrPi(agent) => table_of(agent),
-        };
+        let agent = settings_of(&self.agent);
         let optimizer = optimizer_table(&self.optimizer);
         let mut critic_optimizer = optimizer_table(&self.critic_optimizer);
         // What only the critic leaves unset must not come back from `optimizer`.
@@ -116,7 +93,7 @@ impl RunConfig {
         }
         let sections = [table_of(&self.run), table_of(&self.env), agent, optimizer, critic_optimizer];
         let mut table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
-        if !self.run.agent.has_critic() {
+        if !self.agent.settings().has_critic() {
             table.remove("critic_optimizer");
         }
         if self.env == EnvSettings::default() {
@@ -131,15 +108,16 @@ impl RunConfig {
             result.map_err(|source| ConfigError::Setting { section, source })
         };
         let RunSettings { agent, steps, overlap, .. } = self.run;
+        let settings = self.agent.settings();
         within("run", self.run.validate())?;
-        if overlap && !agent.has_replay() {
-            let with_replay = AgentName::ALL.into_iter().filter(|agent| agent.has_replay()).collect();
+        if overlap && !settings.has_replay() {
+            let with_replay = AgentName::ALL.iter().copied().filter(|agent| agent.has_replay()).collect();
             return Err(ConfigError::NoReplay { agent, with_replay });
         }
         within("env", self.env.validate())?;
         self.try_kwargs()?;
-        within("agent", self.agent.validate())?;
-        if let Some(learning_starts) = self.agent.learning_starts().filter(|&starts| starts >= steps) {
+        within("agent", settings.validate())?;
+        if let Some(learning_starts) = settings.learning_starts().filter(|&starts| starts >= steps) {
             return Err(ConfigError::NothingLearned { learning_starts, steps });
         }
         within("optimizer", self.optimizer.validate())?;
@@ -151,7 +129,8 @@ impl RunConfig {
         let EnvSettings { normalize_observation, normalize_reward, clip_observation, clip_reward, .. } = self.env;
         Normalizer {
             observations: normalize_observation.then(|| ObservationNormalizer::new(n_observations, clip_observation)),
-            rewards: normalize_reward.then(|| RewardNormalizer::new(self.run.envs, self.agent.gamma(), clip_reward)),
+            rewards: normalize_reward
+                .then(|| RewardNormalizer::new(self.run.envs, self.agent.settings().gamma(), clip_reward)),
         }
     }
 
@@ -212,6 +191,12 @@ fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
     }
 }
 
+/// The settings of an agent without its name.
+fn settings_of(agent: &AgentConfig) -> Table {
+    let named = table_of(agent).into_iter().next();
+    named.and_then(|(_, settings)| settings.try_into().ok()).expect("an agent is written as its name and its settings")
+}
+
 fn table_of(settings: &impl Serialize) -> Table {
     Table::try_from(settings).expect("settings are numbers, names and lists")
 }
@@ -240,15 +225,29 @@ fn in_words(message: &str) -> String {
 }
 
 /// The settings of a section; `none` takes one back to its default.
-fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
+fn typed<T: DeserializeOwned>(section: &str, table: Table) -> Result<T, ConfigError> {
+    read(section, table, Value::Table)
+}
+
+/// The settings of a section whose keys depend on a name, as one of several types: `{ <name> = <section> }`.
+fn tagged<T: DeserializeOwned>(section: &str, name: impl Display, table: Table) -> Result<T, ConfigError> {
+    read(section, table, |table| Value::Table(Table::from_iter([(name.to_string(), Value::Table(table))])))
+}
+
+/// What is read from `shape` of the settings in a section.
+fn read<T: DeserializeOwned>(
+    section: &str,
+    mut table: Table,
+    shape: impl Fn(Table) -> Value,
+) -> Result<T, ConfigError> {
     table.retain(|_, value| !is_unset(value));
-    T::deserialize(Value::Table(table.clone())).map_err(|error| {
+    T::deserialize(shape(table.clone())).map_err(|error| {
         let message = in_words(&unknown_key(error.message()));
         // serde does not say which key has the wrong value: it is the one without which all is well.
         let key = table.keys().find(|key| {
             let mut without = table.clone();
             without.remove(*key);
-            T::deserialize(Value::Table(without)).is_ok()
+            T::deserialize(shape(without)).is_ok()
         });
         let setting = match key {
             Some(key) if !message.contains("unknown field") => format!("{section}.{key}"),
@@ -275,7 +274,7 @@ mod tests {
     #[test]
     fn a_resolved_configuration_reads_back_as_itself() {
         for optimizer in OptimizerName::ALL {
-            for agent in AgentName::ALL {
+            for &agent in AgentName::ALL {
                 // With the presets, one of which leaves the critic's KL limit unset.
                 let set = [format!("run.optimizer={optimizer}"), format!("run.agent={agent}")];
                 let config = sources(&[&set[0], &set[1]]).resolve().unwrap();

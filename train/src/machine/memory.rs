@@ -1,7 +1,7 @@
 //! Whether a run fits into this machine's memory, asked before anything is allocated: a setting with
 //! three zeros too many is refused like any other, where the allocator would end the program.
 
-use egn_agents::Demand;
+use egn_agents::{Spaces, Workload};
 use egn_envs::Space;
 use egn_solver::OptimizerName;
 
@@ -19,19 +19,20 @@ const NETWORK_COPIES: f64 = 8.0;
 /// # Errors
 /// [`ConfigError::Memory`], which names the settings which decide it.
 pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -> Result<(), ConfigError> {
-    let demand = config.agent.demand(config.run.envs, config.run.steps, observations.len(), actions);
-    let (needed, total) = (bytes(config, &demand, observations.len()), total_bytes());
+    let spaces = Spaces { n_observations: observations.len(), actions };
+    let workload = config.agent.settings().workload(spaces, config.run.envs, config.run.steps);
+    let (needed, total) = (bytes(config, &workload, spaces.n_observations), total_bytes());
     if total == 0.0 || needed < total {
         return Ok(());
     }
     Err(ConfigError::Memory { needed, total })
 }
 
-fn bytes(config: &RunConfig, demand: &Demand, n_observations: usize) -> f64 {
-    let widths: Vec<f64> = demand.widths.iter().map(|&width| width as f64).collect();
+fn bytes(config: &RunConfig, workload: &Workload, n_observations: usize) -> f64 {
+    let widths: Vec<f64> = workload.widths.iter().map(|&width| width as f64).collect();
     let params: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
-    let transitions = demand.transitions as f64 * (2.0 * 4.0 * n_observations as f64 + TRANSITION);
-    let rows = demand.batch_size as f64 * demand.rows_per_sample as f64;
+    let transitions = workload.transitions as f64 * (2.0 * 4.0 * n_observations as f64 + TRANSITION);
+    let rows = workload.batch_size as f64 * workload.rows_per_sample as f64;
     // The side of the parameters is taken where rows outnumber them four to one.
     let side = if 4.0 * params <= rows { params } else { rows };
     let system = match config.run.optimizer {

@@ -238,7 +238,7 @@ fn verdicts(
     trained: &Trained,
 ) -> Result<[Option<Evaluation>; 2], EvaluationError> {
     let judge = |env_steps, trained_policy: &TrainedPolicy| {
-        let policy = trained_policy.policy(&config.agent, &trained.action_space);
+        let policy = trained_policy.policy(config.agent.settings(), &trained.action_space)?;
         let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
         Ok::<_, EvaluationError>(summarise(env_steps, &returns))
     };

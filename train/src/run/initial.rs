@@ -10,13 +10,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::networks_of;
+use egn_agents::{Spaces, networks_of};
 use egn_solver::{Layer, Network, State};
 
 use crate::{
     config::{env_name::Opened, run_config::RunConfig},
     run::{checkpoint, error::RunError},
-    trainer::setup::build_agent,
+    trainer::{error::TrainError, setup::build_agent},
 };
 
 /// Networks to start from.
@@ -81,7 +81,7 @@ impl Initial {
             return Err(self.refused("it is the record that this run is to write"));
         }
         let earlier = self.config.run.env.open(&self.config.env, python)?;
-        let (theirs, ours) = (policy(&self.config, &earlier), policy(config, opened));
+        let (theirs, ours) = (policy(&self.config, &earlier)?, policy(config, opened)?);
         let differ = |detail: &str| {
             let [theirs, ours] = [(&self.config, &theirs), (config, &ours)].map(described);
             self.refused(format!("its {theirs} does not fit this run's {ours}{detail}"))
@@ -93,7 +93,7 @@ impl Initial {
             return Err(self.refused("only one of the two runs has env.normalize_observation"));
         }
         let agent = build_agent(config, &opened.observation_space, &opened.action_space);
-        let mut agent = agent.map_err(crate::trainer::error::TrainError::from)?;
+        let mut agent = agent.map_err(TrainError::from)?;
         agent.start_from(&self.networks).map_err(|error| differ(&format!(": {error}")))
     }
 
@@ -102,14 +102,15 @@ impl Initial {
     }
 }
 
-fn policy(config: &RunConfig, env: &Opened) -> Network {
-    config.agent.policy_architecture(env.observation_space.len(), &env.action_space)
+fn policy(config: &RunConfig, env: &Opened) -> Result<Network, TrainError> {
+    let spaces = Spaces { n_observations: env.observation_space.len(), actions: &env.action_space };
+    Ok(config.agent.settings().actor(spaces)?.network)
 }
 
 fn described((config, network): (&RunConfig, &Network)) -> String {
     let activation = network.layers().iter().find_map(Layer::dense).map(|dense| dense.activation);
     let activation = activation.map_or_else(String::new, |activation| format!(" with {activation:?}").to_lowercase());
-    format!("{} policy {network}{activation}", config.agent.name())
+    format!("{} policy {network}{activation}", config.agent.settings().name())
 }
 
 /// The settings with the record to start from, if there is one, named for good: by its full path and the

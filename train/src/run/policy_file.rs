@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::{TrainedPolicy, normalizer_state, restore_normalizer};
+use egn_agents::{AgentError, Spaces, TrainedPolicy, normalizer_state, restore_normalizer};
 use egn_envs::Space;
 use egn_solver::{Snapshot, SolverError, State, StateError};
 
@@ -29,6 +29,9 @@ pub enum PolicyFileError {
     /// The network is not there, or another one.
     #[error(transparent)]
     Network(#[from] SolverError),
+    /// The agent does not act in this environment.
+    #[error(transparent)]
+    Agent(#[from] AgentError),
     /// The network acts on nothing.
     #[error("{n_bad} of its {n_params} parameters are NaN or infinite")]
     NotFinite {
@@ -83,7 +86,8 @@ pub fn load(
     action_space: &Space,
 ) -> Result<TrainedPolicy, PolicyFileError> {
     let n_observations = observation_space.len();
-    let network = Snapshot::load(path, config.agent.policy_architecture(n_observations, action_space))?;
+    let plan = config.agent.settings().actor(Spaces { n_observations, actions: action_space })?;
+    let network = Snapshot::load(path, plan.network)?;
     let params = network.parameters();
     let n_bad = params.iter().filter(|x| !x.is_finite()).count();
     if n_bad > 0 {

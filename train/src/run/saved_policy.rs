@@ -118,8 +118,9 @@ impl SavedPolicy {
         }
         let env = config.run.env.open(&config.env, python).map_err(RunError::Env)?;
         let trained = policy_file::load(&path, &config, &env.observation_space, &env.action_space)
-            .map_err(|source| SavedPolicyError::Policy { path, source })?;
-        let policy = trained.policy(&config.agent, &env.action_space);
+            .map_err(|source| SavedPolicyError::Policy { path: path.clone(), source })?;
+        let policy = trained.policy(config.agent.settings(), &env.action_space);
+        let policy = policy.map_err(|source| SavedPolicyError::Policy { path, source: source.into() })?;
         Ok(Self { config, env, trained, policy })
     }
 }

@@ -66,7 +66,7 @@ pub fn build_agent(
     observation_space: &Space,
     action_space: &Space,
 ) -> Result<NormalizedAgent, AgentError> {
-    let agent = config.agent.build(&setting(config, observation_space, action_space))?;
+    let agent = config.agent.settings().build(&setting(config, observation_space, action_space))?;
     Ok(normalized(config, agent, observation_space))
 }
 
