@@ -1,8 +1,8 @@
 //! What every agent that learns from a replay memory holds besides its networks.
 //!
-//! *Design.* The counterpart of [`crate::networks::actor_critic`] for off-policy agents: it remembers, says when
-//! updates are due, and draws their batches. What an update does is the algorithm's, which is in the algorithm's
-//! file.
+//! *Design.* The counterpart of [`crate::networks::actor_critic`] for off-policy agents: it
+//! remembers, says when updates are due, and draws their batches. What an update does is the
+//! algorithm's, which is in the algorithm's file.
 
 use egn_solver::{State, StateError};
 
@@ -26,7 +26,7 @@ pub(crate) struct Rounds {
     pub batch_size: usize,
 }
 
-/// A replay memory, the rounds of updates that are made from it, and the stream that learning draws from.
+/// A replay memory, the rounds of updates made from it, and the stream that learning draws from.
 pub(crate) struct OffPolicy {
     /// What was lived through.
     pub replay: ReplayBuffer,
