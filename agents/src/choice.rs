@@ -62,7 +62,7 @@ impl AgentConfig {
 }
 
 impl From<AgentName> for AgentConfig {
-    /// The agent of this name with its defaults, read like a file that has the name and no settings.
+    /// The agent of this name with its defaults, read like a file with the name and no settings.
     fn from(name: AgentName) -> Self {
         let named = [(name.to_string(), BTreeMap::<&str, f64>::new())].into_iter();
         Self::deserialize(MapAccessDeserializer::new(MapDeserializer::<_, Error>::new(named)))

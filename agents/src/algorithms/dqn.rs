@@ -39,6 +39,7 @@ use crate::{
     },
     networks::{
         body::{Body, Convolutions},
+        off_policy::{OffPolicy, Rounds},
         target::Target,
     },
     policies::{
@@ -48,7 +49,7 @@ use crate::{
         policy::{Policy, batch_of},
     },
     settings::agent_settings::AgentSettings,
-    streams::{Purpose, Stream, position, seek_to, stream},
+    streams::{Purpose, stream},
 };
 
 /// Settings of [`Dqn`].
@@ -198,10 +199,7 @@ pub struct Dqn {
     config: DqnConfig,
     q: Learner,
     target: Target,
-    replay: ReplayBuffer,
-    rng: Stream,
-    width: usize,
-    total_steps: u64,
+    experience: OffPolicy,
 }
 
 impl Dqn {
@@ -210,27 +208,25 @@ impl Dqn {
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let width = setting.observation_space.len();
-        config.body().check(width)?;
+        config.body().check(setting.observation_space.len())?;
         let network = config.architecture(setting.spaces())?;
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
+        let DqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority };
+        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             target: Target::new(q.snapshot(), config.tau),
             q,
-            replay: ReplayBuffer::new(memory, width, &setting.action_space),
-            rng: stream(setting.seed, Purpose::Learning, 0),
-            width,
-            total_steps: setting.total_steps,
+            experience: OffPolicy::new(memory, rounds, setting),
             config,
         })
     }
 
     /// y of every transition.
     fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
-        let next = batch_of(&batch.next_observations, self.width)?;
+        let next = batch_of(&batch.next_observations, self.experience.width)?;
         let values = self.target.network().predict(&next)?;
         let choice = if self.config.double { self.q.forward(&next)? } else { &values };
         let chosen = values.rows().zip(choice.rows()).map(|(values, choice)| values[argmax(choice) as usize]);
@@ -239,16 +235,16 @@ impl Dqn {
 
     fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
         let correction = self.config.priority_correction.at(clock.progress());
-        let batch = self.replay.sample(self.config.batch_size, correction, &mut self.rng);
+        let batch = self.experience.batch(correction);
         let targets = self.targets(&batch)?;
         let huber = self.config.huber.is_finite().then_some(self.config.huber);
         let weights = batch.weights.as_deref();
         let loss = ChosenAction { actions: batch.actions.discrete(), targets: &targets, weights, huber };
-        let observations = batch_of(&batch.observations, self.width)?;
+        let observations = batch_of(&batch.observations, self.experience.width)?;
         if self.config.priority > 0.0 {
             let values = self.q.forward(&observations)?;
             let chosen = values.rows().zip(batch.actions.discrete()).map(|(q, &action)| q[action as usize]);
-            self.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
+            self.experience.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
         }
         Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
     }
@@ -260,23 +256,22 @@ impl Agent for Dqn {
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
-        let random_before = self.config.learning_starts as f64 / self.total_steps as f64;
         Ok(Arc::new(EpsilonGreedyPolicy {
             q: self.q.snapshot(),
             n_quantiles: 1,
             epsilon: self.config.exploration,
-            random_before,
+            random_before: self.experience.random_before(),
         }))
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        self.replay.extend(rollout);
+        let n_updates = self.experience.collect(rollout, clock);
         let mut learned = Learned::default();
         self.target.follow(&self.q, rollout, clock, self.config.target_update_interval);
-        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+        if n_updates == 0 {
             return Ok(learned);
         }
-        for i in 0..self.config.gradient_steps {
+        for i in 0..n_updates {
             learned.updates.push(self.update(clock, i == 0)?);
         }
         learned.metrics.push(("epsilon", self.config.exploration.at(clock.progress())));
@@ -284,7 +279,7 @@ impl Agent for Dqn {
     }
 
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
-        Some(&mut self.replay)
+        Some(&mut self.experience.replay)
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
@@ -295,15 +290,13 @@ impl Agent for Dqn {
         let mut state = State::default();
         state.put_part("q", self.q.state());
         state.put_part("target", self.target.state());
-        state.put_part("replay", self.replay.state());
-        state.put("stream", &position(&self.rng));
+        self.experience.put_into(&mut state);
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.q.restore(&state.part("q"))?;
         self.target.restore(&state.part("target"))?;
-        self.replay.restore(&state.part("replay"))?;
-        seek_to(&mut self.rng, state)
+        self.experience.restore(state)
     }
 }

@@ -32,6 +32,7 @@ use crate::{
     },
     networks::{
         body::{Body, Convolutions},
+        off_policy::{OffPolicy, Rounds},
         target::Target,
     },
     policies::{
@@ -41,7 +42,7 @@ use crate::{
         policy::{Policy, batch_of},
     },
     settings::agent_settings::AgentSettings,
-    streams::{Purpose, Stream, position, seek_to, stream},
+    streams::{Purpose, stream},
 };
 
 /// Settings of [`QrDqn`].
@@ -179,10 +180,7 @@ pub struct QrDqn {
     config: QrDqnConfig,
     quantiles: Learner,
     target: Target,
-    replay: ReplayBuffer,
-    rng: Stream,
-    width: usize,
-    total_steps: u64,
+    experience: OffPolicy,
 }
 
 impl QrDqn {
@@ -191,21 +189,19 @@ impl QrDqn {
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: QrDqnConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let width = setting.observation_space.len();
-        config.body().check(width)?;
+        config.body().check(setting.observation_space.len())?;
         let network = config.architecture(setting.spaces())?;
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let quantiles =
             Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let QrDqnConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
+        let QrDqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
+        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             target: Target::new(quantiles.snapshot(), config.tau),
             quantiles,
-            replay: ReplayBuffer::new(memory, width, &setting.action_space),
-            rng: stream(setting.seed, Purpose::Learning, 0),
-            width,
-            total_steps: setting.total_steps,
+            experience: OffPolicy::new(memory, rounds, setting),
             config,
         })
     }
@@ -213,7 +209,7 @@ impl QrDqn {
     /// y of every transition, (b, N).
     fn targets(&self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
         let n = self.config.n_quantiles;
-        let next = self.target.network().predict(&batch_of(&batch.next_observations, self.width)?)?;
+        let next = self.target.network().predict(&batch_of(&batch.next_observations, self.experience.width)?)?;
         let mut targets = Vec::with_capacity(batch.rewards.len() * n);
         for ((row, reward), discount) in next.rows().zip(&batch.rewards).zip(&batch.discounts) {
             let best = argmax(&means(row, n)) as usize;
@@ -223,11 +219,11 @@ impl QrDqn {
     }
 
     fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
-        let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
+        let batch = self.experience.batch(0.0);
         let targets = self.targets(&batch)?;
         let QrDqnConfig { n_quantiles, huber, .. } = self.config;
         let loss = QuantileHuber { actions: batch.actions.discrete(), targets: &targets, n_quantiles, huber };
-        let observations = batch_of(&batch.observations, self.width)?;
+        let observations = batch_of(&batch.observations, self.experience.width)?;
         Ok(Update { network: "quantiles", result: self.quantiles.step(&observations, &loss, clock.context(first)) })
     }
 }
@@ -242,18 +238,18 @@ impl Agent for QrDqn {
             q: self.quantiles.snapshot(),
             n_quantiles: self.config.n_quantiles,
             epsilon: self.config.exploration,
-            random_before: self.config.learning_starts as f64 / self.total_steps as f64,
+            random_before: self.experience.random_before(),
         }))
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        self.replay.extend(rollout);
+        let n_updates = self.experience.collect(rollout, clock);
         let mut learned = Learned::default();
         self.target.follow(&self.quantiles, rollout, clock, self.config.target_update_interval);
-        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+        if n_updates == 0 {
             return Ok(learned);
         }
-        for i in 0..self.config.gradient_steps {
+        for i in 0..n_updates {
             learned.updates.push(self.update(clock, i == 0)?);
         }
         learned.metrics.push(("epsilon", self.config.exploration.at(clock.progress())));
@@ -261,7 +257,7 @@ impl Agent for QrDqn {
     }
 
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
-        Some(&mut self.replay)
+        Some(&mut self.experience.replay)
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
@@ -272,15 +268,13 @@ impl Agent for QrDqn {
         let mut state = State::default();
         state.put_part("quantiles", self.quantiles.state());
         state.put_part("target", self.target.state());
-        state.put_part("replay", self.replay.state());
-        state.put("stream", &position(&self.rng));
+        self.experience.put_into(&mut state);
         state
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.quantiles.restore(&state.part("quantiles"))?;
         self.target.restore(&state.part("target"))?;
-        self.replay.restore(&state.part("replay"))?;
-        seek_to(&mut self.rng, state)
+        self.experience.restore(state)
     }
 }

@@ -52,6 +52,7 @@ use crate::{
     networks::{
         body::widths,
         critics::{Critics, Judgement, pairs},
+        off_policy::{OffPolicy, Rounds},
     },
     policies::{
         action_range::ActionRange,
@@ -61,7 +62,7 @@ use crate::{
         squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
     },
     settings::agent_settings::AgentSettings,
-    streams::{Purpose, Stream, position, seek_to, stream},
+    streams::{Purpose, stream},
 };
 
 /// Settings of [`Sac`].
@@ -254,11 +255,8 @@ pub struct Sac {
     actor: Learner,
     critics: Critics,
     temperature: Temperature,
-    replay: ReplayBuffer,
+    experience: OffPolicy,
     range: ActionRange,
-    rng: Stream,
-    width: usize,
-    total_steps: u64,
 }
 
 impl Sac {
@@ -268,21 +266,19 @@ impl Sac {
     /// When actions are not continuous and bounded, or a network cannot be made.
     pub fn new(config: SacConfig, setting: &Setting) -> Result<Self, AgentError> {
         let range = ActionRange::of(&setting.action_space, "sac")?;
-        let width = setting.observation_space.len();
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let network = architecture(&config.hidden, setting.spaces());
         let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
+        let SacConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
+        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             critics: Critics::new(setting, 2, &config.hidden, config.tau, &mut rng)?,
             temperature: Temperature::new(&config, range.width())?,
-            replay: ReplayBuffer::new(memory, width, &setting.action_space),
-            rng: stream(setting.seed, Purpose::Learning, 0),
-            total_steps: setting.total_steps,
+            experience: OffPolicy::new(memory, rounds, setting),
             actor,
             range,
-            width,
             config,
         })
     }
@@ -291,21 +287,22 @@ impl Sac {
     /// uses the one before.
     fn update(&mut self, clock: Clock, first: bool, learned: &mut Learned) -> Result<f64, SolverError> {
         let n = self.range.width();
-        let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
-        let next_outputs = self.actor.forward(&batch_of(&batch.next_observations, self.width)?)?.clone();
-        let actor = self.actor.evaluate(&batch_of(&batch.observations, self.width)?)?;
-        let drawn = draws(&actor.outputs().values, n, &mut self.rng);
+        let batch = self.experience.batch(0.0);
+        let width = self.experience.width;
+        let next_outputs = self.actor.forward(&batch_of(&batch.next_observations, width)?)?.clone();
+        let actor = self.actor.evaluate(&batch_of(&batch.observations, width)?)?;
+        let drawn = draws(&actor.outputs().values, n, &mut self.experience.rng);
         let log_probs = log_probs(&drawn, n);
         let alpha = self.temperature.value()?;
         learned.updates.extend(self.temperature.update(&log_probs, clock.context(false))?);
 
-        let next = draws(&next_outputs.values, n, &mut self.rng);
-        let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, self.width)?;
+        let next = draws(&next_outputs.values, n, &mut self.experience.rng);
+        let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, width)?;
         let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
-        let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
+        let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, width)?;
         learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
 
-        let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, self.width)?;
+        let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, width)?;
         let judgement = self.critics.judge(&ours, n, 2)?;
         let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
         let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
@@ -377,18 +374,18 @@ impl Agent for Sac {
         Ok(Arc::new(SquashedGaussianPolicy {
             actor: self.actor.snapshot(),
             range: self.range.clone(),
-            random_before: self.config.learning_starts as f64 / self.total_steps as f64,
+            random_before: self.experience.random_before(),
         }))
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        self.replay.extend(rollout);
+        let n_updates = self.experience.collect(rollout, clock);
         let mut learned = Learned::default();
-        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
+        if n_updates == 0 {
             return Ok(learned);
         }
         let mut entropy = 0.0;
-        for i in 0..self.config.gradient_steps {
+        for i in 0..n_updates {
             entropy = self.update(clock, i == 0, &mut learned)?;
         }
         learned.metrics = vec![("entropy", entropy), ("temperature", self.temperature.value()?)];
@@ -396,7 +393,7 @@ impl Agent for Sac {
     }
 
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
-        Some(&mut self.replay)
+        Some(&mut self.experience.replay)
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
@@ -408,8 +405,7 @@ impl Agent for Sac {
         state.put_part("actor", self.actor.state());
         state.put_part("critics", self.critics.state());
         state.put_part("temperature", self.temperature.state());
-        state.put_part("replay", self.replay.state());
-        state.put("stream", &position(&self.rng));
+        self.experience.put_into(&mut state);
         state
     }
 
@@ -417,8 +413,7 @@ impl Agent for Sac {
         self.actor.restore(&state.part("actor"))?;
         self.critics.restore(&state.part("critics"))?;
         self.temperature.restore(&state.part("temperature"))?;
-        self.replay.restore(&state.part("replay"))?;
-        seek_to(&mut self.rng, state)
+        self.experience.restore(state)
     }
 }
 

@@ -45,6 +45,7 @@ use crate::{
     networks::{
         body::widths,
         critics::{Critics, Judgement, mean_size, pairs},
+        off_policy::{OffPolicy, Rounds},
         target::Target,
     },
     policies::{
@@ -56,7 +57,7 @@ use crate::{
         policy::{Policy, batch_of},
     },
     settings::agent_settings::AgentSettings,
-    streams::{Purpose, Stream, position, seek_to, stream},
+    streams::{Purpose, stream},
 };
 
 /// The actor's name in records.
@@ -207,11 +208,8 @@ pub struct Td3 {
     actor: Learner,
     delayed_actor: Target,
     critics: Critics,
-    replay: ReplayBuffer,
+    experience: OffPolicy,
     range: ActionRange,
-    rng: Stream,
-    width: usize,
-    total_steps: u64,
     /// Updates of the critics.
     n_updates: u64,
 }
@@ -232,22 +230,20 @@ impl Td3 {
         setting: &Setting,
     ) -> Result<Self, AgentError> {
         let range = ActionRange::of(&setting.action_space, name)?;
-        let width = setting.observation_space.len();
         let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
         let network = architecture(&config.hidden, setting.spaces());
         let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
         let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
+        let Td3Config { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
+        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             delayed_actor: Target::new(actor.snapshot(), tau),
             critics: Critics::new(setting, n_critics, &config.hidden, tau, &mut rng)?,
-            replay: ReplayBuffer::new(memory, width, &setting.action_space),
-            rng: stream(setting.seed, Purpose::Learning, 0),
-            total_steps: setting.total_steps,
+            experience: OffPolicy::new(memory, rounds, setting),
             n_updates: 0,
             actor,
             range,
-            width,
             config,
         })
     }
@@ -255,9 +251,10 @@ impl Td3 {
     /// One update of the critics, and of actor and delayed networks where they are due.
     fn update(&mut self, clock: Clock, learned: &mut Learned) -> Result<(), SolverError> {
         let n = self.range.width();
-        let batch = self.replay.sample(self.config.batch_size, 0.0, &mut self.rng);
+        let batch = self.experience.batch(0.0);
         let targets = self.targets(&batch)?;
-        let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.width)?;
+        let taken =
+            pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.experience.width)?;
         let context = clock.context(learned.updates.is_empty());
         learned.updates.extend(self.critics.learn(&taken, &targets, context));
         self.n_updates += 1;
@@ -274,25 +271,25 @@ impl Td3 {
     /// y of every transition.
     fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
         let Td3Config { target_noise, target_noise_clip: clip, .. } = self.config;
-        let next = batch_of(&batch.next_observations, self.width)?;
-        let rng = &mut self.rng;
+        let next = batch_of(&batch.next_observations, self.experience.width)?;
+        let rng = &mut self.experience.rng;
         let outputs = self.delayed_actor.network().predict(&next)?.values;
         let actions = outputs.iter().map(|&u| {
             let noise = target_noise * standard_normal(rng);
             (libm::tanh(u) + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
         });
-        let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.width)?;
+        let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.experience.width)?;
         let values = self.critics.delayed_values(&pairs)?;
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
     fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
         let n = self.range.width();
-        let observations = batch_of(&batch.observations, self.width)?;
+        let observations = batch_of(&batch.observations, self.experience.width)?;
         let actor = self.actor.evaluate(&observations)?;
         let outputs = actor.outputs();
         let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
-        let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.width)?;
+        let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.experience.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
         let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
         Ok(Update { network: ACTOR, result: actor.step(&loss, context) })
@@ -341,24 +338,21 @@ impl Agent for Td3 {
             actor: self.actor.snapshot(),
             noise: self.config.exploration(),
             range: self.range.clone(),
-            random_before: self.config.learning_starts as f64 / self.total_steps as f64,
+            random_before: self.experience.random_before(),
         }))
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        self.replay.extend(rollout);
+        let n_updates = self.experience.collect(rollout, clock);
         let mut learned = Learned::default();
-        if clock.env_steps <= self.config.learning_starts || self.replay.is_empty() {
-            return Ok(learned);
-        }
-        for _ in 0..self.config.gradient_steps {
+        for _ in 0..n_updates {
             self.update(clock, &mut learned)?;
         }
         Ok(learned)
     }
 
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
-        Some(&mut self.replay)
+        Some(&mut self.experience.replay)
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
@@ -371,8 +365,7 @@ impl Agent for Td3 {
         state.put_part("delayed_actor", self.delayed_actor.state());
         state.put_part("critics", self.critics.state());
         state.put("n_updates", &[self.n_updates]);
-        state.put_part("replay", self.replay.state());
-        state.put("stream", &position(&self.rng));
+        self.experience.put_into(&mut state);
         state
     }
 
@@ -381,8 +374,7 @@ impl Agent for Td3 {
         self.delayed_actor.restore(&state.part("delayed_actor"))?;
         self.critics.restore(&state.part("critics"))?;
         self.n_updates = state.number("n_updates")?;
-        self.replay.restore(&state.part("replay"))?;
-        seek_to(&mut self.rng, state)
+        self.experience.restore(state)
     }
 }
 

@@ -107,8 +107,8 @@ impl Distribution {
         }
     }
 
-    /// Rows of curvature of one distribution: mean and deviation of a Gaussian have one each, and a softmax has
-    /// one less than outputs.
+    /// Rows of curvature of one distribution: mean and deviation of a Gaussian have one each, and a
+    /// softmax has one less than outputs.
     pub fn rows_per_sample(&self) -> usize {
         match self {
             Self::Categorical { n } => n.saturating_sub(1).max(1),

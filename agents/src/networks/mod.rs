@@ -5,4 +5,5 @@ pub mod body;
 pub mod clipped_value;
 pub mod critics;
 pub mod distribution;
+pub mod off_policy;
 pub mod target;

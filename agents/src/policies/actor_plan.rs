@@ -8,7 +8,8 @@ use crate::policies::{greedy_rule::GreedyRule, policy::Policy};
 
 /// The network that acts in given spaces, what its outputs mean, and the policy that acts with it.
 ///
-/// *Design.* One description serves whoever reads a saved network, acts with it, or hands it to other programs.
+/// *Design.* One description serves whoever reads a saved network, acts with it, or hands it to
+/// other programs.
 pub struct ActorPlan {
     /// Architecture of the network that acts ([`crate::Agent::policy_network`]).
     pub network: Network,

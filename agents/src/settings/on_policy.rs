@@ -16,8 +16,8 @@ pub(crate) fn check_scales(reward_scale: f64, log_std_init: f64) -> Result<(), S
     require(log_std_init.abs() <= 20.0, "log_std_init", "in [-20, 20]", log_std_init)
 }
 
-/// The workload of an actor with this inside that learns from rollouts of `n_steps` in each environment, in
-/// batches of at most `batch_size`.
+/// The workload of an actor with this inside, which learns from rollouts of `n_steps` in each
+/// environment, in batches of at most `batch_size`.
 pub(crate) fn workload(
     body: Body<'_>,
     n_steps: usize,
