@@ -83,3 +83,60 @@ impl OffPolicy {
         seek_to(&mut self.rng, state)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use egn_envs::{Outcome, Space};
+    use egn_solver::{OptimizerName, Precision};
+
+    use super::*;
+    use crate::experience::actions::Actions;
+
+    fn off_policy(seed: u64) -> OffPolicy {
+        let setting = Setting {
+            observation_space: Space::symmetric(vec![1.0]),
+            action_space: Space::Discrete { n: 2 },
+            total_steps: 100,
+            seed,
+            precision: Precision::F32,
+            optimizer: OptimizerName::Adam.into(),
+            critic_optimizer: OptimizerName::Adam.into(),
+            linear_quadratic: None,
+        };
+        let memory = Memory { capacity: 50, n_steps: 1, gamma: 0.5, priority: 0.0 };
+        OffPolicy::new(memory, Rounds { learning_starts: 8, gradient_steps: 3, batch_size: 5 }, &setting)
+    }
+
+    fn rollout() -> Rollout {
+        Rollout {
+            n_envs: 1,
+            n_steps: 4,
+            observations: vec![0.0, 1.0, 2.0, 3.0],
+            actions: Actions::Discrete(vec![0, 1, 0, 1]),
+            rewards: vec![1.0, 2.0, 3.0, 4.0],
+            next_observations: vec![1.0, 2.0, 3.0, 4.0],
+            outcomes: vec![Outcome::Continues; 4],
+        }
+    }
+
+    #[test]
+    fn updates_are_due_once_learning_has_started() {
+        let mut experience = off_policy(1);
+        let due = [4, 8, 12]
+            .map(|env_steps| experience.collect(&rollout(), Clock { env_steps, total_steps: 100, diagnose: false }));
+        assert_eq!(due, [0, 0, 3]);
+        assert_eq!(experience.random_before(), 0.08);
+    }
+
+    #[test]
+    fn a_restored_memory_draws_the_same_batches() {
+        let (mut left, mut resumed) = (off_policy(1), off_policy(1));
+        left.collect(&rollout(), Clock { env_steps: 12, total_steps: 100, diagnose: false });
+        left.batch(0.0);
+        let mut state = State::default();
+        left.put_into(&mut state);
+        resumed.restore(&state).unwrap();
+        assert_eq!(left.batch(0.0).rewards, resumed.batch(0.0).rewards);
+        assert!(resumed.restore(&State::default()).is_err());
+    }
+}
