@@ -207,13 +207,9 @@ fn is_unset(value: &Value) -> bool {
 }
 
 fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
-    match optimizer {
-        OptimizerConfig::Egn(config) => table_of(config),
-        OptimizerConfig::Adam(config) => table_of(config),
-        OptimizerConfig::AdamW(config) => table_of(config),
-        OptimizerConfig::RmsProp(config) => table_of(config),
-        OptimizerConfig::Sgd(config) => table_of(config),
-        OptimizerConfig::Sgn(config) => table_of(config),
+    match table_of(optimizer).remove(&optimizer.name().to_string()) {
+        Some(Value::Table(settings)) => settings,
+        other => panic!("an optimizer is a table of settings under its name, not {other:?}"),
     }
 }
 
@@ -222,14 +218,8 @@ fn table_of(settings: &impl Serialize) -> Table {
 }
 
 fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
-    Ok(match name {
-        OptimizerName::Egn => OptimizerConfig::Egn(typed(section, table)?),
-        OptimizerName::Adam => OptimizerConfig::Adam(typed(section, table)?),
-        OptimizerName::AdamW => OptimizerConfig::AdamW(typed(section, table)?),
-        OptimizerName::RmsProp => OptimizerConfig::RmsProp(typed(section, table)?),
-        OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
-        OptimizerName::Sgn => OptimizerConfig::Sgn(typed(section, table)?),
-    })
+    let read = |settings| Value::Table(Table::from_iter([(name.to_string(), settings)])).try_into();
+    typed_by(read, section, table)
 }
 
 /// What serde says without the names of Rust's types.
@@ -245,15 +235,24 @@ fn in_words(message: &str) -> String {
 }
 
 /// The settings of a section; `none` takes one back to its default.
-fn typed<T: DeserializeOwned>(section: &str, mut table: Table) -> Result<T, ConfigError> {
+fn typed<T: DeserializeOwned>(section: &str, table: Table) -> Result<T, ConfigError> {
+    typed_by(Value::try_into, section, table)
+}
+
+/// The settings of a section as `read` takes them from its table.
+fn typed_by<T>(
+    read: impl Fn(Value) -> Result<T, toml::de::Error>,
+    section: &str,
+    mut table: Table,
+) -> Result<T, ConfigError> {
     table.retain(|_, value| !is_unset(value));
-    T::deserialize(Value::Table(table.clone())).map_err(|error| {
+    read(Value::Table(table.clone())).map_err(|error| {
         let message = in_words(&unknown_key(error.message()));
         // serde does not say which key has the wrong value: it is the one without which all is well.
         let key = table.keys().find(|key| {
             let mut without = table.clone();
             without.remove(*key);
-            T::deserialize(Value::Table(without)).is_ok()
+            read(Value::Table(without)).is_ok()
         });
         ConfigError::Setting(match key {
             Some(key) if !message.contains("unknown field") => format!("{section}.{key}: {message}"),

@@ -150,11 +150,7 @@ impl Trpo {
                 line_search.get_or_insert(BACKTRACKING);
                 Rule::Constraint { limit: *kl_limit.get_or_insert(config.target_kl) }
             }
-            OptimizerConfig::Adam(_)
-            | OptimizerConfig::AdamW(_)
-            | OptimizerConfig::RmsProp(_)
-            | OptimizerConfig::Sgd(_)
-            | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
+            _ => Rule::Penalty { coefficient: config.penalty },
         };
         let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &setting)?;
         Ok(Self { config, networks, rule })
