@@ -74,7 +74,7 @@ pub use network::{
 pub use network_problem::NetworkProblem;
 pub use optimizer::{
     adam::{Adam, AdamConfig, AdamWConfig},
-    choice::{OptimizerConfig, OptimizerName},
+    choice::OptimizerConfig,
     gauss_newton::{
         adaptive_damping::AdaptiveConfig,
         direction::{Direction, Form, Solution},
@@ -83,10 +83,12 @@ pub use optimizer::{
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},
     },
+    name::OptimizerName,
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearization, Problem},
     rms_prop::{RmsProp, RmsPropConfig},
     schedule::{self, Schedule},
+    settings::{BuildOptimizer, OptimizerSettings},
     sgd::{Sgd, SgdConfig},
 };
 pub use setting::{SettingError, require};

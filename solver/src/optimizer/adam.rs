@@ -13,10 +13,12 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::all_finite, vectors::vectorized},
     optimizer::{
+        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm},
         problem::Problem,
         schedule::Schedule,
+        settings::{BuildOptimizer, OptimizerSettings},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -57,6 +59,30 @@ impl AdamConfig {
         require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
         let limit = self.max_grad_norm.unwrap_or(1.0);
         require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+    }
+}
+
+impl OptimizerSettings for AdamConfig {
+    fn name(&self) -> OptimizerName {
+        OptimizerName::Adam
+    }
+
+    fn summary(&self) -> &'static str {
+        "Adam with PyTorch's semantics, optional global-norm clipping"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        Self::validate(self)
+    }
+
+    fn holds_row_system(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Real> BuildOptimizer<T> for AdamConfig {
+    fn build(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(Adam::new(self.clone()))
     }
 }
 
@@ -103,6 +129,30 @@ impl AdamWConfig {
     fn adam(&self) -> AdamConfig {
         let Self { lr, beta1, beta2, eps, max_grad_norm, .. } = *self;
         AdamConfig { lr, beta1, beta2, eps, max_grad_norm }
+    }
+}
+
+impl OptimizerSettings for AdamWConfig {
+    fn name(&self) -> OptimizerName {
+        OptimizerName::AdamW
+    }
+
+    fn summary(&self) -> &'static str {
+        "Adam with decoupled weight decay, with PyTorch's semantics"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        Self::validate(self)
+    }
+
+    fn holds_row_system(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Real> BuildOptimizer<T> for AdamWConfig {
+    fn build(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(Adam::decoupled(self.clone()))
     }
 }
 

@@ -1,136 +1,68 @@
 //! The choice among optimizers.
 
-use std::{fmt, str::FromStr};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Serialize,
+    de::{
+        IntoDeserializer,
+        value::{Error, MapAccessDeserializer},
+    },
+};
 
 use crate::{
     linalg::real::Real,
     optimizer::{
-        adam::{Adam, AdamConfig, AdamWConfig},
-        gauss_newton::{
-            egn::{Egn, EgnConfig},
-            sgn::{Sgn, SgnConfig},
-        },
+        adam::{AdamConfig, AdamWConfig},
+        gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
+        name::OptimizerName,
         optimizer::Optimizer,
-        rms_prop::{RmsProp, RmsPropConfig},
-        sgd::{Sgd, SgdConfig},
+        rms_prop::RmsPropConfig,
+        settings::{BuildOptimizer, OptimizerSettings},
+        sgd::SgdConfig,
     },
     setting::SettingError,
 };
 
-/// An optimizer's textbook name, as on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// An optimizer with its settings; in a file a table of them under its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum OptimizerName {
-    /// Exact Gauss-Newton.
-    Egn,
-    /// Adam.
-    Adam,
-    /// Adam with decoupled weight decay.
-    AdamW,
-    /// RMSprop.
-    RmsProp,
-    /// Stochastic gradient descent.
-    Sgd,
-    /// Stochastic Gauss-Newton: inexact, by conjugate gradients.
-    Sgn,
-}
-
-impl OptimizerName {
-    /// All of them.
-    pub const ALL: [Self; 6] = [Self::Egn, Self::Adam, Self::AdamW, Self::RmsProp, Self::Sgd, Self::Sgn];
-
-    /// One line on what it is.
-    pub fn summary(self) -> &'static str {
-        match self {
-            Self::Egn => {
-                "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
-            }
-            Self::Adam => "Adam with PyTorch's semantics, optional global-norm clipping",
-            Self::AdamW => "Adam with decoupled weight decay, with PyTorch's semantics",
-            Self::RmsProp => "RMSprop with PyTorch's semantics",
-            Self::Sgd => "stochastic gradient descent with PyTorch's momentum",
-            Self::Sgn => "Gauss-Newton by conjugate gradients, inexact (arXiv 2006.02409)",
-        }
-    }
-}
-
-impl fmt::Display for OptimizerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Egn => "egn",
-            Self::Adam => "adam",
-            Self::AdamW => "adamw",
-            Self::RmsProp => "rmsprop",
-            Self::Sgd => "sgd",
-            Self::Sgn => "sgn",
-        })
-    }
-}
-
-impl FromStr for OptimizerName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|name| name.to_string() == text).ok_or_else(|| format!("unknown optimizer '{text}'"))
-    }
-}
-
-/// An optimizer with its settings.
-#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // `OptimizerName::summary` says what each is.
 pub enum OptimizerConfig {
-    /// Exact Gauss-Newton.
     Egn(EgnConfig),
-    /// Adam.
     Adam(AdamConfig),
-    /// Adam with decoupled weight decay.
     AdamW(AdamWConfig),
-    /// RMSprop.
     RmsProp(RmsPropConfig),
-    /// Stochastic gradient descent.
     Sgd(SgdConfig),
-    /// Stochastic Gauss-Newton.
     Sgn(SgnConfig),
 }
 
-impl From<OptimizerName> for OptimizerConfig {
-    /// With default settings.
-    fn from(name: OptimizerName) -> Self {
-        match name {
-            OptimizerName::Egn => Self::Egn(EgnConfig::default()),
-            OptimizerName::Adam => Self::Adam(AdamConfig::default()),
-            OptimizerName::AdamW => Self::AdamW(AdamWConfig::default()),
-            OptimizerName::RmsProp => Self::RmsProp(RmsPropConfig::default()),
-            OptimizerName::Sgd => Self::Sgd(SgdConfig::default()),
-            OptimizerName::Sgn => Self::Sgn(SgnConfig::default()),
+impl OptimizerConfig {
+    /// The settings themselves, whosever they are.
+    pub fn settings(&self) -> &dyn OptimizerSettings {
+        // They are the same for both number types.
+        self.buildable::<f64>()
+    }
+
+    fn buildable<T: Real>(&self) -> &dyn BuildOptimizer<T> {
+        match self {
+            Self::Egn(settings) => settings,
+            Self::Adam(settings) => settings,
+            Self::AdamW(settings) => settings,
+            Self::RmsProp(settings) => settings,
+            Self::Sgd(settings) => settings,
+            Self::Sgn(settings) => settings,
         }
     }
-}
 
-impl OptimizerConfig {
     /// Which one it is.
     pub fn name(&self) -> OptimizerName {
-        match self {
-            Self::Egn(_) => OptimizerName::Egn,
-            Self::Adam(_) => OptimizerName::Adam,
-            Self::AdamW(_) => OptimizerName::AdamW,
-            Self::RmsProp(_) => OptimizerName::RmsProp,
-            Self::Sgd(_) => OptimizerName::Sgd,
-            Self::Sgn(_) => OptimizerName::Sgn,
-        }
+        self.settings().name()
     }
 
     /// Ready to take its first step.
     pub fn build<T: Real>(&self) -> Box<dyn Optimizer<T>> {
-        match self {
-            Self::Egn(config) => Box::new(Egn::new(config.clone())),
-            Self::Adam(config) => Box::new(Adam::new(config.clone())),
-            Self::AdamW(config) => Box::new(Adam::decoupled(config.clone())),
-            Self::RmsProp(config) => Box::new(RmsProp::new(config.clone())),
-            Self::Sgd(config) => Box::new(Sgd::new(config.clone())),
-            Self::Sgn(config) => Box::new(Sgn::new(config.clone())),
-        }
+        self.buildable().build()
     }
 
     /// Whether every setting is in its range.
@@ -138,14 +70,23 @@ impl OptimizerConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        match self {
-            Self::Egn(config) => config.validate(),
-            Self::Adam(config) => config.validate(),
-            Self::AdamW(config) => config.validate(),
-            Self::RmsProp(config) => config.validate(),
-            Self::Sgd(config) => config.validate(),
-            Self::Sgn(config) => config.validate(),
-        }
+        self.settings().validate()
+    }
+}
+
+impl From<OptimizerName> for OptimizerConfig {
+    /// With default settings: what is read from an empty table under the name.
+    fn from(name: OptimizerName) -> Self {
+        let table = BTreeMap::from([(name.to_string(), BTreeMap::<String, f64>::new())]);
+        let read: Result<Self, Error> = Self::deserialize(MapAccessDeserializer::new(table.into_deserializer()));
+        read.expect("every name is that of settings with defaults")
+    }
+}
+
+impl OptimizerName {
+    /// One line on what it is.
+    pub fn summary(self) -> &'static str {
+        OptimizerConfig::from(self).settings().summary()
     }
 }
 
@@ -154,10 +95,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn every_name_has_settings_that_know_it() {
         for name in OptimizerName::ALL {
-            assert_eq!(name.to_string().parse(), Ok(name));
+            let config = OptimizerConfig::from(name);
+            assert_eq!(config.name(), name);
+            assert_eq!(config.validate(), Ok(()));
+            assert!(!name.summary().is_empty());
         }
-        assert!("adamw2".parse::<OptimizerName>().is_err());
+        assert_eq!(OptimizerConfig::from(OptimizerName::AdamW), OptimizerConfig::AdamW(AdamWConfig::default()));
     }
 }

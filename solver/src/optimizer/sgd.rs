@@ -11,10 +11,12 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::sum_of_squares},
     optimizer::{
+        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
+        settings::{BuildOptimizer, OptimizerSettings},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -51,6 +53,30 @@ impl SgdConfig {
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
         let limit = self.max_grad_norm.unwrap_or(1.0);
         require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+    }
+}
+
+impl OptimizerSettings for SgdConfig {
+    fn name(&self) -> OptimizerName {
+        OptimizerName::Sgd
+    }
+
+    fn summary(&self) -> &'static str {
+        "stochastic gradient descent with PyTorch's momentum"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        Self::validate(self)
+    }
+
+    fn holds_row_system(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Real> BuildOptimizer<T> for SgdConfig {
+    fn build(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(Sgd::new(self.clone()))
     }
 }
 

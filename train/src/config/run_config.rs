@@ -85,8 +85,8 @@ impl RunConfig {
     /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
     pub fn to_toml(&self) -> String {
         let agent = settings_of(&self.agent);
-        let optimizer = optimizer_table(&self.optimizer);
-        let mut critic_optimizer = optimizer_table(&self.critic_optimizer);
+        let optimizer = settings_of(&self.optimizer);
+        let mut critic_optimizer = settings_of(&self.critic_optimizer);
         // What only the critic leaves unset must not come back from `optimizer`.
         for key in optimizer.keys() {
             critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
@@ -180,21 +180,10 @@ fn is_unset(value: &Value) -> bool {
     value.as_str() == Some(UNSET)
 }
 
-fn optimizer_table(optimizer: &OptimizerConfig) -> Table {
-    match optimizer {
-        OptimizerConfig::Egn(config) => table_of(config),
-        OptimizerConfig::Adam(config) => table_of(config),
-        OptimizerConfig::AdamW(config) => table_of(config),
-        OptimizerConfig::RmsProp(config) => table_of(config),
-        OptimizerConfig::Sgd(config) => table_of(config),
-        OptimizerConfig::Sgn(config) => table_of(config),
-    }
-}
-
 /// The settings of an agent without its name.
-fn settings_of(agent: &AgentConfig) -> Table {
-    let named = table_of(agent).into_iter().next();
-    named.and_then(|(_, settings)| settings.try_into().ok()).expect("an agent is written as its name and its settings")
+fn settings_of(named: &impl Serialize) -> Table {
+    let settings = table_of(named).into_iter().next().and_then(|(_, settings)| settings.try_into().ok());
+    settings.expect("agents and optimizers are written as their name and their settings")
 }
 
 fn table_of(settings: &impl Serialize) -> Table {
@@ -202,14 +191,7 @@ fn table_of(settings: &impl Serialize) -> Table {
 }
 
 fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
-    Ok(match name {
-        OptimizerName::Egn => OptimizerConfig::Egn(typed(section, table)?),
-        OptimizerName::Adam => OptimizerConfig::Adam(typed(section, table)?),
-        OptimizerName::AdamW => OptimizerConfig::AdamW(typed(section, table)?),
-        OptimizerName::RmsProp => OptimizerConfig::RmsProp(typed(section, table)?),
-        OptimizerName::Sgd => OptimizerConfig::Sgd(typed(section, table)?),
-        OptimizerName::Sgn => OptimizerConfig::Sgn(typed(section, table)?),
-    })
+    tagged(section, name, table)
 }
 
 /// What serde says without the names of Rust's types.

@@ -3,7 +3,6 @@
 
 use egn_agents::{Spaces, Workload};
 use egn_envs::Space;
-use egn_solver::OptimizerName;
 
 use crate::config::{error::ConfigError, run_config::RunConfig};
 
@@ -35,14 +34,7 @@ fn bytes(config: &RunConfig, workload: &Workload, n_observations: usize) -> f64 
     let rows = workload.batch_size as f64 * workload.rows_per_sample as f64;
     // The side of the parameters is taken where rows outnumber them four to one.
     let side = if 4.0 * params <= rows { params } else { rows };
-    let system = match config.run.optimizer {
-        OptimizerName::Egn => 8.0 * side * side,
-        OptimizerName::Adam
-        | OptimizerName::AdamW
-        | OptimizerName::RmsProp
-        | OptimizerName::Sgd
-        | OptimizerName::Sgn => 0.0,
-    };
+    let system = if config.optimizer.settings().holds_row_system() { 8.0 * side * side } else { 0.0 };
     let pass = 8.0 * rows * widths.iter().sum::<f64>();
     transitions + system + pass + 8.0 * NETWORK_COPIES * params
 }

@@ -36,10 +36,12 @@ use crate::{
             line_search::LineSearchConfig,
             momentum::{Momentum, MomentumForm},
         },
+        name::OptimizerName,
         optimizer::{Optimizer, Rejection, Report, StepContext},
         parameters::{place, take_step},
         problem::Problem,
         schedule::Schedule,
+        settings::{BuildOptimizer, OptimizerSettings},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -99,6 +101,30 @@ impl EgnConfig {
         require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
         self.line_search.map_or(Ok(()), |search| search.validate())?;
         self.adaptive.map_or(Ok(()), |adaptive| adaptive.validate())
+    }
+}
+
+impl OptimizerSettings for EgnConfig {
+    fn name(&self) -> OptimizerName {
+        OptimizerName::Egn
+    }
+
+    fn summary(&self) -> &'static str {
+        "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        Self::validate(self)
+    }
+
+    fn holds_row_system(&self) -> bool {
+        true
+    }
+}
+
+impl<T: Real> BuildOptimizer<T> for EgnConfig {
+    fn build(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(Egn::new(self.clone()))
     }
 }
 

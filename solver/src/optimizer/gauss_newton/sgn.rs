@@ -16,10 +16,12 @@ use crate::{
         vector::{inner_product, sum_of_squares},
     },
     optimizer::{
+        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::take_step,
         problem::{Linearization, Problem},
         schedule::Schedule,
+        settings::{BuildOptimizer, OptimizerSettings},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -58,6 +60,30 @@ impl SgnConfig {
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
         require(self.cg_steps > 0, "cg_steps", "1 or more", self.cg_steps)?;
         require((0.0..1.0).contains(&self.cg_tolerance), "cg_tolerance", "in [0, 1)", self.cg_tolerance)
+    }
+}
+
+impl OptimizerSettings for SgnConfig {
+    fn name(&self) -> OptimizerName {
+        OptimizerName::Sgn
+    }
+
+    fn summary(&self) -> &'static str {
+        "Gauss-Newton by conjugate gradients, inexact (arXiv 2006.02409)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
+        Self::validate(self)
+    }
+
+    fn holds_row_system(&self) -> bool {
+        false
+    }
+}
+
+impl<T: Real> BuildOptimizer<T> for SgnConfig {
+    fn build(&self) -> Box<dyn Optimizer<T>> {
+        Box::new(Sgn::new(self.clone()))
     }
 }
 

@@ -1,0 +1,33 @@
+//! What an optimizer's own file says of it, behind its settings.
+//!
+//! *Design.* Two traits, because settings know no number type and optimizers have one: what is
+//! generic stays apart from what a list or a check asks.
+
+use crate::{
+    optimizer::{name::OptimizerName, optimizer::Optimizer},
+    setting::SettingError,
+};
+
+/// Settings from which an optimizer can be made.
+pub trait OptimizerSettings {
+    /// Whose settings they are.
+    fn name(&self) -> OptimizerName;
+
+    /// One line on what the optimizer is.
+    fn summary(&self) -> &'static str;
+
+    /// Whether every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not, with the range.
+    fn validate(&self) -> Result<(), SettingError>;
+
+    /// Whether a step factors a system with a row for every output of the batch, which has to be held.
+    fn holds_row_system(&self) -> bool;
+}
+
+/// Settings of an optimizer of networks whose numbers are `T`.
+pub trait BuildOptimizer<T>: OptimizerSettings {
+    /// The optimizer, ready to take its first step.
+    fn build(&self) -> Box<dyn Optimizer<T>>;
+}
