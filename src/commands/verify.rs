@@ -101,7 +101,7 @@ fn verify_published(args: &VerifyArgs, folder: &Path) -> Result<u8> {
     let records = args.records.as_deref().unwrap_or(scratch.path());
     let mut all_good = true;
     for (command, row) in rows {
-        let found = train_row(args, &command, &records.join(&row.name), &stop)?;
+        let found = train_row(args, &row, &command, &records.join(&row.name), &stop)?;
         if stop.load(Ordering::Relaxed) {
             return Ok(INTERRUPTED);
         }
@@ -133,10 +133,19 @@ fn command_of(row: &Row) -> Result<CompareArgs> {
 }
 
 /// What each of the seeds that are asked for comes to.
-fn train_row(args: &VerifyArgs, command: &CompareArgs, records: &Path, stop: &AtomicBool) -> Result<Vec<Option<Seed>>> {
-    let mut runs = plan(command, records)?;
+fn train_row(
+    args: &VerifyArgs,
+    row: &Row,
+    command: &CompareArgs,
+    records: &Path,
+    stop: &AtomicBool,
+) -> Result<Vec<Option<Seed>>> {
+    let mut runs = plan(command, records).with_context(|| format!("{}: '{}'", row.name, row.command))?;
     if let Some(seeds) = &args.seeds {
         runs.retain(|run| seeds.0.contains(&run.config.run.seed));
+    }
+    if runs.is_empty() {
+        return Err(anyhow!(Usage(format!("{}: --seeds names none of the seeds of '{}'", row.name, row.command))));
     }
     let jobs = Jobs {
         records,

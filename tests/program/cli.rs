@@ -436,6 +436,9 @@ fn published_rows_are_trained_again_and_compared() {
         let refused = egn(folder.path(), &["verify", "--published", "rows", "--filter", filter]);
         assert!(refused.status.code() == Some(2) && stderr(&refused).contains(part), "{}", stderr(&refused));
     }
+    let other_seeds = verify(&["--seeds", "7-9"]);
+    assert!(other_seeds.status.code() == Some(2), "{}", stdout(&other_seeds));
+    assert!(stderr(&other_seeds).contains("names none of the seeds"), "{}", stderr(&other_seeds));
     let refused = egn(folder.path(), &["verify", "--published", "nowhere"]);
     assert!(refused.status.code() == Some(2) && stderr(&refused).contains("cannot read nowhere"));
 }
