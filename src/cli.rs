@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use egn_train::{config::sources::Sources, trainer::setup::Interval};
 use toml::{Table, Value};
 
@@ -156,7 +156,7 @@ fn interval(text: &str) -> Result<Interval, String> {
 
 fn sources(run: Table, config: Option<PathBuf>, set: &[String]) -> Sources {
     let flags = Table::from_iter([("run".to_owned(), Value::Table(run))]);
-    Sources { config, flags, set: set.to_vec() }
+    Sources { config, flags, set: set.to_vec(), ..Sources::default() }
 }
 
 /// How `egn train` shows progress.
@@ -239,7 +239,7 @@ impl Seeds {
         let refuse = || {
             format!(
                 "'{text}' is not seeds; give a number of seeds from 1 to 1000, a range such as 101-120, \
-                 or a list such as 101,102,110-120"
+                 or a list such as 101,102,110-120 (7-7 is seed 7 alone)"
             )
         };
         if let Ok(count) = text.trim().parse::<u64>() {
@@ -358,28 +358,28 @@ pub enum ExportFormat {
 /// `egn verify`.
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
+#[command(group = ArgGroup::new("what").args(["record", "published"]).required(true))]
 pub struct VerifyArgs {
     /// Folder of a record.
-    #[arg(required_unless_present = "published", conflicts_with = "published")]
     pub record: Option<PathBuf>,
     /// Train the rows of published tables again, each with the command in its file, and say which come out the
     /// same.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "runs/published")]
     pub published: Option<PathBuf>,
     /// Of the published rows, those with this text in their names.
-    #[arg(long, value_name = "TEXT", requires = "published")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "record")]
     pub filter: Option<String>,
-    /// Of the published seeds, these.
-    #[arg(long, value_parser = Seeds::parse, requires = "published")]
+    /// Of the published seeds, these; as for `egn compare`: 3 is 0 to 2, and 3-3 is seed 3 alone.
+    #[arg(long, value_parser = Seeds::parse, conflicts_with = "record")]
     pub seeds: Option<Seeds>,
     /// Published runs side by side; the number of cores unless given.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024), requires = "published")]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1024), conflicts_with = "record")]
     pub jobs: Option<u64>,
     /// Write what comes out into the rows, as their publisher does.
-    #[arg(long, requires = "published", requires = "records")]
+    #[arg(long, requires = "records", conflicts_with = "record")]
     pub write: bool,
     /// Keep the records of published rows in this folder, and those that it has.
-    #[arg(long, value_name = "FOLDER", requires = "published")]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "record")]
     pub records: Option<PathBuf>,
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]

@@ -4,6 +4,7 @@ use std::{path::Path, sync::atomic::Ordering};
 
 use anyhow::{Result, anyhow};
 use egn_train::{
+    config::sources::{Presets, Sources},
     record::contents::{Ended, Record},
     run::{error::RunError, execution::admit, initial::pinned},
     workers::pool::n_cores,
@@ -23,18 +24,20 @@ use crate::{
 };
 
 /// The runs of a comparison, each with its record below `records`.
-pub(super) fn plan(args: &CompareArgs, records: &Path) -> Result<Vec<Planned>> {
+pub(super) fn plan(args: &CompareArgs, presets: Presets, records: &Path) -> Result<Vec<Planned>> {
     let pairs = args.optimizers.iter().flat_map(|optimizer| args.seeds.0.iter().map(move |&seed| (optimizer, seed)));
-    pairs
-        .map(|(optimizer, seed)| Ok(Planned::new(pinned(args.sources(optimizer, seed).resolve()?)?, records)))
-        .collect()
+    let run = |(optimizer, seed): (&String, u64)| {
+        let sources = Sources { presets, ..args.sources(optimizer, seed) };
+        Ok(Planned::new(pinned(sources.resolve()?)?, records))
+    };
+    pairs.map(run).collect()
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     if let Some(message) = args.gainsaid() {
         return Err(anyhow!(Usage(message)));
     }
-    let runs = plan(args, &args.settings.records)?;
+    let runs = plan(args, Presets::Own, &args.settings.records)?;
     if let Some(twice) = (1..runs.len()).find(|&i| runs[..i].contains(&runs[i])) {
         return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.run.optimizer))));
     }

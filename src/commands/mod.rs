@@ -12,8 +12,10 @@ mod open_policy;
 mod out_file;
 mod plot;
 mod report;
+mod scratch;
 mod train;
 mod verify;
+mod verify_published;
 
 pub use crate::usage::Usage;
 pub use dispatch::execute;

@@ -35,6 +35,14 @@ pub enum PublishedError {
         /// The file.
         path: PathBuf,
     },
+    /// A seed has two lines.
+    #[error("{}: seed {seed} stands in it twice", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The seed.
+        seed: u64,
+    },
     /// A line is not a seed's.
     #[error("{}: {source}", path.display())]
     Csv {
@@ -84,8 +92,11 @@ impl Row {
         let command = text.lines().next().and_then(|line| line.strip_prefix(MARK));
         let command = command.ok_or_else(|| PublishedError::Command { path: path.to_owned() })?.trim().to_owned();
         let mut lines = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
-        let seeds = lines.deserialize().collect::<Result<_, _>>();
+        let seeds = lines.deserialize().collect::<Result<Vec<Seed>, _>>();
         let seeds = seeds.map_err(|source| PublishedError::Csv { path: path.to_owned(), source })?;
+        if let Some(i) = (1..seeds.len()).find(|&i| seeds[..i].iter().any(|before| before.seed == seeds[i].seed)) {
+            return Err(PublishedError::Twice { path: path.to_owned(), seed: seeds[i].seed });
+        }
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         Ok(Self { name, command, seeds })
     }
@@ -102,6 +113,30 @@ impl Row {
         paths.retain(|path| path.file_stem().is_some_and(|name| name.to_string_lossy().contains(filter)));
         paths.sort();
         paths.iter().map(|path| Self::read(path)).collect()
+    }
+
+    /// Why each of these seeds is not reproduced by what was `found`, those left out that are: a seed that is
+    /// published and was not found is as bad as one that came out otherwise.
+    pub fn differences(&self, seeds: &[u64], found: &[Seed]) -> Vec<String> {
+        let of = |lines: &[Seed], seed| lines.iter().find(|line| line.seed == seed).cloned();
+        let difference = |&seed: &u64| match (of(&self.seeds, seed), of(found, seed)) {
+            (Some(published), Some(found)) => {
+                let parts = published.parts_unlike(&found);
+                let whole = format!("seed {seed} in {}, ending at {}", parts.join(", "), found.final_return);
+                (!parts.is_empty()).then_some(whole)
+            }
+            (Some(_), None) => Some(format!("seed {seed}, published, left no result")),
+            (None, Some(found)) => Some(format!("seed {seed}, not published, ending at {}", found.final_return)),
+            (None, None) => Some(format!("seed {seed}, not published, left no result")),
+        };
+        seeds.iter().filter_map(difference).collect()
+    }
+
+    /// Takes what was found in place of what was published of the same seeds, and keeps the others.
+    pub fn update(&mut self, found: Vec<Seed>) {
+        self.seeds.retain(|line| found.iter().all(|new| new.seed != line.seed));
+        self.seeds.extend(found);
+        self.seeds.sort_by_key(|line| line.seed);
     }
 
     /// Writes the row into `folder`.
@@ -138,6 +173,17 @@ impl Seed {
             policy: digest(&policy),
         }))
     }
+
+    /// What of two results of a seed is not the same, by the names of the columns.
+    fn parts_unlike(&self, other: &Self) -> Vec<&'static str> {
+        let parts = [
+            ("final_return", self.final_return == other.final_return),
+            ("threshold_steps", self.threshold_steps == other.threshold_steps),
+            ("curve", self.curve == other.curve),
+            ("policy", self.policy == other.policy),
+        ];
+        parts.into_iter().filter(|&(_, is_same)| !is_same).map(|(name, _)| name).collect()
+    }
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -167,9 +213,47 @@ mod tests {
         };
         row.write(folder.path()).unwrap();
         Row { name: "other".into(), seeds: Vec::new(), ..row.clone() }.write(folder.path()).unwrap();
-        assert_eq!(Row::read_all(folder.path(), "ppo-e").unwrap(), [row]);
+        assert_eq!(Row::read_all(folder.path(), "ppo-e").unwrap(), std::slice::from_ref(&row));
         assert_eq!(Row::read_all(folder.path(), "").unwrap().len(), 2);
         fs::write(folder.path().join("bad.csv"), "seed\n1\n").unwrap();
         assert!(matches!(Row::read_all(folder.path(), "bad"), Err(PublishedError::Command { .. })));
+        let twice = Row { name: "twice".into(), seeds: vec![seed(3, None), seed(4, None), seed(3, Some(1))], ..row };
+        twice.write(folder.path()).unwrap();
+        assert!(matches!(Row::read_all(folder.path(), "twice"), Err(PublishedError::Twice { seed: 3, .. })));
+    }
+
+    fn line(seed: u64, curve: &str) -> Seed {
+        Seed { seed, final_return: 1.5, threshold_steps: None, curve: curve.into(), policy: "12ab".into() }
+    }
+
+    fn row(seeds: Vec<Seed>) -> Row {
+        Row { name: "row".into(), command: "egn compare".into(), seeds }
+    }
+
+    #[test]
+    fn what_is_published_and_what_is_found_must_be_the_same() {
+        let published = row(vec![line(0, "00ff"), line(1, "00ff"), line(2, "00ff")]);
+        let found = [line(0, "00ff"), line(1, "00fe"), line(3, "00ff")];
+        assert_eq!(
+            published.differences(&[0, 1, 2, 3, 4], &found),
+            [
+                "seed 1 in curve, ending at 1.5",
+                "seed 2, published, left no result",
+                "seed 3, not published, ending at 1.5",
+                "seed 4, not published, left no result",
+            ]
+        );
+        assert_eq!(published.differences(&[0], &found), [""; 0]);
+        let other = Seed { final_return: 2.0, threshold_steps: Some(7), policy: "ab12".into(), ..line(0, "00ff") };
+        let said = published.differences(&[0], &[other]);
+        assert_eq!(said, ["seed 0 in final_return, threshold_steps, policy, ending at 2"]);
+    }
+
+    #[test]
+    fn an_update_keeps_the_seeds_that_it_does_not_have() {
+        let mut published = row(vec![line(0, "00ff"), line(1, "00ff"), line(2, "00ff")]);
+        published.update(vec![line(3, "00aa"), line(1, "00bb")]);
+        let curves: Vec<_> = published.seeds.iter().map(|line| (line.seed, &*line.curve)).collect();
+        assert_eq!(curves, [(0, "00ff"), (1, "00bb"), (2, "00ff"), (3, "00aa")]);
     }
 }

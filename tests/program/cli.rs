@@ -426,19 +426,67 @@ fn published_rows_are_trained_again_and_compared() {
     let again = verify(&["--seeds", "1-2"]);
     assert!(again.status.success(), "{}", stderr(&again));
     assert_eq!(stdout(&again), "small: 2 of 2 seeds reproduced\n");
-    let text = std::fs::read_to_string(rows.join("small.csv")).unwrap();
-    std::fs::write(rows.join("small.csv"), text.replace("\n2,", "\n4,")).unwrap();
+    // Other settings than the built-in ones in the working directory are not the row's.
+    std::fs::create_dir(folder.path().join("presets")).unwrap();
+    std::fs::write(folder.path().join("presets/ppo-egn.toml"), "[optimizer]\nlambda = 0.7\n").unwrap();
+    assert_eq!(stdout(&verify(&["--seeds", "0,1"])), "small: 2 of 2 seeds reproduced\n");
+
+    let path = rows.join("small.csv");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let part = verify(&["--write", "--records", "kept", "--seeds", "0-0"]);
+    assert!(stdout(&part).contains("small: 1 seeds written"), "{}", stderr(&part));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "the other seeds stay");
+
+    // A line that is not trained, and one that is not published.
+    std::fs::write(&path, text.replace("\n2,", "\n4,")).unwrap();
     let changed = verify(&["--records", "kept"]);
     assert_eq!(changed.status.code(), Some(1));
-    assert!(stdout(&changed).contains("2 of 3 seeds reproduced; not: seed 2 ended at"), "{}", stdout(&changed));
+    let said = stdout(&changed);
+    assert!(said.contains("2 of 4 seeds reproduced; not: seed 2, not published, ending at"), "{said}");
+    assert!(said.contains("seed 4, published, left no result"), "{said}");
+    // A command that trains fewer seeds than are published.
+    std::fs::write(&path, text.replace("--seeds 3", "--seeds 2")).unwrap();
+    let fewer = verify(&["--records", "kept"]);
+    assert!(fewer.status.code() == Some(1) && stdout(&fewer).contains("2 of 3 seeds"), "{}", stdout(&fewer));
+    // A digest.
+    let (rest, digest) = text.trim_end().rsplit_once(',').unwrap();
+    std::fs::write(&path, format!("{rest},{}\n", digest.chars().rev().collect::<String>())).unwrap();
+    let forged = verify(&["--records", "kept"]);
+    assert!(
+        forged.status.code() == Some(1) && stdout(&forged).contains("not: seed 2 in policy"),
+        "{}",
+        stdout(&forged)
+    );
+    std::fs::write(&path, format!("{text}{}\n", text.lines().last().unwrap())).unwrap();
+    let twice = verify(&[]);
+    assert!(
+        twice.status.code() == Some(2) && stderr(&twice).contains("seed 2 stands in it twice"),
+        "{}",
+        stderr(&twice)
+    );
+    std::fs::write(&path, &text).unwrap();
 
     for (filter, part) in [("none", "rows holds no row with 'none' in its name"), ("", "a quote is not closed")] {
         let refused = egn(folder.path(), &["verify", "--published", "rows", "--filter", filter]);
         assert!(refused.status.code() == Some(2) && stderr(&refused).contains(part), "{}", stderr(&refused));
     }
-    let other_seeds = verify(&["--seeds", "7-9"]);
-    assert!(other_seeds.status.code() == Some(2), "{}", stdout(&other_seeds));
-    assert!(stderr(&other_seeds).contains("names none of the seeds"), "{}", stderr(&other_seeds));
+    for seeds in ["7-9", "2,7"] {
+        let other = verify(&["--seeds", seeds]);
+        assert!(
+            other.status.code() == Some(2) && stderr(&other).contains("--seeds names 7, which"),
+            "{}",
+            stderr(&other)
+        );
+    }
+    for option in ["--filter", "--seeds", "--jobs"] {
+        let beside = egn(folder.path(), &["verify", "some-record", option, "1"]);
+        assert!(
+            beside.status.code() == Some(2) && stderr(&beside).contains("cannot be used with"),
+            "{}",
+            stderr(&beside)
+        );
+    }
+    assert!(stderr(&egn(folder.path(), &["verify"])).contains("--published"));
     let refused = egn(folder.path(), &["verify", "--published", "nowhere"]);
     assert!(refused.status.code() == Some(2) && stderr(&refused).contains("cannot read nowhere"));
 }

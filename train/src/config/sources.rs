@@ -21,9 +21,21 @@ static PRESETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../presets");
 /// Where presets are looked for first; the second is where they were until November 2026.
 const PRESET_FOLDERS: [&str; 2] = ["presets", "runs/presets"];
 
+/// Which presets settings start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Presets {
+    /// Files of the working directory, and the built-in ones where it has none.
+    #[default]
+    Own,
+    /// The built-in ones, wherever the program runs.
+    BuiltIn,
+}
+
 /// Where settings are taken from, weakest first.
 #[derive(Debug, Clone, Default)]
 pub struct Sources {
+    /// The presets that are looked up where no configuration is given.
+    pub presets: Presets,
     /// A configuration in place of the preset; `-` is standard input.
     pub config: Option<PathBuf>,
     /// Flags, as a table of sections.
@@ -45,7 +57,7 @@ impl Sources {
         }
         let mut table = match &self.config {
             Some(path) => read_table(path)?,
-            None => preset_for(&overrides)?,
+            None => preset_for(self.presets, &overrides)?,
         };
         merge(&mut table, &overrides);
         RunConfig::from_table(table)
@@ -92,23 +104,23 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
 
 /// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and upon
 /// it what they do on this environment.
-fn preset_for(overrides: &Table) -> Result<Table, ConfigError> {
+fn preset_for(presets: Presets, overrides: &Table) -> Result<Table, ConfigError> {
     let run = section(overrides, "run")?;
     check_names(&run)?;
     let name = |key: &str| run.get(key).and_then(Value::as_str).unwrap_or_default();
     let pair = format!("{}-{}", name("agent"), name("optimizer"));
-    let mut preset = preset_file(&format!("{pair}.toml"))?;
+    let mut preset = preset_file(presets, &format!("{pair}.toml"))?;
     // By its full name, however it was called.
     if let Ok(env) = name("env").parse::<EnvName>() {
-        merge(&mut preset, &preset_file(&format!("{}-{pair}.toml", env.file_stem()))?);
+        merge(&mut preset, &preset_file(presets, &format!("{}-{pair}.toml", env.file_stem()))?);
     }
     Ok(preset)
 }
 
 /// The file in the working directory, or the built-in one, or nothing.
-fn preset_file(file: &str) -> Result<Table, ConfigError> {
+fn preset_file(presets: Presets, file: &str) -> Result<Table, ConfigError> {
     let mut paths = PRESET_FOLDERS.iter().map(|folder| Path::new(folder).join(file));
-    if let Some(path) = paths.find(|path| path.exists()) {
+    if let Some(path) = paths.find(|path| presets == Presets::Own && path.exists()) {
         return read_table(&path);
     }
     match PRESETS.get_file(file).and_then(|preset| preset.contents_utf8()) {
