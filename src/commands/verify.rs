@@ -62,6 +62,10 @@ fn verify_record(args: &VerifyArgs, dir: &Path) -> Result<u8> {
         }
         Verdict::Differs(files) => {
             writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
+            let ours = env!("CARGO_PKG_VERSION");
+            if let Some(theirs) = record.summary.map(|summary| summary.version).filter(|theirs| theirs != ours) {
+                writeln!(stdout(), "it is of version {theirs}, and this program is {ours}")?;
+            }
             // A record that was edited or extended says so.
             for warning in record.warnings {
                 writeln!(stdout(), "{warning}")?;

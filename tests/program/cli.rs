@@ -306,6 +306,15 @@ fn a_record_is_reproduced_and_one_that_was_changed_is_not() {
     let record = "runs/records/CartPole-v1/ppo/egn/seed-0";
     let again = egn(folder.path(), &["verify", record, "--workers", "2"]);
     assert_eq!((again.status.code(), stdout(&again).contains("reproduced bit for bit")), (Some(0), true));
+    let summary = folder.path().join(record).join("summary.json");
+    let written = std::fs::read_to_string(&summary).unwrap();
+    let version = format!("\"version\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(written.contains(&version), "{written}");
+    std::fs::write(&summary, written.replace(&version, "\"version\": \"0.0.1\"")).unwrap();
+    let older = egn(folder.path(), &["verify", record]);
+    assert_eq!(older.status.code(), Some(1));
+    assert!(stdout(&older).contains("it is of version 0.0.1, and this program is"), "{}", stdout(&older));
+    std::fs::write(&summary, written).unwrap();
     let curve = folder.path().join(record).join("curve.csv");
     let text = std::fs::read_to_string(&curve).unwrap();
     let (before, last) = text.trim_end().rsplit_once('\n').unwrap();
