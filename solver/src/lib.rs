@@ -83,6 +83,7 @@ pub use optimizer::{
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},
     },
+    lion::{Lion, LionConfig},
     name::OptimizerName,
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearization, Problem},

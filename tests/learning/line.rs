@@ -75,6 +75,7 @@ fn on_the_line(optimizer: OptimizerName) -> String {
         OptimizerName::Adam | OptimizerName::AdamW => falling("1e-3", "", "3e-3"),
         OptimizerName::RmsProp => falling("1e-3", "", "3e-3"),
         OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
+        OptimizerName::Lion => falling("3e-4", "", "1e-3"),
     }
 }
 
@@ -119,6 +120,7 @@ fn policy_iteration_finds_the_best_gain() {
                 "lr = { kind = 'exponential', from = 0.1, to = 1e-3 }"
             }
             OptimizerName::Sgd => "lr = 0.1",
+            OptimizerName::Lion => "lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
         };
         let text = format!(
             "[run]\nenv = 'custom:Line'\nagent = 'lqr-pi'\noptimizer = '{optimizer}'\nsteps = 2000\nenvs = 4\n\

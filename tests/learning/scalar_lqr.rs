@@ -77,6 +77,7 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
         (OptimizerName::Sgd, "ppo" | "trpo") => format!("{}\nmax_grad_norm = 1.0", falling(0.2)),
         (OptimizerName::Sgd, "reinforce") => format!("{}\nmax_grad_norm = 0.5", falling(0.02)),
         (OptimizerName::Sgd, _) => format!("{}\nmax_grad_norm = 0.5", falling(0.1)),
+        (OptimizerName::Lion, _) => falling(1e-3),
     }
 }
 

@@ -184,6 +184,7 @@ impl Trpo {
             | OptimizerConfig::AdamW(_)
             | OptimizerConfig::RmsProp(_)
             | OptimizerConfig::Sgd(_)
+            | OptimizerConfig::Lion(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
         let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &setting)?;

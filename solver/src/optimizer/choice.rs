@@ -15,6 +15,7 @@ use crate::{
     optimizer::{
         adam::{AdamConfig, AdamWConfig},
         gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
+        lion::LionConfig,
         name::OptimizerName,
         optimizer::Optimizer,
         rms_prop::RmsPropConfig,
@@ -34,6 +35,7 @@ pub enum OptimizerConfig {
     AdamW(AdamWConfig),
     RmsProp(RmsPropConfig),
     Sgd(SgdConfig),
+    Lion(LionConfig),
     Sgn(SgnConfig),
 }
 
@@ -51,6 +53,7 @@ impl OptimizerConfig {
             Self::AdamW(settings) => settings,
             Self::RmsProp(settings) => settings,
             Self::Sgd(settings) => settings,
+            Self::Lion(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

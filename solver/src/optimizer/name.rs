@@ -17,12 +17,13 @@ pub enum OptimizerName {
     AdamW,
     RmsProp,
     Sgd,
+    Lion,
     Sgn,
 }
 
 impl OptimizerName {
     /// All of them, in the order in which a list shows them.
-    pub const ALL: [Self; 6] = [Self::Egn, Self::Adam, Self::AdamW, Self::RmsProp, Self::Sgd, Self::Sgn];
+    pub const ALL: [Self; 7] = [Self::Egn, Self::Adam, Self::AdamW, Self::RmsProp, Self::Sgd, Self::Lion, Self::Sgn];
 }
 
 impl fmt::Display for OptimizerName {

@@ -3,8 +3,8 @@
 use crate::recorded::{distance, norm, numbers, read, repository_copy};
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, Learner, Network, OptimizerConfig, RmsPropConfig, SgdConfig, StepContext,
-    loss::SquaredError,
+    Activation, AdamConfig, AdamWConfig, Learner, LionConfig, Network, OptimizerConfig, RmsPropConfig, SgdConfig,
+    StepContext, loss::SquaredError,
 };
 use serde_json::Value;
 
@@ -27,6 +27,10 @@ fn optimizer(run: &Value) -> OptimizerConfig {
         "rmsprop" => {
             let alpha = of("alpha", 0.99);
             OptimizerConfig::RmsProp(RmsPropConfig { lr, alpha, eps, momentum, max_grad_norm })
+        }
+        "lion" => {
+            let (beta2, weight_decay) = (beta(1, LionConfig::default().beta2), of("weight_decay", 0.0));
+            OptimizerConfig::Lion(LionConfig { lr, beta1, beta2, weight_decay, max_grad_norm })
         }
         other => panic!("unknown optimizer {other}"),
     }

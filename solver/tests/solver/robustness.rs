@@ -4,9 +4,9 @@ use crate::kinds::{N_NETWORKS, Sizes, network};
 use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, Loss,
-    MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision, Problem, RmsPropConfig,
-    SgdConfig, SgnConfig, SolverError, State, StepContext,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig,
+    LionConfig, Loss, MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision,
+    Problem, RmsPropConfig, SgdConfig, SgnConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -98,6 +98,7 @@ fn a_step_beyond_the_number_type_is_not_taken() {
         OptimizerName::AdamW => OptimizerConfig::AdamW(AdamWConfig { lr, ..Default::default() }),
         OptimizerName::RmsProp => OptimizerConfig::RmsProp(RmsPropConfig { lr, ..Default::default() }),
         OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig { lr, ..Default::default() }),
+        OptimizerName::Lion => OptimizerConfig::Lion(LionConfig { lr, ..Default::default() }),
         OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
     });
     let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });

@@ -9,9 +9,9 @@ use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, Direction, EgnConfig, Initialisation, Learner, Linearization, Network,
-    Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig, SgnConfig,
-    SolverError, StepContext,
+    Activation, AdamConfig, AdamWConfig, Direction, EgnConfig, Initialisation, Learner, Linearization, LionConfig,
+    Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig,
+    SgnConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy},
     schedule::Moving,
 };
@@ -310,6 +310,8 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
             .map(|lr| OptimizerConfig::RmsProp(RmsPropConfig { lr: falling(lr), ..Default::default() })),
         OptimizerName::Sgd => least_squares_or([3e-4, 1e-3, 1e-2, 1e-1], [0.03, 0.1, 0.3, 1.0])
             .map(|lr| OptimizerConfig::Sgd(SgdConfig { lr: lr.into(), momentum: 0.9, ..Default::default() })),
+        OptimizerName::Lion => [0.001, 0.003, 0.01, 0.03]
+            .map(|lr| OptimizerConfig::Lion(LionConfig { lr: falling(lr), ..Default::default() })),
     }
 }
 
