@@ -31,10 +31,8 @@
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, Initialisation, Learner, Network, OptimizerConfig, Outputs, SettingError, Snapshot,
-    SolverError, State, StateError, StepContext,
+    Activation, Initialisation, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -53,6 +51,7 @@ use crate::{
         body::widths,
         critics::{Critics, Judgement, pairs},
         off_policy::{OffPolicy, Rounds},
+        temperature::Temperature,
     },
     policies::{
         action_range::ActionRange,
@@ -183,72 +182,6 @@ fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
     Network::mlp(&widths(spaces.n_observations, hidden, 2 * spaces.actions.len()), Activation::Relu)
 }
 
-/// α, found or given.
-enum Temperature {
-    Fixed(f64),
-    /// log α is the bias of a network without any other influence.
-    Learned {
-        log_alpha: Learner,
-        target_entropy: f64,
-    },
-}
-
-impl Temperature {
-    fn new(config: &SacConfig, n_actions: usize) -> Result<Self, SolverError> {
-        if let Some(alpha) = config.temperature {
-            return Ok(Self::Fixed(alpha));
-        }
-        let adam = AdamConfig { lr: config.temperature_lr.into(), ..AdamConfig::default() };
-        let params = Tensor::zeros(2, DType::F64, &Device::Cpu)?;
-        let network = Network::mlp(&[1, 1], Activation::Identity);
-        let log_alpha = Learner::from_params(network, params, &OptimizerConfig::Adam(adam))?;
-        Ok(Self::Learned { log_alpha, target_entropy: config.target_entropy.unwrap_or(-(n_actions as f64)) })
-    }
-
-    /// α.
-    fn value(&mut self) -> Result<f64, SolverError> {
-        match self {
-            Self::Fixed(alpha) => Ok(*alpha),
-            Self::Learned { log_alpha, .. } => Ok(libm::exp(log_alpha.forward(&nothing()?)?.values[0])),
-        }
-    }
-
-    fn state(&self) -> State {
-        match self {
-            Self::Fixed(_) => State::default(),
-            Self::Learned { log_alpha, .. } => log_alpha.state(),
-        }
-    }
-
-    fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        match self {
-            Self::Fixed(_) => Ok(()),
-            Self::Learned { log_alpha, .. } => log_alpha.restore(state),
-        }
-    }
-
-    /// One step on J for log probabilities (b).
-    fn update(&mut self, log_probs: &[f64], context: StepContext) -> Result<Option<Update>, SolverError> {
-        let Self::Learned { log_alpha, target_entropy } = self else { return Ok(None) };
-        let mean = log_probs.iter().sum::<f64>() / log_probs.len() as f64;
-        let slope = -(mean + *target_entropy);
-        let input = nothing()?;
-        let outputs = log_alpha.forward(&input)?.clone();
-        let loss = linear(outputs, slope);
-        Ok(Some(Update { network: "temperature", result: log_alpha.step(&input, &loss, context) }))
-    }
-}
-
-/// The input of a network whose bias alone counts.
-fn nothing() -> Result<Tensor, SolverError> {
-    Ok(Tensor::zeros((1, 1), DType::F64, &Device::Cpu)?)
-}
-
-/// J with its slope at log α, for an optimizer that asks for no more.
-fn linear(log_alpha: Outputs, slope: f64) -> QuadraticModel {
-    QuadraticModel::new(slope * log_alpha.values[0], &log_alpha, Root { rows: vec![1.0], rho: vec![slope] })
-}
-
 /// The agent.
 pub struct Sac {
     config: SacConfig,
@@ -275,7 +208,13 @@ impl Sac {
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             critics: Critics::new(setting, 2, &config.hidden, config.tau, &mut rng)?,
-            temperature: Temperature::new(&config, range.width())?,
+            temperature: match config.temperature {
+                Some(alpha) => Temperature::Fixed(alpha),
+                None => {
+                    let target_entropy = config.target_entropy.unwrap_or(-(range.width() as f64));
+                    Temperature::learned(config.temperature_lr, target_entropy)?
+                }
+            },
             experience: OffPolicy::new(memory, rounds, setting),
             actor,
             range,
@@ -419,7 +358,7 @@ impl Agent for Sac {
 
 #[cfg(test)]
 mod tests {
-    use egn_solver::Loss;
+    use egn_solver::{Loss, Outputs};
 
     use super::*;
     use crate::recorded::{assert_close, numbers, recorded};
@@ -465,42 +404,9 @@ mod tests {
     }
 
     #[test]
-    fn the_temperature_is_that_of_torch() {
-        let golden = recorded("temperature");
-        let config = SacConfig {
-            temperature_lr: golden["lr"].as_f64().unwrap(),
-            target_entropy: golden["target_entropy"].as_f64(),
-            ..SacConfig::default()
-        };
-        let mut temperature = Temperature::new(&config, 1).unwrap();
-        let alphas: Vec<f64> = golden["log_probs"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|batch| {
-                temperature.update(&numbers(batch), StepContext::default()).unwrap();
-                temperature.value().unwrap()
-            })
-            .collect();
-        assert_close(&alphas, &numbers(&golden["alphas"]), 1e-12);
-    }
-
-    #[test]
     fn a_log_std_out_of_bounds_does_not_count() {
         let draw = Draw::new(0.0, 3.0, 0.1);
         let root = Slopes::new(&[draw], &[1.0], 1.0).root(&[draw], 1.0, 1);
         assert_eq!((root.rows, root.rho[1]), (vec![1.0, 0.0, 0.0, 0.0], 0.0));
-    }
-
-    #[test]
-    fn the_temperature_falls_while_entropy_is_above_its_target() {
-        let config = SacConfig { temperature_lr: 0.1, ..SacConfig::default() };
-        let mut temperature = Temperature::new(&config, 1).unwrap();
-        assert_eq!(temperature.value().unwrap(), 1.0);
-        // log π = −2, so entropy 2 > H̄ = −1: Adam's first step is lr long.
-        temperature.update(&[-2.0, -2.0], StepContext::default()).unwrap();
-        assert!((temperature.value().unwrap() - libm::exp(-0.1_f64)).abs() < 1e-6);
-        let outputs = Outputs { values: vec![0.5], n_outputs: 1 };
-        assert_eq!(linear(outputs.clone(), 3.0).value(&outputs), 1.5);
     }
 }

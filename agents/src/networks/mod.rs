@@ -7,3 +7,4 @@ pub mod critics;
 pub mod distribution;
 pub mod off_policy;
 pub mod target;
+pub mod temperature;
