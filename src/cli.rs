@@ -349,7 +349,8 @@ pub struct ExportArgs {
 /// What a policy is exported as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// Its network's parameters, as PyTorch names and lays them out, and how to act with them in the metadata.
+    /// Its network's parameters, as PyTorch names and lays them out, and how to act with them in
+    /// the metadata.
     Safetensors,
     /// A model from observations to greedy actions.
     Onnx,
@@ -362,8 +363,8 @@ pub enum ExportFormat {
 pub struct VerifyArgs {
     /// Folder of a record.
     pub record: Option<PathBuf>,
-    /// Train the rows of published tables again, each with the command in its file, and say which come out the
-    /// same.
+    /// Train the rows of published tables again, each with the command in its file, and say which
+    /// come out the same.
     #[arg(long, value_name = "FOLDER", num_args = 0..=1, default_missing_value = "runs/published")]
     pub published: Option<PathBuf>,
     /// Of the published rows, those with this text in their names.

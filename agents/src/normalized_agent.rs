@@ -1,12 +1,13 @@
 //! An agent that learns from observations and rewards of unit scale, as Stable-Baselines3's
 //! `VecNormalize` makes them.
 //!
-//! *Design.* Statistics move between two rollouts and never within one: a group of environments that
-//! waited for what another sees at each step could not be stepped on its own, and one that did not would
-//! make the record depend on the workers. So a policy acts under the statistics of all rollouts before its
-//! own, the first one under mean 0 and variance 1; `VecNormalize` moves them at every step. Observations are
-//! learned from as the policy saw them, or out of a replay memory under the statistics of the present, as
-//! Stable-Baselines3 draws them; rewards always under those that include their own rollout.
+//! *Design.* Statistics move between two rollouts and never within one: a group of environments
+//! that waited for what another sees at each step could not be stepped on its own, and one that did
+//! not would make the record depend on the workers. So a policy acts under the statistics of all
+//! rollouts before its own, the first one under mean 0 and variance 1; `VecNormalize` moves them at
+//! every step. Observations are learned from as the policy saw them, or out of a replay memory
+//! under the statistics of the present, as Stable-Baselines3 draws them; rewards always under those
+//! that include their own rollout.
 //!
 //! Returns in records, and evaluations, are of the rewards that the environment paid.
 
@@ -132,8 +133,8 @@ pub fn networks_of(agent: State) -> State {
     agent.filtered(is_network)
 }
 
-/// Whether an array in an agent's state is a network's parameters, which every learner calls by this name, or
-/// of the statistics of observations.
+/// Whether an array in an agent's state is a network's parameters, which every learner calls by
+/// this name, or of the statistics of observations.
 fn is_network(name: &str) -> bool {
     match name.split_once('/') {
         // SAC's α, which is no network: it is found anew.

@@ -1,5 +1,5 @@
-//! Stepping and resetting write into the caller's buffers and allocate nothing, but for lists that may grow in
-//! the first episodes.
+//! Stepping and resetting write into the caller's buffers and allocate nothing, but for lists that
+//! may grow in the first episodes.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -5,11 +5,12 @@
 //! prints a table and draws a chart, of seeds 0 to 4 on the test images.
 //!
 //! Every choice was made without the test images, by cross-validation: seeds 101 to 105 hold out a
-//! fifth of the training images each. `-- search` prints a grid of 24 settings of EGN and one of 64 of AdamW,
-//! judged by accuracy; `-- ablation` what each choice is worth. Before it 54 looser tries of EGN and 16 of
-//! AdamW, on the same parts, led to the network, the shifts, the epochs and EGN's grid, so that 78 settings of
-//! EGN stand against 80 of AdamW. (An earlier version of this example chose its width and epochs after a look at test
-//! accuracies, on the same split; nothing of that version is left but the split.)
+//! fifth of the training images each. `-- search` prints a grid of 24 settings of EGN and one of 64
+//! of AdamW, judged by accuracy; `-- ablation` what each choice is worth. Before it 54 looser tries
+//! of EGN and 16 of AdamW, on the same parts, led to the network, the shifts, the epochs and EGN's
+//! grid, so that 78 settings of EGN stand against 80 of AdamW. (An earlier version of this example
+//! chose its width and epochs after a look at test accuracies, on the same split; nothing of that
+//! version is left but the split.)
 
 mod race;
 

@@ -46,7 +46,8 @@ pub enum SolverError {
         /// λ.
         damping: f64,
     },
-    /// The loss has no curvature for so few outputs: a softmax over one class is the same whatever it is of.
+    /// The loss has no curvature for so few outputs: a softmax over one class is the same whatever
+    /// it is of.
     #[error("no step: the loss has no rows of curvature for a network of {n_outputs} output(s)")]
     NoCurvature {
         /// Outputs of the network.

@@ -59,8 +59,8 @@ impl Learner {
     /// A network with the given flat parameters, f32 or f64, which it takes a copy of.
     ///
     /// # Errors
-    /// When they are not as many as the network has, a setting of the optimizer is out of its range, or candle
-    /// cannot copy the tensor.
+    /// When they are not as many as the network has, a setting of the optimizer is out of its
+    /// range, or candle cannot copy the tensor.
     pub fn from_params(network: Network, params: Tensor, optimizer: &OptimizerConfig) -> Result<Self, SolverError> {
         optimizer.validate()?;
         let (expected, found) = (network.n_params(), params.elem_count());

@@ -90,8 +90,8 @@ fn variants(all: &[&Settings]) -> Vec<Option<String>> {
     all.iter().map(named).collect()
 }
 
-/// The reward threshold of the environment of some cohorts: its own, or where it is not one of ours, the one
-/// that the first run to reach it tells of.
+/// The reward threshold of the environment of some cohorts: its own, or where it is not one of
+/// ours, the one that the first run to reach it tells of.
 pub fn reward_threshold_of(cohorts: &[Cohort]) -> Option<f64> {
     if let Ok(id) = cohorts.first()?.env.parse::<EnvId>() {
         return id.spec().reward_threshold;

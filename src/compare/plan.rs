@@ -64,8 +64,8 @@ impl Planned {
         program.zip(modified(&self.dir.join("summary.json"))).is_some_and(|(program, record)| program > record)
     }
 
-    /// Whether its record is that of a stopped run with these settings, which goes on from its checkpoint, or
-    /// had hardly begun.
+    /// Whether its record is that of a stopped run with these settings, which goes on from its
+    /// checkpoint, or had hardly begun.
     pub(super) fn can_go_on(&self) -> bool {
         checkpoint::resumable(&self.dir, &self.config, false).is_some()
             || checkpoint::nothing_to_lose(&self.dir, &self.config)

@@ -115,8 +115,8 @@ impl Row {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
-    /// Why each of these seeds is not reproduced by what was `found`, those left out that are: a seed that is
-    /// published and was not found is as bad as one that came out otherwise.
+    /// Why each of these seeds is not reproduced by what was `found`, those left out that are: a
+    /// seed that is published and was not found is as bad as one that came out otherwise.
     pub fn differences(&self, seeds: &[u64], found: &[Seed]) -> Vec<String> {
         let of = |lines: &[Seed], seed| lines.iter().find(|line| line.seed == seed).cloned();
         let difference = |&seed: &u64| match (of(&self.seeds, seed), of(found, seed)) {

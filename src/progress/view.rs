@@ -77,7 +77,8 @@ impl View {
         }
     }
 
-    /// Shows what a run that goes on at `env_steps` had shown until then, as far as its record in `dir` tells.
+    /// Shows what a run that goes on at `env_steps` had shown until then, as far as its record in
+    /// `dir` tells.
     pub fn recall(&mut self, dir: &Path, env_steps: u64) {
         // What cannot be read is refused elsewhere, by the run itself.
         let (Ok(record), Ok(episodes)) = (Record::read(dir), read_episodes(dir)) else { return };
@@ -184,7 +185,8 @@ fn solver(report: &Report) -> String {
     parts.join("  ")
 }
 
-/// One block a value, as high as the value is between the least and the greatest; a gap where there is none.
+/// One block a value, as high as the value is between the least and the greatest; a gap where there
+/// is none.
 fn sparkline(values: &[Option<f64>]) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let known = || values.iter().flatten().copied();

@@ -50,8 +50,8 @@ fn make_env(_: usize) -> Result<Box<dyn Env>, EnvError> {
     Ok(Box::new(TimeLimit::new(Line::new(), LINE_STEPS)))
 }
 
-/// Mean return of the best linear policy a = −Kx over the episodes of an evaluation: P = 1 + P − P²/(1 + P) is
-/// the golden ratio, K = P/(1 + P).
+/// Mean return of the best linear policy a = −Kx over the episodes of an evaluation: P = 1 + P −
+/// P²/(1 + P) is the golden ratio, K = P/(1 + P).
 fn best_return(n_episodes: u64) -> f64 {
     let of_episode = |seed: u64| {
         let mut x: f64 = egn_envs::Pcg64::seed_from(seed).random_range(-1.5..1.5);

@@ -63,13 +63,14 @@ fn make_env(_: usize) -> Result<Box<dyn Env>, EnvError> {
 fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
     let falling = |lr: f64| format!("lr = {{ kind = 'linear', from = {lr:e}, to = 0.0 }}");
     match (optimizer, agent) {
-        // A longer step narrows σ to nothing before the mean has moved: with a limit of 0.02 ppo passes on 8 of 20. A
-        // shorter one does not get there with the few steps of reinforce.
+        // A longer step narrows σ to nothing before the mean has moved: with a limit of 0.02 ppo
+        // passes on 8 of 20. A shorter one does not get there with the few steps of reinforce.
         (OptimizerName::Egn, _) => {
             let limit = if agent == "reinforce" { 0.002 } else { 0.001 };
             format!("lambda = 0.1\nkl_limit = {limit}\n[critic_optimizer]\nkl_limit = 'none'")
         }
-        // From the last direction, which the line search may have refused, conjugate gradients lose one seed in 20.
+        // From the last direction, which the line search may have refused, conjugate gradients lose
+        // one seed in 20.
         (OptimizerName::Sgn, "trpo") => format!("{}\nlambda = 0.1\ncg_steps = 30\nwarm_start = false", falling(0.2)),
         (OptimizerName::Sgn, _) => format!("{}\nlambda = 0.1", falling(0.2)),
         (OptimizerName::Adam | OptimizerName::AdamW, _) => falling(5e-3),

@@ -277,7 +277,8 @@ fn where_no_more_can_be_written_the_file_is_named_and_the_run_goes_on_later() {
     use std::os::unix::process::CommandExt;
     let whole = tempfile::tempdir().unwrap();
     assert!(egn_train(whole.path(), &["--steps", "30000"]).output().unwrap().status.success());
-    // Files of the record have at most this many bytes: as on a full disk, a write fails, in a log or a checkpoint.
+    // Files of the record have at most this many bytes: as on a full disk, a write fails, in a log
+    // or a checkpoint.
     for limit in [30_000, 70_000, 100_000, 160_000, 200_000] {
         let records = tempfile::tempdir().unwrap();
         let mut command = egn_train(records.path(), &["--steps", "30000"]);
@@ -297,7 +298,8 @@ fn where_no_more_can_be_written_the_file_is_named_and_the_run_goes_on_later() {
         assert!(said.contains("cannot write") && said.contains(&dir.display().to_string()), "{said}");
         assert!(Record::read(&dir).unwrap().warnings.len() <= 1, "what is there can be read");
 
-        // Space has been made. Where not even one checkpoint had been written, there is nothing to go on from.
+        // Space has been made. Where not even one checkpoint had been written, there is nothing to
+        // go on from.
         let resumable = dir.join("checkpoint/state.safetensors").exists();
         let how = if resumable { "--resume" } else { "--force" };
         let output = egn_train(records.path(), &["--steps", "30000", how]).output().unwrap();

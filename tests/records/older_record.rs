@@ -1,6 +1,6 @@
-//! A record of schema 1 that the program wrote on 24 November 2026 (`egn compare --env CartPole-v1 --agent dqn`,
-//! EGN's seed 0), before records had event files, `restarted` or `extended_from`: as long as the schema is the
-//! same, it can be plotted and reported.
+//! A record of schema 1 that the program wrote on 24 November 2026 (`egn compare --env CartPole-v1
+//! --agent dqn`, EGN's seed 0), before records had event files, `restarted` or `extended_from`: as
+//! long as the schema is the same, it can be plotted and reported.
 
 use std::{fs, path::Path, process::Command};
 

@@ -15,10 +15,10 @@
 //!
 //! Dueling networks compute Q = V + A − mean A.
 //!
-//! Source: Mnih et al. (2015), doi 10.1038/nature14236; dueling: Wang et al. (2016), arXiv 1511.06581; double: van Hasselt, Guez, Silver (2016),
-//! arXiv 1509.06461; prioritised replay: Schaul et al.
-//! (2016), arXiv 1511.05952; n steps: Hessel et al. (2018), arXiv 1710.02298. Settings as in
-//! Stable-Baselines3, which is not double.
+//! Source: Mnih et al. (2015), doi 10.1038/nature14236; dueling: Wang et al. (2016), arXiv
+//! 1511.06581; double: van Hasselt, Guez, Silver (2016), arXiv 1509.06461; prioritised replay:
+//! Schaul et al. (2016), arXiv 1511.05952; n steps: Hessel et al. (2018), arXiv 1710.02298.
+//! Settings as in Stable-Baselines3, which is not double.
 
 use std::sync::Arc;
 

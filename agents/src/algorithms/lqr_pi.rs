@@ -62,9 +62,9 @@ pub struct LqrPiConfig {
 
 impl Default for LqrPiConfig {
     fn default() -> Self {
-        // Four times as many steps as there are parameters up to 21 states and inputs, for from there on the
-        // system is solved on the parameters' side. (The authors improve every 100 steps: cor3bit/somax
-        // 9721b86, run_experiments.py.)
+        // Four times as many steps as there are parameters up to 21 states and inputs, for from
+        // there on the system is solved on the parameters' side. (The authors improve every 100
+        // steps: cor3bit/somax 9721b86, run_experiments.py.)
         Self { gamma: 0.99, n_steps: 1000, updates: 1, noise: 0.3 }
     }
 }

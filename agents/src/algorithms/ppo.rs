@@ -71,8 +71,9 @@ pub struct PpoConfig {
     pub target_kl: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
-    /// Curvature of the policy's loss that EGN sees: `exact`, n − 1 rows a sample for n actions, or `sampled`,
-    /// one random row, for many actions; that step is no Gauss-Newton step, and a KL limit sees that row only.
+    /// Curvature of the policy's loss that EGN sees: `exact`, n − 1 rows a sample for n actions, or
+    /// `sampled`, one random row, for many actions; that step is no Gauss-Newton step, and a KL
+    /// limit sees that row only.
     pub curvature: Curvature,
     /// Whether advantages are normalised in each minibatch.
     pub normalise_advantage: bool,

@@ -253,7 +253,8 @@ impl Sac {
     }
 }
 
-/// y of every transition, from the critics' values of actions drawn where it leads and their log probabilities.
+/// y of every transition, from the critics' values of actions drawn where it leads and their log
+/// probabilities.
 fn targets(batch: &Transitions, values: &[f64], log_probs: &[f64], alpha: f64) -> Vec<f64> {
     let soft = values.iter().zip(log_probs).map(|(value, log_prob)| value - alpha * log_prob);
     batch.rewards.iter().zip(&batch.discounts).zip(soft).map(|((r, discount), v)| r + discount * v).collect()

@@ -17,9 +17,10 @@
 //! the units of the reward, that λ and lr shorten. Adam's direction does not depend on q, but for its
 //! changes from batch to batch.
 //!
-//! *Saturated actions.* Where a ≈ ±1, r and S vanish, λ is all that is left, and an actor that was led there stays
-//! there, whatever the critic says later. With `preactivation_penalty` c the loss is ℓ + c f²/2 (Andrychowicz et al.
-//! (2017), arXiv 1707.01495, appendix A), r = −(1 − a²) ∂Q₁/∂a / q + c f, and the curvature (1 − a²)² + c.
+//! *Saturated actions.* Where a ≈ ±1, r and S vanish, λ is all that is left, and an actor that was
+//! led there stays there, whatever the critic says later. With `preactivation_penalty` c the loss
+//! is ℓ + c f²/2 (Andrychowicz et al. (2017), arXiv 1707.01495, appendix A), r = −(1 − a²) ∂Q₁/∂a /
+//! q + c f, and the curvature (1 − a²)² + c.
 //!
 //! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477. Settings as in Stable-Baselines3.
 

@@ -135,8 +135,9 @@ impl FrozenLake {
         }
         let success = self.config.success_rate;
         let side = (1.0 - success) / 2.0;
-        // One direction before the wanted one, itself, one after; the first sum beyond the draw decides, and the first
-        // of all where rounding leaves none, as with NumPy's `cumsum` and `argmax`.
+        // One direction before the wanted one, itself, one after; the first sum beyond the draw
+        // decides, and the first of all where rounding leaves none, as with NumPy's `cumsum` and
+        // `argmax`.
         let sums = [side, side + success, side + success + side];
         let slipped = sums.iter().position(|&sum| sum > draw).unwrap_or(0);
         (wanted + Self::N_ACTIONS + slipped - 1) % Self::N_ACTIONS

@@ -259,7 +259,8 @@ impl WithSimd for Forward<'_> {
     }
 }
 
-/// Adds what columns of a panel, each times a known value, have in its rows: column t to chain t mod `CHAINS`.
+/// Adds what columns of a panel, each times a known value, have in its rows: column t to chain t
+/// mod `CHAINS`.
 #[inline(always)]
 fn add_columns<S: Simd>(simd: S, columns: &[f64], known: &[f64], sums: &mut [[S::f64s; WIDTH]; CHAINS]) {
     let (columns, _) = S::as_simd_f64s(columns);

@@ -3,8 +3,9 @@
 //! *Design.* Every factor is packed once, transposed, into panels of `WIDTH` vectors of rows, so
 //! that the inner loop is two loads, eight broadcasts and sixteen fused multiply-adds. A block of
 //! the result (one panel by another) gathers all layers in f64 before it is written, once. Blocks
-//! above the diagonal are never computed; a block on it is computed whole. A lane holds one entry and adds along
-//! the factors' columns in order, so that the height of a panel, which is the machine's, changes no digit.
+//! above the diagonal are never computed; a block on it is computed whole. A lane holds one entry
+//! and adds along the factors' columns in order, so that the height of a panel, which is the
+//! machine's, changes no digit.
 
 use std::cell::RefCell;
 
@@ -127,7 +128,8 @@ fn inner_products<S: Simd>(simd: S, panels: &[f32], inputs: Matrix<'_, f32>, inn
     }
 }
 
-/// A tile of A Aᵀ: the entries of `samples`, which are a panel's rows, in `columns`, of which a tile takes the first.
+/// A tile of A Aᵀ: the entries of `samples`, which are a panel's rows, in `columns`, of which a
+/// tile takes the first.
 #[inline(always)]
 fn repeat(inner: &[f32], padded: usize, samples: &[usize], columns: impl Iterator<Item = usize>, tile: &mut [f32]) {
     let height = samples.len();

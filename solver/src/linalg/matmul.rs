@@ -1,10 +1,11 @@
 //! One matrix product over slices, with strides, whose sums are taken in an order that the shapes
 //! alone decide.
 //!
-//! Every entry of a result is one chain of fused multiply-adds along the inner dimension. It is kept in
-//! a lane of its own ([`crate::linalg::matmul_tiles`]), so that neither the length of vectors nor the size of
-//! tiles and panels changes a digit. Where the result is one column, lanes would be empty: there
-//! [`crate::linalg::dot_products`] takes each entry as eight interleaved chains, which are then added up.
+//! Every entry of a result is one chain of fused multiply-adds along the inner dimension. It is
+//! kept in a lane of its own ([`crate::linalg::matmul_tiles`]), so that neither the length of
+//! vectors nor the size of tiles and panels changes a digit. Where the result is one column, lanes
+//! would be empty: there [`crate::linalg::dot_products`] takes each entry as eight interleaved
+//! chains, which are then added up.
 //!
 //! *Design.* The `gemm` crate does the same work at the same speed, but cuts the inner dimension by
 //! the size of the machine's caches and takes another kernel on another processor, so that its last

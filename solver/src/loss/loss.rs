@@ -2,8 +2,10 @@
 //!
 //! Every loss is a mean over samples, L = (1/b) Σ ℓᵢ(fᵢ). It declares the positive semi-definite Q
 //! that stands for ∂²ℓ/∂f² in its documentation; Q = S Sᵀ and r = S ρ hold exactly, so that the
-//! gradient is the same whichever way it is taken. ([`Sampled`](crate::loss::sampled::Sampled) is the exception: its Q is random, and
-//! exact on the mean only.) [`Weighted`](crate::loss::weighted::Weighted) gives any loss a weight for every sample. Everything here is f64, whatever the network is.
+//! gradient is the same whichever way it is taken. ([`Sampled`](crate::loss::sampled::Sampled) is
+//! the exception: its Q is random, and exact on the mean only.)
+//! [`Weighted`](crate::loss::weighted::Weighted) gives any loss a weight for every sample.
+//! Everything here is f64, whatever the network is.
 
 /// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
 /// entry of S, and its inverse root is still far from overflow.

@@ -13,9 +13,10 @@
 //! | J t | one forward-mode pass | 2·b·p |
 //! | ∂f/∂x rows | the rows carried one layer further | b·k·p |
 //!
-//! *Design.* Buffers are kept from pass to pass, so that once the batch size is settled a step allocates nothing of
-//! the size of a layer or of the row system, but for two blocks of the plain Gram product. A pass borrows architecture and parameters anew at each call; it holds only
-//! what belongs to the last batch.
+//! *Design.* Buffers are kept from pass to pass, so that once the batch size is settled a step
+//! allocates nothing of the size of a layer or of the row system, but for two blocks of the plain
+//! Gram product. A pass borrows architecture and parameters anew at each call; it holds only what
+//! belongs to the last batch.
 
 use candle_core::Tensor;
 

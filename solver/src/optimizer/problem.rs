@@ -49,8 +49,8 @@ pub trait Problem<T: Real> {
         true
     }
 
-    /// Lower triangle of SᵀKS, (b·k, b·k) column-major, at the last linearisation. Every entry of it is to be
-    /// written: `gram` comes with anything in it.
+    /// Lower triangle of SᵀKS, (b·k, b·k) column-major, at the last linearisation. Every entry of
+    /// it is to be written: `gram` comes with anything in it.
     fn gram(&mut self, gram: &mut [f64]);
 
     /// Jᵀ S v into `result` (p), at the last linearisation.

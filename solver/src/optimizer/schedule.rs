@@ -81,8 +81,8 @@ impl Schedule {
         }
     }
 
-    /// Checks setting `name`: every value lies in [`low`, `high`], which `range` says in words, and the shape is
-    /// well formed.
+    /// Checks setting `name`: every value lies in [`low`, `high`], which `range` says in words, and
+    /// the shape is well formed.
     ///
     /// # Errors
     /// What is wrong, with the name, the range and the value.

@@ -82,9 +82,9 @@ fn check_step<T: Real>(id: &str, step: &Value, report: &Report, before: &[f64], 
     near(Some(report.alpha), "stepsize");
 }
 
-/// Where a number type can follow a recorded run. Recorded runs diverge to ‖θ‖ = 7·10⁵, where outputs in f32 are
-/// off by so much that the loss after a step, and with it the next λ, is another; and they converge to losses
-/// below 10⁻¹⁴, where the residuals of f32 are its rounding.
+/// Where a number type can follow a recorded run. Recorded runs diverge to ‖θ‖ = 7·10⁵, where
+/// outputs in f32 are off by so much that the loss after a step, and with it the next λ, is
+/// another; and they converge to losses below 10⁻¹⁴, where the residuals of f32 are its rounding.
 struct Reach {
     largest_norm: f64,
     smallest_loss: f64,

@@ -241,7 +241,8 @@ fn tick_label(value: f64, thousands: f64) -> String {
     format!("{sign}{}{unit}", digits.trim_start_matches('-'))
 }
 
-/// Lengths that are drawn and left out in turn (pixels): nothing for a whole line. Kinds repeat after the last.
+/// Lengths that are drawn and left out in turn (pixels): nothing for a whole line. Kinds repeat
+/// after the last.
 pub fn dash_pattern(kind: usize) -> &'static [f64] {
     const PATTERNS: [&[f64]; 7] = [
         &[],

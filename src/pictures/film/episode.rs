@@ -58,7 +58,8 @@ pub struct Film {
 /// An environment that can be filmed.
 ///
 /// # Errors
-/// [`FilmError::NoPictures`] for Gymnasium's, which draw in the child process alone, and for other programs'.
+/// [`FilmError::NoPictures`] for Gymnasium's, which draw in the child process alone, and for other
+/// programs'.
 pub fn drawable(name: &EnvName, settings: &EnvSettings) -> Result<(EnvId, Box<dyn Env>), FilmError> {
     match name {
         EnvName::Registered(id) => {

@@ -89,7 +89,7 @@ impl EnvName {
             }
             Self::Gymnasium(id) => open_gymnasium(id, settings, python),
             Self::Custom(_) => {
-                let message = format!("{self} is another program's, which hands it to egn_rl::run::run_in");
+                let message = format!("{self} is another program's, which hands it to egn_train::run::run_in");
                 Err(EnvError::Other(message.into()))
             }
         }

@@ -211,7 +211,8 @@ fn typed<T: DeserializeOwned>(section: &str, table: Table) -> Result<T, ConfigEr
     read(section, table, Value::Table)
 }
 
-/// The settings of a section whose keys depend on a name, as one of several types: `{ <name> = <section> }`.
+/// The settings of a section whose keys depend on a name, as one of several types: `{ <name> =
+/// <section> }`.
 fn tagged<T: DeserializeOwned>(section: &str, name: impl Display, table: Table) -> Result<T, ConfigError> {
     read(section, table, |table| Value::Table(Table::from_iter([(name.to_string(), Value::Table(table))])))
 }

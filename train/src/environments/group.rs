@@ -128,8 +128,9 @@ where
     }
 }
 
-/// The group of `environments` that begins with `first_env`, every answer of which is looked at: what is not
-/// finite is the failure of its environment, and reaches no network, memory or statistic.
+/// The group of `environments` that begins with `first_env`, every answer of which is looked at:
+/// what is not finite is the failure of its environment, and reaches no network, memory or
+/// statistic.
 ///
 /// # Errors
 /// As [`Environments::group`].

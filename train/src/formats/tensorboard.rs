@@ -9,8 +9,9 @@
 //! | `solver/<network>/…` | λ, α, step norm, gain ratio and whatever else that update reported |
 //! | `time/cpu_seconds` | of training |
 //!
-//! *Design.* A record of the file is a length, its checksum, an `Event` message and its checksum, which
-//! are written by hand here: the crates that would do it are dead or need `protoc`. The steps are environment steps, thinned as `updates.jsonl` is.
+//! *Design.* A record of the file is a length, its checksum, an `Event` message and its checksum,
+//! which are written by hand here: the crates that would do it are dead or need `protoc`. The steps
+//! are environment steps, thinned as `updates.jsonl` is.
 //!
 //! Source: `tensorflow/core/util/event.proto`, `summary.proto`, `lib/io/record_writer.cc`.
 

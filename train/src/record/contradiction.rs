@@ -6,8 +6,8 @@ use crate::record::contents::{CurvePoint, Ended, Summary};
 /// Where a summary says something else than the curve from which it was made, and whether the run went on
 /// beyond what it was meant for.
 ///
-/// The returns of `final` and `best` of a finished run are of other episodes than the curve's: `egn evaluate`
-/// plays them again.
+/// The returns of `final` and `best` of a finished run are of other episodes than the curve's: `egn
+/// evaluate` plays them again.
 pub(super) fn contradictions(summary: &Summary, curve: &[CurvePoint]) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, told: Option<u64>, drawn: Option<u64>| {

@@ -51,8 +51,8 @@ impl RecordWriter {
         })
     }
 
-    /// Goes on with the record in `dir`, its logs as a checkpoint saw them: episodes, curve, updates. Nothing
-    /// is changed before [`RecordWriter::go_on`].
+    /// Goes on with the record in `dir`, its logs as a checkpoint saw them: episodes, curve,
+    /// updates. Nothing is changed before [`RecordWriter::go_on`].
     ///
     /// # Errors
     /// As [`LogFile::reopen`].
@@ -167,8 +167,8 @@ fn with_header(log: LogFile, columns: &[&str]) -> Result<csv::Writer<LogFile>, R
     Ok(log)
 }
 
-/// Writes a file whole or not at all: temporary file beside it, fsync, rename. A link stays one, and what is no
-/// file, a pipe or a device, is written into.
+/// Writes a file whole or not at all: temporary file beside it, fsync, rename. A link stays one,
+/// and what is no file, a pipe or a device, is written into.
 ///
 /// # Errors
 /// [`RecordError::Io`]; a file at `path` is then as it was.

@@ -195,7 +195,8 @@ fn difference(saved: &str, wanted: &str, may_extend: bool) -> Option<String> {
             wanted.remove(key);
         }
     }
-    // A setting that one of them leaves out is a difference, too. The number of steps first: others follow from it.
+    // A setting that one of them leaves out is a difference, too. The number of steps first: others
+    // follow from it.
     let steps = String::from("run.steps");
     [&steps]
         .into_iter()

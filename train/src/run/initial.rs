@@ -1,5 +1,6 @@
-//! Networks of an earlier run, from which a new one starts: policy, critics and targets as they were at its
-//! end, with the statistics of the observations that they were trained on, while optimizers, memories and counters begin anew.
+//! Networks of an earlier run, from which a new one starts: policy, critics and targets as they
+//! were at its end, with the statistics of the observations that they were trained on, while
+//! optimizers, memories and counters begin anew.
 //!
 //! *Design.* The networks are those in the earlier record's checkpoint, which has the critics too. A
 //! configuration names the record and a digest of its networks, so that a repetition of the run starts from

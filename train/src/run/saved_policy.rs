@@ -104,7 +104,8 @@ pub struct SavedPolicy {
 }
 
 impl SavedPolicy {
-    /// Reads a record's policy; `python` is as in [`EnvName::open`](crate::config::env_name::EnvName::open).
+    /// Reads a record's policy; `python` is as in
+    /// [`EnvName::open`](crate::config::env_name::EnvName::open).
     ///
     /// # Errors
     /// When the folder is no record or has no such policy, the environment cannot be made, or the file

@@ -8,8 +8,8 @@
 //! n: the policy that acts is exactly one rollout behind, whatever is the faster.
 //!
 //! A [`Callback`] sees every rollout and evaluation and may stop the run: the record is one, the
-//! progress line another. Nothing here touches the disk. `agents/README.md` has an agent of the caller's own,
-//! trained here with a callback.
+//! progress line another. Nothing here touches the disk. `agents/README.md` has an agent of the
+//! caller's own, trained here with a callback.
 
 pub mod callback;
 pub mod error;

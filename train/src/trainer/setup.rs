@@ -35,8 +35,8 @@ pub struct Trainer<'a> {
     pub n_workers: usize,
     /// Where an earlier run of the same configuration stood, to go on from there.
     pub resume: Option<&'a State>,
-    /// Networks of an earlier run ([`egn_agents::networks_of`]) that the agent starts from, where nothing is
-    /// resumed.
+    /// Networks of an earlier run ([`egn_agents::networks_of`]) that the agent starts from, where
+    /// nothing is resumed.
     pub initial: Option<&'a State>,
     /// How often callbacks get the state of the run; never without it, else at the end, too.
     pub checkpoint_every: Option<Interval>,

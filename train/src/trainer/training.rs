@@ -113,8 +113,8 @@ impl<'a> Training<'a> {
         Ok(training)
     }
 
-    /// The episodes that were under way in these environments do not go on: what was collected of them ends there,
-    /// as at a time limit, or what the agent holds of them is dropped.
+    /// The episodes that were under way in these environments do not go on: what was collected of
+    /// them ends there, as at a time limit, or what the agent holds of them is dropped.
     fn forget_episodes(&mut self, envs: &[usize]) {
         match &mut self.ahead {
             Some(Collected { rollout, .. }) => rollout.truncate_at_end(envs),
@@ -294,7 +294,8 @@ impl<'a> Training<'a> {
                     self.updates += 1;
                     *in_a_row = 0;
                 }
-                // Nothing to be gained, as where the policy is as good as it gets, is no failure of the run.
+                // Nothing to be gained, as where the policy is as good as it gets, is no failure of
+                // the run.
                 Ok(_) => self.updates_failed += 1,
                 Err(error) => {
                     self.updates_failed += 1;

@@ -59,8 +59,8 @@ impl AdaptiveConfig {
     }
 }
 
-/// A predicted decrease below this part of the loss is rounding, and its ratio means nothing. (python-somax 1.0.1
-/// takes 1e-16 whatever the loss.)
+/// A predicted decrease below this part of the loss is rounding, and its ratio means nothing.
+/// (python-somax 1.0.1 takes 1e-16 whatever the loss.)
 const LEAST_PREDICTION: f64 = f64::EPSILON;
 
 /// λ, and how many steps it has seen.

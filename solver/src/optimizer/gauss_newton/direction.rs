@@ -7,9 +7,10 @@
 //! Where there are far fewer parameters than rows the same d comes from the p × p side, and where r is
 //! not in the span of S, from the gradient: [`Form`] has all three.
 //!
-//! *Design.* How far to go along d is another question (see [`crate::optimizer::gauss_newton::egn::Egn`]). What the solve leaves
-//! behind answers most of it without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b,
-//! and g·d = −dᵀHd − λ‖d‖².
+//! *Design.* How far to go along d is another question (see
+//! [`crate::optimizer::gauss_newton::egn::Egn`]). What the solve leaves behind answers most of it
+//! without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b, and g·d = −dᵀHd −
+//! λ‖d‖².
 
 use std::cell::Cell;
 

@@ -1,8 +1,8 @@
 //! Armijo line search along a direction, on the batch that gave it.
 //!
-//! α is accepted when f(θ) − f(θ + αd) ≥ −c α g·d, and where d leads upwards, g·d > 0, as momentum may, when the
-//! loss does not rise. *Design.* A search that never succeeds takes no step; the authors' code takes its last trial
-//! whatever it is.
+//! α is accepted when f(θ) − f(θ + αd) ≥ −c α g·d, and where d leads upwards, g·d > 0, as momentum
+//! may, when the loss does not rise. *Design.* A search that never succeeds takes no step; the
+//! authors' code takes its last trial whatever it is.
 //!
 //! Source: Armijo (1966); restart rules of Vaswani et al. (2019), arXiv 1905.09997, with the constants
 //! of the EGN authors' own code (cor3bit/somax, 5a14c1b).
