@@ -28,8 +28,8 @@ impl Clock {
     }
 
     /// For an optimizer's step; the first of a series may report what costs extra.
-    pub(crate) fn context(&self, first: bool) -> StepContext {
-        StepContext { progress: self.progress(), diagnose: first && self.diagnose }
+    pub(crate) fn context(&self, first: bool) -> StepContext<'static> {
+        StepContext { progress: self.progress(), diagnose: first && self.diagnose, storage: None }
     }
 }
 

@@ -239,14 +239,14 @@ impl Sac {
         let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, width)?;
         let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, width)?;
-        learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
+        learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
 
         let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, width)?;
         let judgement = self.critics.judge(&ours, n, 2)?;
         let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
         let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
         let loss = QuadraticModel::new(value, actor.outputs(), slopes.root(&drawn, alpha, n));
-        let result = actor.step(&loss, clock.context(first));
+        let result = actor.step(&loss, clock.context(first).lending(&mut self.critics.storage));
         learned.updates.push(Update { network: "actor", result });
         self.critics.follow();
         Ok(-log_probs.iter().sum::<f64>() / log_probs.len() as f64)

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use egn_solver::{
     Activation, Initialisation, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
-    StateError, StepContext,
+    StateError,
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
@@ -256,13 +256,13 @@ impl Td3 {
         let targets = self.targets(&batch)?;
         let taken =
             pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.experience.width)?;
-        let context = clock.context(learned.updates.is_empty());
-        learned.updates.extend(self.critics.learn(&taken, &targets, context));
+        let first = learned.updates.is_empty();
+        learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
         self.n_updates += 1;
         if self.n_updates.is_multiple_of(self.config.policy_delay) {
             // With a delay the first update of the actor is not the first of the round.
             let first = !learned.updates.iter().any(|update| update.network == ACTOR);
-            learned.updates.push(self.update_actor(&batch, clock.context(first))?);
+            learned.updates.push(self.update_actor(&batch, clock, first)?);
             self.critics.follow();
             self.delayed_actor.update(&self.actor);
         }
@@ -284,7 +284,7 @@ impl Td3 {
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
-    fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
+    fn update_actor(&mut self, batch: &Transitions, clock: Clock, first: bool) -> Result<Update, SolverError> {
         let n = self.range.width();
         let observations = batch_of(&batch.observations, self.experience.width)?;
         let actor = self.actor.evaluate(&observations)?;
@@ -293,7 +293,10 @@ impl Td3 {
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.experience.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
         let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
-        Ok(Update { network: ACTOR, result: actor.step(&loss, context) })
+        Ok(Update {
+            network: ACTOR,
+            result: actor.step(&loss, clock.context(first).lending(&mut self.critics.storage)),
+        })
     }
 }
 

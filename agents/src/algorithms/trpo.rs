@@ -206,10 +206,10 @@ impl Trpo {
         }
         let all: Vec<usize> = (0..batch.advantages.len()).collect();
         let observations = self.networks.rows(&experience.observations, &all)?;
-        let ActorCritic { actor, distribution, .. } = &mut self.networks;
+        let ActorCritic { actor, distribution, storage, .. } = &mut self.networks;
         let result = distribution.with_loss(&batch, Terms::default(), |surrogate| {
             let kl = |outputs: &Outputs| distribution.kl(&batch.old_outputs, outputs);
-            actor.step(&observations, &TrustRegion { surrogate, kl: &kl, limit }, clock.context(true))
+            actor.step(&observations, &TrustRegion { surrogate, kl: &kl, limit }, clock.context(true).lending(storage))
         });
         Ok(Update { network: "actor", result })
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use egn_envs::Outcome;
 use egn_solver::{
-    Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
+    Initialisation, Learner, Network, OptimizerConfig, Outputs, RowSystem, Snapshot, SolverError, State, StateError,
     loss::{Curvature, Loss, Sampled},
 };
 use rand::Rng;
@@ -34,6 +34,8 @@ pub struct ActorCritic {
     pub critic: Learner,
     /// What the actor's outputs mean.
     pub distribution: Distribution,
+    /// Storage of the solves of both.
+    pub storage: RowSystem,
     width: usize,
     rng: Stream,
     /// Signs of sampled curvature, apart from what every optimizer draws.
@@ -70,7 +72,7 @@ impl ActorCritic {
         actor.set_free_outputs(log_std_init);
         let critic = learner(1, body.network(width, 1), 1.0, &setting.critic_optimizer)?;
         let [rng, signs] = [0, 1].map(|index| stream(setting.seed, Purpose::Learning, index));
-        Ok(Self { actor, critic, distribution, width, rng, signs })
+        Ok(Self { actor, critic, distribution, storage: RowSystem::default(), width, rng, signs })
     }
 
     /// What acts now.
@@ -216,8 +218,8 @@ impl ActorCritic {
             returns::normalise(&mut batch.advantages);
         }
         let observations = self.rows(&experience.observations, rows);
-        let Self { actor, signs, distribution, .. } = self;
-        let context = clock.context(first);
+        let Self { actor, signs, distribution, storage, .. } = self;
+        let context = clock.context(first).lending(storage);
         let result = observations.and_then(|observations| {
             distribution.with_loss(&batch, terms, |loss| match terms.curvature {
                 Curvature::Exact => actor.step(&observations, loss, context),
@@ -237,7 +239,8 @@ impl ActorCritic {
         first: bool,
     ) -> Update {
         let observations = self.rows(&experience.observations, rows);
-        let result = observations.and_then(|observations| self.critic.step(&observations, loss, clock.context(first)));
+        let context = clock.context(first).lending(&mut self.storage);
+        let result = observations.and_then(|observations| self.critic.step(&observations, loss, context));
         Update { network: "critic", result }
     }
 

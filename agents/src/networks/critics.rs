@@ -8,14 +8,14 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, Evaluated, Initialisation, Learner, Network, SolverError, State, StateError, StepContext,
+    Activation, Evaluated, Initialisation, Learner, Network, RowSystem, SolverError, State, StateError,
     loss::SquaredError,
 };
 use rand::RngCore;
 
 use crate::{
     agent::Update,
-    context::Setting,
+    context::{Clock, Setting},
     networks::{body::widths, target::Target},
 };
 
@@ -26,6 +26,8 @@ const NAMES: [&str; 2] = ["critic", "critic_2"];
 pub(crate) struct Critics {
     online: Vec<Learner>,
     delayed: Vec<Target>,
+    /// Storage of the solves of all critics, and of the actor that climbs them.
+    pub storage: RowSystem,
 }
 
 /// What critics say of actions.
@@ -75,7 +77,7 @@ impl Critics {
             delayed.push(Target::new(learner.snapshot(), tau));
             online.push(learner);
         }
-        Ok(Self { online, delayed })
+        Ok(Self { online, delayed, storage: RowSystem::default() })
     }
 
     /// All networks, to be taken back by [`Critics::restore`].
@@ -114,11 +116,11 @@ impl Critics {
     }
 
     /// One step of every critic towards targets y (b).
-    pub fn learn(&mut self, pairs: &Tensor, targets: &[f64], context: StepContext) -> Vec<Update> {
+    pub fn learn(&mut self, pairs: &Tensor, targets: &[f64], clock: Clock, first: bool) -> Vec<Update> {
         let loss = SquaredError { targets };
         let step = |(critic, network): (&mut Learner, &'static str)| Update {
             network,
-            result: critic.step(pairs, &loss, context),
+            result: critic.step(pairs, &loss, clock.context(first).lending(&mut self.storage)),
         };
         self.online.iter_mut().zip(NAMES).map(step).collect()
     }

@@ -22,7 +22,7 @@ use candle_core::Tensor;
 
 use crate::{
     error::SolverError,
-    linalg::{flat::read_into, gram::Factors, real::Real},
+    linalg::{flat::read_into, gram::Factors, gram_tiles::GramPanels, real::Real},
     network::{
         activation::scale_by_derivative,
         dense::weigh_rows,
@@ -177,7 +177,7 @@ impl<T: Real> Pass<T> {
     }
 
     /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major, for the rows last propagated.
-    pub fn gram(&mut self, network: &Network, gram: &mut [f64]) {
+    pub fn gram(&mut self, network: &Network, gram: &mut [f64], panels: &mut GramPanels) {
         let Self { batch: b, rows_per_sample: k, values, traces, free_rows, work, .. } = self;
         let n = *b * *k;
         assert_eq!(gram.len(), n * n, "Gram matrix of {n} rows");
@@ -185,7 +185,7 @@ impl<T: Real> Pass<T> {
         let mut factors: Vec<_> =
             layers.filter_map(|((layer, inputs), trace)| layer.on().factors(inputs, trace, *b, work)).collect();
         factors.extend(network.free().map(|_| Factors::of_jacobian(free_rows, *b, n)));
-        T::gram(&factors, *k, gram);
+        T::gram(&factors, *k, gram, panels);
     }
 }
 

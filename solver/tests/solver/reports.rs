@@ -48,7 +48,7 @@ impl Curve {
 
     fn step(&self, learner: &mut Learner, progress: f64) -> Report {
         let loss = SquaredError { targets: &self.targets };
-        learner.step(&self.inputs(), &loss, StepContext { progress, diagnose: true }).unwrap()
+        learner.step(&self.inputs(), &loss, StepContext { progress, diagnose: true, storage: None }).unwrap()
     }
 
     fn residual(&self, learner: &mut Learner) -> Vec<f64> {
