@@ -2,7 +2,7 @@
 //!
 //! | file | algorithm |
 //! |---|---|
-//! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritised replay |
+//! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritized replay |
 //! | [`qrdqn`] | the same with quantile regression: N rows a sample |
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
 //! | [`sac`] | soft actor-critic: twin critics, a temperature |
@@ -37,7 +37,7 @@ pub use agent::{Agent, Learned, Update};
 pub use agent_name::AgentName;
 pub use algorithms::*;
 pub use choice::AgentConfig;
-pub use context::{Clock, Setting, Spaces, Workload};
+pub use context::{AgentContext, Clock, Spaces, Workload};
 pub use error::AgentError;
 pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
 pub use networks::{

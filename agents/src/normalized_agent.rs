@@ -25,14 +25,14 @@ use crate::{
     trained::{TrainedPolicy, moments_state, normalized, normalizer_state, restore_moments, restore_normalizer},
 };
 
-/// An agent behind a normaliser; one that is all `None` changes nothing.
+/// An agent behind a normalizer; one that is all `None` changes nothing.
 pub struct NormalizedAgent {
     agent: Box<dyn Agent>,
     normalizer: Arc<Normalizer>,
 }
 
 impl NormalizedAgent {
-    /// An agent, and a normaliser that has seen nothing yet.
+    /// An agent, and a normalizer that has seen nothing yet.
     pub fn new(agent: Box<dyn Agent>, normalizer: Normalizer) -> Self {
         Self { agent, normalizer: Arc::new(normalizer) }
     }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normaliser_reads_back_bit_for_bit() {
+    fn a_normalizer_reads_back_bit_for_bit() {
         let (mut one, _) = agent(None);
         one.learn(rollout([0.1, 0.7], [0.3, 0.9]), CLOCK).unwrap();
         let (mut other, _) = agent(None);

@@ -62,7 +62,7 @@ pub enum Purpose {
     /// Exploration in an environment; index: the environment.
     Exploration,
     /// First parameters of an agent's networks.
-    Initialisation,
+    Initialization,
     /// Minibatches and other draws of learning.
     Learning,
 }
@@ -72,7 +72,7 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     let purpose: u64 = match purpose {
         Purpose::Environment => 1,
         Purpose::Exploration => 2,
-        Purpose::Initialisation => 3,
+        Purpose::Initialization => 3,
         Purpose::Learning => 4,
     };
     let mut key = [0; 32];

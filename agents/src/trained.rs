@@ -55,7 +55,7 @@ impl TrainedPolicy {
     }
 }
 
-/// `policy`, shown what the normaliser makes of observations.
+/// `policy`, shown what the normalizer makes of observations.
 pub(crate) fn normalized(policy: Arc<dyn Policy>, normalizer: Option<&ObservationNormalizer>) -> Arc<dyn Policy> {
     match normalizer.cloned() {
         Some(normalizer) => Arc::new(NormalizedPolicy { policy, normalizer }),

@@ -24,7 +24,7 @@ const EPSILON: f64 = 1e-8;
 pub struct ObservationNormalizer {
     /// Statistics of the observations seen.
     pub moments: RunningMoments,
-    /// Greatest magnitude that a normalised entry keeps.
+    /// Greatest magnitude that a normalized entry keeps.
     pub clip: f64,
 }
 
@@ -46,7 +46,7 @@ impl ObservationNormalizer {
         self.moments.variance.iter().map(|variance| (variance + EPSILON).sqrt()).collect()
     }
 
-    /// Normalises a batch of observations in place.
+    /// Normalizes a batch of observations in place.
     pub fn apply(&self, observations: &mut [f32]) {
         let (mean, deviations) = (&self.moments.mean, self.deviations());
         for row in observations.chunks_exact_mut(mean.len()) {
@@ -66,7 +66,7 @@ pub struct RewardNormalizer {
     pub moments: RunningMoments,
     /// Discount γ of the running returns.
     pub discount: f64,
-    /// Greatest magnitude that a normalised reward keeps.
+    /// Greatest magnitude that a normalized reward keeps.
     pub clip: f64,
     /// Running return of each environment's present episode.
     pub returns: Vec<f64>,
@@ -94,7 +94,7 @@ impl RewardNormalizer {
         }
     }
 
-    /// The reward, normalised.
+    /// The reward, normalized.
     pub fn apply(&self, reward: f64) -> f64 {
         (reward / (self.moments.variance[0] + EPSILON).sqrt()).clamp(-self.clip, self.clip)
     }
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn normalised_observations_have_mean_zero_and_variance_one() {
+    fn normalized_observations_have_mean_zero_and_variance_one() {
         let mut observations: Vec<f32> = (0..200).flat_map(|i| [i as f32, 7.0]).collect();
         let mut normalizer = ObservationNormalizer::new(2, 10.0);
         normalizer.observe(&observations);

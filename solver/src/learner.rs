@@ -11,7 +11,7 @@ use crate::{
     error::SolverError,
     linalg::{flat::to_vec, real::Real},
     loss::loss::{Loss, Outputs},
-    network::{initialization::Initialisation, model::Model, network::Network, snapshot::Snapshot},
+    network::{initialization::Initialization, model::Model, network::Network, snapshot::Snapshot},
     network_problem::NetworkProblem,
     optimizer::{
         choice::OptimizerConfig,
@@ -43,12 +43,12 @@ impl Learner {
     /// When a setting of the optimizer is out of its range, or candle cannot make the tensor.
     pub fn new(
         network: Network,
-        initialisation: Initialisation,
+        initialization: Initialization,
         precision: Precision,
         optimizer: &OptimizerConfig,
         rng: &mut dyn RngCore,
     ) -> Result<Self, SolverError> {
-        let params = initialisation.draw(&network, rng);
+        let params = initialization.draw(&network, rng);
         let dtype = match precision {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,

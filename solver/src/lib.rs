@@ -63,7 +63,7 @@ pub use network::{
     convolution::{Convolution, Image, Kernel},
     dense::Dense,
     dueling::Dueling,
-    initialization::Initialisation,
+    initialization::Initialization,
     layer::Layer,
     model::Model,
     network::Network,

@@ -13,7 +13,7 @@ use std::{
 use crate::onnx::{self, Value};
 use candle_core::{Device, Tensor};
 use egn_agents::{Actions, AgentError, GreedyRule, Mode, Policy, Stream};
-use egn_solver::{Activation, Initialisation, Network, Snapshot};
+use egn_solver::{Activation, Initialization, Network, Snapshot};
 use egn_train::{
     formats::onnx::model,
     run::saved_policy::{SavedPolicy, WhichPolicy},
@@ -82,7 +82,7 @@ fn every_layer_activation_and_rule() {
     ] {
         for activation in [Activation::Tanh, Activation::Relu, Activation::Silu, Activation::Identity] {
             let network = Network::parse(text, activation).unwrap();
-            let params = Initialisation::Uniform.draw(&network, &mut rng);
+            let params = Initialization::Uniform.draw(&network, &mut rng);
             let params: Vec<f32> = params.iter().map(|&x| 2.0 * x as f32).collect();
             let snapshot = Snapshot::new(network.clone(), &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
             let n = network.n_inputs();

@@ -96,7 +96,7 @@ fn statistics_of_observations_and_rewards_do_not_depend_on_the_number_of_workers
         let plain = config(env, agent, "adam", 7);
         let one = record(&normalized(&plain), 1);
         assert!(record(&normalized(&plain), 4) == one, "{env} {agent}");
-        assert_ne!(record(&plain, 1)["policy"], one["policy"], "{env} {agent} is normalised");
+        assert_ne!(record(&plain, 1)["policy"], one["policy"], "{env} {agent} is normalized");
         assert!(one["normalizer"] != "None");
     }
 }

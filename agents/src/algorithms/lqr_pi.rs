@@ -33,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::{Agent, Learned, Update},
     agent_name::AgentName,
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{actions::Actions, rollout::Rollout},
     policies::{
@@ -113,8 +113,8 @@ impl AgentSettings for LqrPiConfig {
         Workload { widths: vec![n_products, 1], transitions, batch_size: transitions, rows_per_sample: 1 }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(LqrPi::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(LqrPi::new(self.clone(), context)?))
     }
 }
 
@@ -133,16 +133,16 @@ impl LqrPi {
     ///
     /// # Errors
     /// When actions are not continuous and bounded.
-    pub fn new(config: LqrPiConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let limits = ActionRange::of(&setting.action_space, "lqr-pi")?;
-        let n = setting.observation_space.len();
+    pub fn new(config: LqrPiConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let limits = ActionRange::of(&context.action_space, "lqr-pi")?;
+        let n = context.observation_space.len();
         let n_products = Products { n_inputs: n + limits.width() }.n_outputs();
         let params = Tensor::zeros(n_products + 1, DType::F64, &Device::Cpu).map_err(SolverError::from)?;
         let linear = Network::mlp(&[n_products, 1], Activation::Identity);
         Ok(Self {
-            form: Learner::from_params(linear, params, &setting.optimizer)?,
+            form: Learner::from_params(linear, params, &context.optimizer)?,
             controller: LinearController::idle(n, limits),
-            optimum: setting.linear_quadratic.and_then(|problem| Optimum::of(problem, config.gamma)),
+            optimum: context.linear_quadratic.and_then(|problem| Optimum::of(problem, config.gamma)),
             config,
         })
     }

@@ -32,7 +32,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
+    Activation, Initialization, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -41,7 +41,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::{Agent, Learned, Update},
     agent_name::AgentName,
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -172,8 +172,8 @@ impl AgentSettings for SacConfig {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Sac::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Sac::new(self.clone(), context)?))
     }
 }
 
@@ -197,17 +197,17 @@ impl Sac {
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.
-    pub fn new(config: SacConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let range = ActionRange::of(&setting.action_space, "sac")?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(&config.hidden, setting.spaces());
-        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+    pub fn new(config: SacConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let range = ActionRange::of(&context.action_space, "sac")?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let network = architecture(&config.hidden, context.spaces());
+        let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
         let SacConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            critics: Critics::new(setting, 2, &config.hidden, config.tau, &mut rng)?,
+            critics: Critics::new(context, 2, &config.hidden, config.tau, &mut rng)?,
             temperature: match config.temperature {
                 Some(alpha) => Temperature::Fixed(alpha),
                 None => {
@@ -215,7 +215,7 @@ impl Sac {
                     Temperature::learned(config.temperature_lr, target_entropy)?
                 }
             },
-            experience: OffPolicy::new(memory, rounds, setting),
+            experience: OffPolicy::new(memory, rounds, context),
             actor,
             range,
             config,

@@ -27,7 +27,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
+    Activation, Initialization, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
     StateError,
     loss::{QuadraticModel, Root},
     require, standard_normal,
@@ -37,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::{Agent, Learned, Update},
     agent_name::AgentName,
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -178,8 +178,8 @@ impl AgentSettings for Td3Config {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Td3::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Td3::new(self.clone(), context)?))
     }
 }
 
@@ -220,28 +220,28 @@ impl Td3 {
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.
-    pub fn new(config: Td3Config, setting: &Setting) -> Result<Self, AgentError> {
-        Self::with_critics(config, 2, "td3", setting)
+    pub fn new(config: Td3Config, context: &AgentContext) -> Result<Self, AgentError> {
+        Self::with_critics(config, 2, "td3", context)
     }
 
     pub(crate) fn with_critics(
         config: Td3Config,
         n_critics: usize,
         name: &'static str,
-        setting: &Setting,
+        context: &AgentContext,
     ) -> Result<Self, AgentError> {
-        let range = ActionRange::of(&setting.action_space, name)?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(&config.hidden, setting.spaces());
-        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let range = ActionRange::of(&context.action_space, name)?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let network = architecture(&config.hidden, context.spaces());
+        let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
         let Td3Config { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             delayed_actor: Target::new(actor.snapshot(), tau),
-            critics: Critics::new(setting, n_critics, &config.hidden, tau, &mut rng)?,
-            experience: OffPolicy::new(memory, rounds, setting),
+            critics: Critics::new(context, n_critics, &config.hidden, tau, &mut rng)?,
+            experience: OffPolicy::new(memory, rounds, context),
             n_updates: 0,
             actor,
             range,
@@ -308,9 +308,9 @@ fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty
         loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
         for (entry, f) in outputs.values.iter().enumerate() {
             let s = &mut rows[entry * outputs.n_outputs + entry % outputs.n_outputs];
-            let penalised = (*s * *s + penalty).sqrt();
-            rho[entry] = (*s * rho[entry] + penalty * f) / penalised;
-            *s = penalised;
+            let penalized = (*s * *s + penalty).sqrt();
+            rho[entry] = (*s * rho[entry] + penalty * f) / penalized;
+            *s = penalized;
         }
     }
     QuadraticModel::new(loss, outputs, Root { rows, rho })

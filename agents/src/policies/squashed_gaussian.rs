@@ -25,7 +25,7 @@ const LOG_STD: (f64, f64) = (-20.0, 2.0);
 /// ½ log 2π.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
 
-/// One entry of an action, drawn by reparameterisation.
+/// One entry of an action, drawn by reparameterization.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Draw {
     /// a = tanh u.

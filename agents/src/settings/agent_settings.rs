@@ -5,7 +5,7 @@ use egn_solver::SettingError;
 use crate::{
     agent::Agent,
     agent_name::AgentName,
-    context::{Setting, Spaces, Workload},
+    context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::actor_plan::ActorPlan,
 };
@@ -53,5 +53,5 @@ pub trait AgentSettings {
     ///
     /// # Errors
     /// When the agent cannot take the environment's actions, or a network cannot be made.
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError>;
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError>;
 }

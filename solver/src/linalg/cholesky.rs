@@ -23,7 +23,7 @@ pub struct RowSystem {
     panels: GramPanels,
 }
 
-/// What the factorisation was like.
+/// What the factorization was like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factorization {
     /// Smallest pivot of the Cholesky factor, squared: near bλ when the system is nearly singular.

@@ -39,7 +39,7 @@ fn rational_tanh(x: f32) -> f32 {
 }
 
 impl Real for f32 {
-    /// Rational approximation of degree 13 over 6, which compilers vectorise; libm's `tanhf` is
+    /// Rational approximation of degree 13 over 6, which compilers vectorize; libm's `tanhf` is
     /// scalar and costs more than the layer's matrix product. Relative error at most 8·2⁻²⁴ (the
     /// worst measured is 6·2⁻²⁴, near |x| = 7), where one unit of f32 rounding is 2⁻²⁴.
     fn tanh_in_place(values: &mut [f32]) {

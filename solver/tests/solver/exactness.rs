@@ -5,7 +5,7 @@ use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    Activation, Direction, EgnConfig, Form, GramPanels, Initialisation, Learner, Loss, Model, Network, NetworkProblem,
+    Activation, Direction, EgnConfig, Form, GramPanels, Initialization, Learner, Loss, Model, Network, NetworkProblem,
     OptimizerConfig, OptimizerName, Pass, Precision, Problem, RowSystem, SgnConfig, SolverError, StepContext,
     loss::{Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
@@ -228,7 +228,7 @@ fn free_outputs_are_the_same_for_every_sample() -> Result<(), SolverError> {
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     for precision in [Precision::F32, Precision::F64] {
         let optimizer = OptimizerName::Egn.into();
-        let mut learner = Learner::new(network.clone(), Initialisation::Uniform, precision, &optimizer, rng)?;
+        let mut learner = Learner::new(network.clone(), Initialization::Uniform, precision, &optimizer, rng)?;
         let inputs = Tensor::new(&[[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]], &Device::Cpu)?;
         assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [0.0, 0.0] && row[0] != 0.0));
         assert_eq!(learner.forward(&inputs.narrow(0, 0, 0)?)?.rows().count(), 0);

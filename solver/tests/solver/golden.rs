@@ -42,7 +42,7 @@ impl Case<'_> {
 
         let mut direction = Direction::default();
         let solution = direction.solve(problem.linearize().unwrap(), *lambda, true, &mut RowSystem::default()).unwrap();
-        assert_eq!(solution.loss, value, "{id}: loss of a linearisation");
+        assert_eq!(solution.loss, value, "{id}: loss of a linearization");
         let size = if norm(&self.direction) < 1e-12 { 1e3 } else { norm(&self.direction) };
         within(tolerance, distance(direction.values(), &self.direction) / size, id, "direction");
         let slope: f64 = self.gradient.iter().zip(&self.direction).map(|(g, d)| g * d).sum();

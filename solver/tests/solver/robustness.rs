@@ -4,7 +4,7 @@ use crate::kinds::{N_NETWORKS, Sizes, network};
 use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig,
     LionConfig, Loss, MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision,
     Problem, RmsPropConfig, RowSystem, SgdConfig, SgnConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
@@ -34,7 +34,7 @@ fn egn(lambda: f64) -> OptimizerConfig {
 
 fn learner(widths: &[usize], precision: Precision, optimizer: &OptimizerConfig) -> Learner {
     let network = Network::mlp(widths, Activation::Tanh);
-    Learner::new(network, Initialisation::Uniform, precision, optimizer, &mut ChaCha8Rng::seed_from_u64(5)).unwrap()
+    Learner::new(network, Initialization::Uniform, precision, optimizer, &mut ChaCha8Rng::seed_from_u64(5)).unwrap()
 }
 
 fn inputs(values: &[f64], width: usize) -> Tensor {
@@ -140,7 +140,7 @@ fn a_singular_system_without_damping_is_refused_with_its_numbers() {
 
 #[test]
 fn one_sample_without_damping_is_fitted_to_first_order() {
-    // A linear network is its own linearisation: one full step removes the residual.
+    // A linear network is its own linearization: one full step removes the residual.
     for (precision, tolerance) in [(Precision::F64, 1e-14), (Precision::F32, 1e-6)] {
         for optimizer in
             [egn(0.0), OptimizerConfig::Sgn(SgnConfig { lambda: 0.0.into(), cg_steps: 1, ..Default::default() })]

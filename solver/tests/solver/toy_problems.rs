@@ -9,7 +9,7 @@ use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialisation, Learner, Linearized, LionConfig,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
     Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig,
     SgnConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy},
@@ -118,7 +118,7 @@ impl<T: Real> Linearized<T> for LeastSquares<T> {
     }
 }
 
-/// Eight unknowns of curvature 1 to 1/300, coupled to their neighbours; minimum at θᵢ = i.
+/// Eight unknowns of curvature 1 to 1/300, coupled to their neighbors; minimum at θᵢ = i.
 fn quadratic(theta: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = theta.len();
     let scale = |i: usize| libm::pow(300_f64, -(i as f64) / (2.0 * (n - 1) as f64));
@@ -209,7 +209,7 @@ impl Toy {
 
 fn learner(network: Network, optimizer: &OptimizerConfig) -> Learner {
     let rng = &mut ChaCha8Rng::seed_from_u64(3);
-    Learner::new(network, Initialisation::Uniform, Precision::F64, optimizer, rng).unwrap()
+    Learner::new(network, Initialization::Uniform, Precision::F64, optimizer, rng).unwrap()
 }
 
 /// Two arms of 80 points, one turn and a half each. Lang and Witbrock (1988), shortened.

@@ -56,7 +56,7 @@ pub struct Chart {
 pub(super) struct Line {
     pub(super) optimizer: String,
     pub(super) label: String,
-    /// Optimizers differ in colour, agents and settings in dashes: which of them this is.
+    /// Optimizers differ in color, agents and settings in dashes: which of them this is.
     pub(super) dash: usize,
 }
 

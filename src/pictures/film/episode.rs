@@ -149,7 +149,7 @@ mod tests {
                 let at = 3 * ((y + usize::from(read.top)) * width + x + usize::from(read.left));
                 canvas[at..at + 3].copy_from_slice(&pixel[..3]);
             }
-            assert!(canvas == frame.pixels(), "a frame with few colours is kept exactly");
+            assert!(canvas == frame.pixels(), "a frame with few colors is kept exactly");
         }
         assert!(decoder.read_next_frame().unwrap().is_none());
     }

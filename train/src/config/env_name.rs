@@ -36,9 +36,9 @@ pub struct EnvSettings {
     pub normalize_observation: bool,
     /// Whether rewards are divided by the standard deviation of discounted returns, in training alone.
     pub normalize_reward: bool,
-    /// Greatest magnitude of an entry of a normalised observation, above 0.
+    /// Greatest magnitude of an entry of a normalized observation, above 0.
     pub clip_observation: f64,
-    /// Greatest magnitude of a normalised reward, above 0.
+    /// Greatest magnitude of a normalized reward, above 0.
     pub clip_reward: f64,
 }
 

@@ -124,7 +124,7 @@ impl RunConfig {
         within("critic_optimizer", self.critic_optimizer.validate())
     }
 
-    /// A normaliser as section `env` asks for, which has seen nothing yet; γ is the agent's.
+    /// A normalizer as section `env` asks for, which has seen nothing yet; γ is the agent's.
     pub fn normalizer(&self, n_observations: usize) -> Normalizer {
         let EnvSettings { normalize_observation, normalize_reward, clip_observation, clip_reward, .. } = self.env;
         Normalizer {

@@ -30,7 +30,7 @@ use crate::{
     trainer::{
         callback::Callback,
         error::TrainError,
-        evaluation::{EvaluationError, greedy_returns, summarise},
+        evaluation::{EvaluationError, greedy_returns, summarize},
         setup::{Interval, Trainer, build_agent},
         trained::Trained,
     },
@@ -240,7 +240,7 @@ fn verdicts(
     let judge = |env_steps, trained_policy: &TrainedPolicy| {
         let policy = trained_policy.policy(config.agent.settings(), &trained.action_space)?;
         let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
-        Ok::<_, EvaluationError>(summarise(env_steps, &returns))
+        Ok::<_, EvaluationError>(summarize(env_steps, &returns))
     };
     let last = judge(trained.env_steps, &trained.last)?;
     let best = trained.best.as_ref().map(|(chosen, policy)| judge(chosen.env_steps, policy)).transpose()?;

@@ -1,11 +1,16 @@
 //! Whether a record can be reproduced: its configuration is run again, elsewhere, and compared.
 
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use crate::{
     config::run_config::RunConfig,
     formats::tensorboard::{EVENTS, scalars_without_clock},
-    record::{clock::without_clock_fields, contents::Summary, error::RecordError, layout::record_dir},
+    record::{
+        clock::without_clock_fields,
+        contents::Summary,
+        error::RecordError,
+        layout::{CONFIG, record_dir},
+    },
     run::{
         error::RunError,
         execution::{Execution, run},
@@ -60,9 +65,20 @@ pub fn verify(
     Ok((verdict, summary))
 }
 
+/// The texts of a record less its clock fields, with the configuration in today's names.
+fn comparable(record: &Path) -> Result<BTreeMap<String, String>, RecordError> {
+    let mut texts = without_clock_fields(record)?;
+    if let Some(config) = texts.get_mut(CONFIG)
+        && let Ok(read) = RunConfig::from_toml(config)
+    {
+        *config = read.to_toml();
+    }
+    Ok(texts)
+}
+
 /// Names of files that are not the same in two records.
 fn differing(one: &Path, other: &Path) -> Result<Vec<String>, RecordError> {
-    let (texts, others) = (without_clock_fields(one)?, without_clock_fields(other)?);
+    let (texts, others) = (comparable(one)?, comparable(other)?);
     let mut names: Vec<&String> = texts.keys().chain(others.keys()).collect();
     names.sort();
     names.dedup();

@@ -85,7 +85,7 @@ pub fn greedy_returns(
 }
 
 /// Mean, standard deviation, least and greatest of some returns.
-pub fn summarise(env_steps: u64, returns: &[f64]) -> Evaluation {
+pub fn summarize(env_steps: u64, returns: &[f64]) -> Evaluation {
     let n = returns.len() as f64;
     let mean = returns.iter().sum::<f64>() / n;
     let variance = returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n;

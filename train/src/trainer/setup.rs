@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 
-use egn_agents::{Agent, AgentError, NormalizedAgent, Setting};
+use egn_agents::{Agent, AgentContext, AgentError, NormalizedAgent};
 use egn_envs::Space;
 use egn_solver::State;
 
@@ -18,7 +18,7 @@ pub enum Interval {
 }
 
 /// Makes an agent for the spaces and optimizers of a run.
-pub type MakeAgent<'a> = dyn Fn(&Setting) -> Result<Box<dyn Agent>, AgentError> + 'a;
+pub type MakeAgent<'a> = dyn Fn(&AgentContext) -> Result<Box<dyn Agent>, AgentError> + 'a;
 
 /// What is trained and where.
 pub struct Trainer<'a> {
@@ -57,7 +57,7 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// The agent of a run, untrained, behind a normaliser that has seen nothing.
+/// The agent of a run, untrained, behind a normalizer that has seen nothing.
 ///
 /// # Errors
 /// When it cannot act in these spaces.
@@ -66,7 +66,7 @@ pub fn build_agent(
     observation_space: &Space,
     action_space: &Space,
 ) -> Result<NormalizedAgent, AgentError> {
-    let agent = config.agent.settings().build(&setting(config, observation_space, action_space))?;
+    let agent = config.agent.settings().build(&agent_context(config, observation_space, action_space))?;
     Ok(normalized(config, agent, observation_space))
 }
 
@@ -74,9 +74,9 @@ pub(super) fn normalized(config: &RunConfig, agent: Box<dyn Agent>, observation_
     NormalizedAgent::new(agent, config.normalizer(observation_space.len()))
 }
 
-pub(super) fn setting(config: &RunConfig, observation_space: &Space, action_space: &Space) -> Setting {
+pub(super) fn agent_context(config: &RunConfig, observation_space: &Space, action_space: &Space) -> AgentContext {
     let RunConfig { run, optimizer, critic_optimizer, .. } = config;
-    Setting {
+    AgentContext {
         observation_space: observation_space.clone(),
         action_space: action_space.clone(),
         total_steps: run.steps,

@@ -17,8 +17,8 @@ use crate::{
     trainer::{
         callback::{Callback, Flow, RolloutEvent},
         error::TrainError,
-        evaluation::{greedy_returns, summarise},
-        setup::{Interval, Trainer, build_agent, normalized, setting},
+        evaluation::{greedy_returns, summarize},
+        setup::{Interval, Trainer, agent_context, build_agent, normalized},
         trained::Trained,
     },
     workers::{
@@ -44,7 +44,7 @@ impl Trainer<'_> {
             let agent = match self.agent {
                 None => build_agent(self.config, observations, actions)?,
                 Some(make) => {
-                    normalized(self.config, make(&setting(self.config, observations, actions))?, observations)
+                    normalized(self.config, make(&agent_context(self.config, observations, actions))?, observations)
                 }
             };
             let mut training = Training::begin(self, agent, &workers)?;
@@ -316,7 +316,7 @@ impl<'a> Training<'a> {
         let n_episodes = self.trainer.config.run.eval_episodes;
         let environments = self.trainer.environments;
         let returns = self.watch.paused(|| greedy_returns(environments, &*policy, n_episodes, TRAINING_SEED))?;
-        let evaluation = summarise(self.clock.env_steps, &returns);
+        let evaluation = summarize(self.clock.env_steps, &returns);
         // Of equals the later one, which has learned from more.
         if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
             let policy = self.agent.trained_policy()?;
