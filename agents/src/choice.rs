@@ -44,19 +44,28 @@ pub enum AgentConfig {
 }
 
 impl AgentConfig {
+    /// The algorithm's name.
+    pub fn name(&self) -> AgentName {
+        self.named().0
+    }
+
     /// The settings, which answer for their algorithm.
     pub fn settings(&self) -> &dyn AgentSettings {
+        self.named().1
+    }
+
+    fn named(&self) -> (AgentName, &dyn AgentSettings) {
         match self {
-            Self::Dqn(settings) => settings,
-            Self::QrDqn(settings) => settings,
-            Self::Ddpg(settings) => settings,
-            Self::Td3(settings) => settings,
-            Self::Sac(settings) => settings,
-            Self::Ppo(settings) => settings,
-            Self::A2c(settings) => settings,
-            Self::Trpo(settings) => settings,
-            Self::Reinforce(settings) => settings,
-            Self::LqrPi(settings) => settings,
+            Self::Dqn(settings) => (AgentName::Dqn, settings),
+            Self::QrDqn(settings) => (AgentName::QrDqn, settings),
+            Self::Ddpg(settings) => (AgentName::Ddpg, settings),
+            Self::Td3(settings) => (AgentName::Td3, settings),
+            Self::Sac(settings) => (AgentName::Sac, settings),
+            Self::Ppo(settings) => (AgentName::Ppo, settings),
+            Self::A2c(settings) => (AgentName::A2c, settings),
+            Self::Trpo(settings) => (AgentName::Trpo, settings),
+            Self::Reinforce(settings) => (AgentName::Reinforce, settings),
+            Self::LqrPi(settings) => (AgentName::LqrPi, settings),
         }
     }
 }
@@ -92,7 +101,7 @@ mod tests {
     #[test]
     fn every_name_is_that_of_an_agent() {
         for &name in AgentName::ALL {
-            assert_eq!(AgentConfig::from(name).settings().name(), name);
+            assert_eq!(AgentConfig::from(name).name(), name);
         }
     }
 

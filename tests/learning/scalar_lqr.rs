@@ -108,7 +108,8 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
             );
             check_seeds(&format!("scalar LQR, {agent} with {optimizer}"), |seed| {
                 let run = train(make_env, seed, &text)?;
-                let policy = run.trained.last.policy(run.config.agent.settings(), &run.trained.action_space).unwrap();
+                let policy =
+                    run.trained.last.policy(run.config.agent.settings().unwrap(), &run.trained.action_space).unwrap();
                 let mut actions = Actions::Continuous { values: Vec::new(), width: 1 };
                 let mut streams = vec![stream(0, Purpose::Exploration, 0); 2];
                 policy.act(&[0.8, -0.8], Mode::Greedy, &mut streams, &mut actions).unwrap();

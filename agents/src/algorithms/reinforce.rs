@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -91,10 +90,6 @@ impl Default for ReinforceConfig {
 }
 
 impl AgentSettings for ReinforceConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Reinforce
-    }
-
     fn summary(&self) -> &'static str {
         "Monte-Carlo policy gradient with a learned baseline (any actions)"
     }

@@ -1,20 +1,18 @@
 //! What every agent's settings say of their algorithm.
 
+use std::fmt::Debug;
+
 use egn_solver::SettingError;
 
 use crate::{
     agent::Agent,
-    agent_name::AgentName,
     context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::actor_plan::ActorPlan,
 };
 
 /// Settings that answer for their algorithm, in the algorithm's own file.
-pub trait AgentSettings {
-    /// The algorithm's name.
-    fn name(&self) -> AgentName;
-
+pub trait AgentSettings: Debug + Send + Sync {
     /// One line on what the algorithm is.
     fn summary(&self) -> &'static str;
 
@@ -22,7 +20,9 @@ pub trait AgentSettings {
     ///
     /// # Errors
     /// The first setting that is not.
-    fn validate(&self) -> Result<(), SettingError>;
+    fn validate(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
 
     /// γ, the discount of rewards to come.
     fn gamma(&self) -> f64;
@@ -33,7 +33,9 @@ pub trait AgentSettings {
     }
 
     /// Whether the agent trains a critic besides the network that acts.
-    fn has_critic(&self) -> bool;
+    fn has_critic(&self) -> bool {
+        false
+    }
 
     /// Whether the agent learns from a replay memory, whoever acted.
     fn has_replay(&self) -> bool {

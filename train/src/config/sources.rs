@@ -181,8 +181,9 @@ mod tests {
                 table.insert("run".into(), Value::Table(run.parse().unwrap()));
                 RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
             } else {
-                let run = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}")).run;
-                assert_eq!(stem, format!("{}-{}-{}", run.env.file_stem(), run.agent, run.optimizer));
+                let config = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
+                let (env, optimizer) = (config.run.env.file_stem(), config.optimizer.name());
+                assert_eq!(stem, format!("{env}-{}-{optimizer}", config.agent));
             }
             n_presets += 1;
         }

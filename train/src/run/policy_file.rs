@@ -86,14 +86,14 @@ pub fn load(
     action_space: &Space,
 ) -> Result<TrainedPolicy, PolicyFileError> {
     let n_observations = observation_space.len();
-    let plan = config.agent.settings().actor(Spaces { n_observations, actions: action_space })?;
+    let plan = config.agent.settings()?.actor(Spaces { n_observations, actions: action_space })?;
     let network = Snapshot::load(path, plan.network)?;
     let params = network.parameters();
     let n_bad = params.iter().filter(|x| !x.is_finite()).count();
     if n_bad > 0 {
         return Err(PolicyFileError::NotFinite { n_bad, n_params: params.len() });
     }
-    let mut normalizer = config.normalizer(n_observations).observations;
+    let mut normalizer = config.normalizer(n_observations)?.observations;
     if let Some(normalizer) = &mut normalizer {
         let path = normalizer_path(path);
         let bytes = fs::read(&path).map_err(|source| RecordError::io("read", &path, source))?;
