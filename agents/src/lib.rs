@@ -50,6 +50,7 @@ pub use policies::{
     action_noise::{ActionNoise, NoiseKind},
     action_range::ActionRange,
     actor_plan::ActorPlan,
+    actor_state::ActorState,
     categorical::CategoricalPolicy,
     deterministic::DeterministicPolicy,
     epsilon_greedy::EpsilonGreedyPolicy,

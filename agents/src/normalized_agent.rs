@@ -175,8 +175,7 @@ mod tests {
             actions::Actions,
             replay::{Memory, ReplayBuffer},
         },
-        policies::policy::Mode,
-        streams::Stream,
+        policies::{actor_state::ActorState, policy::Mode},
     };
 
     /// Keeps what it is shown, and remembers it where it has a memory.
@@ -231,7 +230,7 @@ mod tests {
             &self,
             observations: &[f32],
             _: Mode,
-            _: &mut [Stream],
+            _: &mut [ActorState],
             actions: &mut Actions,
         ) -> Result<(), AgentError> {
             let Actions::Continuous { values, .. } = actions else { panic!("continuous actions") };

@@ -9,9 +9,11 @@ use crate::{
     context::Spaces,
     error::AgentError,
     experience::actions::Actions,
-    policies::policy::{Mode, Policy},
+    policies::{
+        actor_state::ActorState,
+        policy::{Mode, Policy},
+    },
     settings::agent_settings::AgentSettings,
-    streams::Stream,
 };
 
 /// The network that acts, and what its observations go through first.
@@ -74,12 +76,12 @@ impl Policy for NormalizedPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let mut scaled = observations.to_vec();
         self.normalizer.apply(&mut scaled);
-        self.policy.act(&scaled, mode, streams, actions)
+        self.policy.act(&scaled, mode, states, actions)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A linear-quadratic task for agents with Gaussian policies.
 
-use egn_agents::{Actions, Mode, Purpose, stream};
+use egn_agents::{Actions, ActorState, Mode};
 use egn_envs::{Action, Env, EnvError, Space, Step, TimeLimit};
 use egn_solver::OptimizerName;
 use rand::{Rng, RngCore};
@@ -111,8 +111,8 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
                 let policy =
                     run.trained.last.policy(run.config.agent.settings().unwrap(), &run.trained.action_space).unwrap();
                 let mut actions = Actions::Continuous { values: Vec::new(), width: 1 };
-                let mut streams = vec![stream(0, Purpose::Exploration, 0); 2];
-                policy.act(&[0.8, -0.8], Mode::Greedy, &mut streams, &mut actions).unwrap();
+                let mut states = vec![ActorState::new(0, 0); 2];
+                policy.act(&[0.8, -0.8], Mode::Greedy, &mut states, &mut actions).unwrap();
                 let gain = f64::from(actions.continuous()[1] - actions.continuous()[0]) / 1.6;
                 let paid = cost(gain);
                 if paid < 1.15 * best { Ok(()) } else { Err(format!("cost {paid:.3}, best {best:.3}, gain {gain:.3}")) }

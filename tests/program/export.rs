@@ -12,7 +12,7 @@ use std::{
 
 use crate::onnx::{self, Value};
 use candle_core::{Device, Tensor};
-use egn_agents::{Actions, AgentError, GreedyRule, Mode, Policy, Stream};
+use egn_agents::{Actions, ActorState, AgentError, GreedyRule, Mode, Policy};
 use egn_solver::{Activation, Initialization, Network, Snapshot};
 use egn_train::{
     formats::onnx::model,
@@ -105,8 +105,14 @@ struct Noted<'a> {
 }
 
 impl Policy for Noted<'_> {
-    fn act(&self, seen: &[f32], mode: Mode, streams: &mut [Stream], actions: &mut Actions) -> Result<(), AgentError> {
-        self.policy.act(seen, mode, streams, actions)?;
+    fn act(
+        &self,
+        seen: &[f32],
+        mode: Mode,
+        states: &mut [ActorState],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError> {
+        self.policy.act(seen, mode, states, actions)?;
         let mut noted = self.seen.lock().expect("nobody panicked");
         noted.0.extend_from_slice(seen);
         match actions {

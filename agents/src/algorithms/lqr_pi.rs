@@ -38,11 +38,11 @@ use crate::{
     policies::{
         action_range::ActionRange,
         actor_plan::ActorPlan,
+        actor_state::ActorState,
         greedy_rule::GreedyRule,
         policy::{Mode, Policy},
     },
     settings::agent_settings::AgentSettings,
-    streams::Stream,
 };
 
 /// Settings of [`LqrPi`].
@@ -347,17 +347,17 @@ impl Policy for LinearController {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let Actions::Continuous { values, .. } = actions else {
             return Err(AgentError::ActionSpace { agent: "lqr-pi", needs: "continuous" });
         };
-        for (state, stream) in observations.chunks_exact(self.n_states()).zip(streams) {
+        for (state, actor) in observations.chunks_exact(self.n_states()).zip(states) {
             for (j, input) in self.input(&double(state)).into_iter().enumerate() {
                 let noise = match mode {
                     Mode::Greedy => 0.0,
-                    Mode::Explore { .. } => self.noise * self.limits.half_width(j) * standard_normal(stream),
+                    Mode::Explore { .. } => self.noise * self.limits.half_width(j) * standard_normal(&mut actor.rng),
                 };
                 // Within the limits here, so that what is learned from is what was done.
                 values.push(self.limits.clamp(j, input + noise) as f32);
