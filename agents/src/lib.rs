@@ -25,6 +25,7 @@ mod context;
 mod error;
 mod experience;
 mod networks;
+mod normalize;
 mod normalized_agent;
 mod policies;
 #[cfg(test)]
@@ -45,6 +46,10 @@ pub use networks::{
     body::{Body, Convolutions},
     distribution,
 };
+pub use normalize::{
+    normalizer::{Normalizer, ObservationNormalizer, RewardNormalizer},
+    running_moments::RunningMoments,
+};
 pub use normalized_agent::{NormalizedAgent, networks_of};
 pub use policies::{
     action_noise::{ActionNoise, NoiseKind},
@@ -61,4 +66,4 @@ pub use policies::{
 };
 pub use settings::agent_settings::AgentSettings;
 pub use streams::{Purpose, Stream, position, seek, stream};
-pub use trained::{TrainedPolicy, normalizer_state, restore_normalizer};
+pub use trained::TrainedPolicy;

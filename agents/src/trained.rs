@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::RunningMoments};
+use egn_envs::Space;
 use egn_solver::{Snapshot, State, StateError};
 
 use crate::{
     context::Spaces,
     error::AgentError,
     experience::actions::Actions,
+    normalize::normalizer::ObservationNormalizer,
     policies::{
         actor_state::ActorState,
         policy::{Mode, Policy},
@@ -39,7 +40,7 @@ impl TrainedPolicy {
     pub fn state(&self) -> State {
         let mut state = self.network.state();
         if let Some(normalizer) = &self.normalizer {
-            state.put_part("observations", normalizer_state(normalizer));
+            state.put_part("observations", normalizer.state());
         }
         state
     }
@@ -51,7 +52,7 @@ impl TrainedPolicy {
     pub fn restored(&self, state: &State) -> Result<Self, StateError> {
         let mut restored = Self { network: self.network.restored(state)?, normalizer: self.normalizer.clone() };
         if let Some(normalizer) = &mut restored.normalizer {
-            restore_normalizer(normalizer, &state.part("observations"))?;
+            normalizer.restore(&state.part("observations"))?;
         }
         Ok(restored)
     }
@@ -83,35 +84,4 @@ impl Policy for NormalizedPolicy {
         self.normalizer.apply(&mut scaled);
         self.policy.act(&scaled, mode, states, actions)
     }
-}
-
-/// The statistics of observations: `mean` and `variance` (n), `count`, and `clip`.
-pub fn normalizer_state(normalizer: &ObservationNormalizer) -> State {
-    let mut state = moments_state(&normalizer.moments);
-    state.put("clip", &[normalizer.clip]);
-    state
-}
-
-/// Takes back [`normalizer_state`].
-///
-/// # Errors
-/// When the state is of observations of another length.
-pub fn restore_normalizer(normalizer: &mut ObservationNormalizer, state: &State) -> Result<(), StateError> {
-    normalizer.clip = state.number("clip")?;
-    restore_moments(&mut normalizer.moments, state)
-}
-
-pub(crate) fn moments_state(moments: &RunningMoments) -> State {
-    let mut state = State::default();
-    state.put("mean", &moments.mean);
-    state.put("variance", &moments.variance);
-    state.put("count", &[moments.count]);
-    state
-}
-
-pub(crate) fn restore_moments(moments: &mut RunningMoments, state: &State) -> Result<(), StateError> {
-    let n = moments.mean.len();
-    let (mean, variance) = (state.get_all("mean", n)?, state.get_all("variance", n)?);
-    *moments = RunningMoments { mean, variance, count: state.number("count")? };
-    Ok(())
 }

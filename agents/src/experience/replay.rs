@@ -13,15 +13,18 @@
 
 use std::sync::Arc;
 
-use egn_envs::{Space, normalize::Normalizer};
+use egn_envs::Space;
 use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
-use crate::experience::{
-    actions::Actions,
-    rollout::Rollout,
-    sum_tree::SumTree,
-    windows::{Window, Windows},
+use crate::{
+    experience::{
+        actions::Actions,
+        rollout::Rollout,
+        sum_tree::SumTree,
+        windows::{Window, Windows},
+    },
+    normalize::normalizer::Normalizer,
 };
 
 /// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).

@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use egn_agents::{AgentError, AgentName, AgentSettings};
-use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
+use egn_agents::{AgentError, AgentName, AgentSettings, Normalizer, ObservationNormalizer, RewardNormalizer};
 use egn_solver::{EgnConfig, OptimizerConfig, SettingError};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};

@@ -17,8 +17,7 @@
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
-use egn_agents::GreedyRule;
-use egn_envs::normalize::ObservationNormalizer;
+use egn_agents::{GreedyRule, ObservationNormalizer};
 use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
 
 use crate::formats::protobuf::Message;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::{AgentError, Spaces, TrainedPolicy, normalizer_state, restore_normalizer};
+use egn_agents::{AgentError, Spaces, TrainedPolicy};
 use egn_envs::Space;
 use egn_solver::{Snapshot, SolverError, State, StateError};
 
@@ -68,7 +68,7 @@ pub fn save(policy: &TrainedPolicy, path: &Path) -> Result<(), RunError> {
     }
     let failed = |source| RunError::Policy { path: path.to_owned(), source };
     if let Some(normalizer) = &policy.normalizer {
-        let bytes = normalizer_state(normalizer).to_bytes();
+        let bytes = normalizer.state().to_bytes();
         let bytes = bytes.map_err(|error| failed(SolverError::Tensor { message: error.to_string() }))?;
         write_whole(&normalizer_path(path), &bytes)?;
     }
@@ -97,7 +97,7 @@ pub fn load(
     if let Some(normalizer) = &mut normalizer {
         let path = normalizer_path(path);
         let bytes = fs::read(&path).map_err(|source| RecordError::io("read", &path, source))?;
-        let read = State::from_bytes(&bytes).and_then(|state| restore_normalizer(normalizer, &state));
+        let read = State::from_bytes(&bytes).and_then(|state| normalizer.restore(&state));
         read.map_err(|source| PolicyFileError::Normalizer { path, source })?;
     }
     Ok(TrainedPolicy { network, normalizer })
