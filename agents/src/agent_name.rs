@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum AgentName {
     /// Deep Q-networks.
     Dqn,
+    /// Categorical deep Q-networks.
+    C51,
     /// Deep Q-networks with quantile regression.
     QrDqn,
     /// Deep deterministic policy gradient.
@@ -35,6 +37,7 @@ impl AgentName {
     /// All names, as they are listed.
     pub const ALL: &[Self] = &[
         Self::Dqn,
+        Self::C51,
         Self::QrDqn,
         Self::Ddpg,
         Self::Td3,

@@ -10,8 +10,8 @@ use serde::{
 use crate::{
     agent_name::AgentName,
     algorithms::{
-        a2c::A2cConfig, ddpg::DdpgConfig, dqn::DqnConfig, lqr_pi::LqrPiConfig, ppo::PpoConfig, qrdqn::QrDqnConfig,
-        reinforce::ReinforceConfig, sac::SacConfig, td3::Td3Config, trpo::TrpoConfig,
+        a2c::A2cConfig, c51::C51Config, ddpg::DdpgConfig, dqn::DqnConfig, lqr_pi::LqrPiConfig, ppo::PpoConfig,
+        qrdqn::QrDqnConfig, reinforce::ReinforceConfig, sac::SacConfig, td3::Td3Config, trpo::TrpoConfig,
     },
     settings::agent_settings::AgentSettings,
 };
@@ -22,6 +22,8 @@ use crate::{
 pub enum AgentConfig {
     /// Deep Q-networks.
     Dqn(DqnConfig),
+    /// Categorical deep Q-networks.
+    C51(C51Config),
     /// Deep Q-networks with quantile regression.
     QrDqn(QrDqnConfig),
     /// Deep deterministic policy gradient.
@@ -48,6 +50,7 @@ impl AgentConfig {
     pub fn settings(&self) -> &dyn AgentSettings {
         match self {
             Self::Dqn(settings) => settings,
+            Self::C51(settings) => settings,
             Self::QrDqn(settings) => settings,
             Self::Ddpg(settings) => settings,
             Self::Td3(settings) => settings,

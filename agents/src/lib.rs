@@ -3,6 +3,7 @@
 //! | file | algorithm |
 //! |---|---|
 //! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritised replay |
+//! | [`c51`] | categorical DQN: a distribution over N atoms of return, N − 1 rows a sample |
 //! | [`qrdqn`] | the same with quantile regression: N rows a sample |
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
 //! | [`sac`] | soft actor-critic: twin critics, a temperature |
@@ -54,7 +55,7 @@ pub use policies::{
     deterministic::DeterministicPolicy,
     epsilon_greedy::EpsilonGreedyPolicy,
     gaussian::GaussianPolicy,
-    greedy_rule::GreedyRule,
+    greedy_rule::{ActionValues, GreedyRule},
     policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };
