@@ -1,6 +1,6 @@
-//! The choice among agents.
+//! The choice among agents: their names, and their settings by name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{
     Deserialize, Serialize,
@@ -8,59 +8,89 @@ use serde::{
 };
 
 use crate::{
-    agent_name::AgentName,
-    algorithms::{
-        a2c::A2cConfig, c51::C51Config, ddpg::DdpgConfig, dqn::DqnConfig, lqr_pi::LqrPiConfig, ppo::PpoConfig,
-        qrdqn::QrDqnConfig, reinforce::ReinforceConfig, sac::SacConfig, td3::Td3Config, trpo::TrpoConfig,
-    },
+    algorithms::{a2c, c51, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo},
     settings::agent_settings::AgentSettings,
 };
 
-/// An agent with its settings, in files `{ <name> = <settings> }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AgentConfig {
-    /// Deep Q-networks.
-    Dqn(DqnConfig),
-    /// Categorical deep Q-networks.
-    C51(C51Config),
-    /// Deep Q-networks with quantile regression.
-    QrDqn(QrDqnConfig),
-    /// Deep deterministic policy gradient.
-    Ddpg(DdpgConfig),
-    /// Twin delayed deep deterministic policy gradient.
-    Td3(Td3Config),
-    /// Soft actor-critic.
-    Sac(SacConfig),
-    /// Proximal policy optimization.
-    Ppo(PpoConfig),
-    /// Advantage actor-critic.
-    A2c(A2cConfig),
-    /// Trust-region policy optimization.
-    Trpo(TrpoConfig),
-    /// Monte-Carlo policy gradient.
-    Reinforce(ReinforceConfig),
-    /// Policy iteration for linear-quadratic problems.
-    #[serde(rename = "lqr-pi")]
-    LqrPi(LqrPiConfig),
+/// Makes of the list of agents, one line each, whatever is said of all of them.
+macro_rules! agents {
+    ($($(#[$about:meta])* $agent:ident($settings:ty),)+) => {
+        /// An agent's textbook name, as on the command line and in files.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum AgentName {
+            $($(#[$about])* $agent,)+
+        }
+
+        impl AgentName {
+            /// All names, as they are listed.
+            pub const ALL: &[Self] = &[$(Self::$agent),+];
+        }
+
+        /// An agent with its settings, in files `{ <name> = <settings> }`.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum AgentConfig {
+            $($(#[$about])* $agent($settings),)+
+        }
+
+        impl AgentConfig {
+            /// The agent's name.
+            pub fn name(&self) -> AgentName {
+                match self {
+                    $(Self::$agent(_) => AgentName::$agent,)+
+                }
+            }
+
+            /// The settings, which answer for their algorithm.
+            pub fn settings(&self) -> &dyn AgentSettings {
+                match self {
+                    $(Self::$agent(settings) => settings,)+
+                }
+            }
+        }
+    };
 }
 
-impl AgentConfig {
-    /// The settings, which answer for their algorithm.
-    pub fn settings(&self) -> &dyn AgentSettings {
-        match self {
-            Self::Dqn(settings) => settings,
-            Self::C51(settings) => settings,
-            Self::QrDqn(settings) => settings,
-            Self::Ddpg(settings) => settings,
-            Self::Td3(settings) => settings,
-            Self::Sac(settings) => settings,
-            Self::Ppo(settings) => settings,
-            Self::A2c(settings) => settings,
-            Self::Trpo(settings) => settings,
-            Self::Reinforce(settings) => settings,
-            Self::LqrPi(settings) => settings,
-        }
+agents! {
+    /// Deep Q-networks.
+    Dqn(dqn::DqnConfig),
+    /// Categorical deep Q-networks.
+    C51(c51::C51Config),
+    /// Deep Q-networks with quantile regression.
+    QrDqn(qrdqn::QrDqnConfig),
+    /// Deep deterministic policy gradient.
+    Ddpg(ddpg::DdpgConfig),
+    /// Twin delayed deep deterministic policy gradient.
+    Td3(td3::Td3Config),
+    /// Soft actor-critic.
+    Sac(sac::SacConfig),
+    /// Proximal policy optimization.
+    Ppo(ppo::PpoConfig),
+    /// Advantage actor-critic.
+    A2c(a2c::A2cConfig),
+    /// Trust-region policy optimization.
+    Trpo(trpo::TrpoConfig),
+    /// Monte-Carlo policy gradient.
+    Reinforce(reinforce::ReinforceConfig),
+    /// Policy iteration for linear-quadratic problems.
+    #[serde(rename = "lqr-pi")]
+    LqrPi(lqr_pi::LqrPiConfig),
+}
+
+impl fmt::Display for AgentName {
+    /// Writes the name as serde does, so that it stands once.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for AgentName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|name| name.to_string() == text);
+        named.copied().ok_or_else(|| format!("unknown agent '{text}'"))
     }
 }
 
@@ -90,13 +120,26 @@ mod tests {
     use egn_envs::Space;
 
     use super::*;
-    use crate::context::Spaces;
+    use crate::{
+        algorithms::{lqr_pi::LqrPiConfig, qrdqn::QrDqnConfig, reinforce::ReinforceConfig},
+        context::Spaces,
+    };
 
     #[test]
     fn every_name_is_that_of_an_agent() {
         for &name in AgentName::ALL {
-            assert_eq!(AgentConfig::from(name).settings().name(), name);
+            assert_eq!(AgentConfig::from(name).name(), name);
         }
+    }
+
+    #[test]
+    fn names_are_written_as_in_files_and_read_back() {
+        for &name in AgentName::ALL {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.to_string());
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        assert_eq!(format!("[{:8}]", AgentName::LqrPi), "[lqr-pi  ]");
+        assert!("dqn2".parse::<AgentName>().is_err());
     }
 
     #[test]

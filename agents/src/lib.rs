@@ -19,7 +19,6 @@
 //! [`actor_critic`] and [`replay`] hold what several algorithms share.
 
 mod agent;
-mod agent_name;
 mod algorithms;
 mod choice;
 mod context;
@@ -35,9 +34,8 @@ mod streams;
 mod trained;
 
 pub use agent::{Agent, Learned, Update};
-pub use agent_name::AgentName;
 pub use algorithms::*;
-pub use choice::AgentConfig;
+pub use choice::{AgentConfig, AgentName};
 pub use context::{Clock, Setting, Spaces, Workload};
 pub use error::AgentError;
 pub use experience::{actions::Actions, replay, returns, rollout::Rollout};

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
@@ -78,10 +77,6 @@ impl Default for A2cConfig {
 }
 
 impl AgentSettings for A2cConfig {
-    fn name(&self) -> AgentName {
-        AgentName::A2c
-    }
-
     fn summary(&self) -> &'static str {
         "advantage actor-critic, synchronous; with egn, ACKTR with an exact solve (any actions)"
     }

@@ -31,7 +31,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -120,10 +119,6 @@ impl Default for C51Config {
 }
 
 impl AgentSettings for C51Config {
-    fn name(&self) -> AgentName {
-        AgentName::C51
-    }
-
     fn summary(&self) -> &'static str {
         "categorical deep Q-networks: a distribution over fixed returns (discrete actions)"
     }

@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::Agent,
-    agent_name::AgentName,
     algorithms::td3::{self, Td3, Td3Config},
     context::{Setting, Spaces, Workload},
     error::AgentError,
@@ -88,10 +87,6 @@ impl Default for DdpgConfig {
 }
 
 impl AgentSettings for DdpgConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Ddpg
-    }
-
     fn summary(&self) -> &'static str {
         "deep deterministic policy gradient (bounded continuous actions)"
     }

@@ -30,7 +30,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -119,10 +118,6 @@ impl Default for DqnConfig {
 }
 
 impl AgentSettings for DqnConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Dqn
-    }
-
     fn summary(&self) -> &'static str {
         "deep Q-networks: double, dueling, n steps, prioritised replay (discrete actions)"
     }

@@ -32,7 +32,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{actions::Actions, rollout::Rollout},
@@ -70,10 +69,6 @@ impl Default for LqrPiConfig {
 }
 
 impl AgentSettings for LqrPiConfig {
-    fn name(&self) -> AgentName {
-        AgentName::LqrPi
-    }
-
     fn summary(&self) -> &'static str {
         "policy iteration with a quadratic Q-function (bounded continuous actions, linear-quadratic problems)"
     }

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
@@ -109,10 +108,6 @@ impl Default for PpoConfig {
 }
 
 impl AgentSettings for PpoConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Ppo
-    }
-
     fn summary(&self) -> &'static str {
         "proximal policy optimization; with egn, a damped natural gradient (any actions)"
     }

@@ -23,7 +23,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -102,10 +101,6 @@ impl Default for QrDqnConfig {
 }
 
 impl AgentSettings for QrDqnConfig {
-    fn name(&self) -> AgentName {
-        AgentName::QrDqn
-    }
-
     fn summary(&self) -> &'static str {
         "deep Q-networks with quantile regression (discrete actions)"
     }

@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -90,10 +89,6 @@ impl Default for ReinforceConfig {
 }
 
 impl AgentSettings for ReinforceConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Reinforce
-    }
-
     fn summary(&self) -> &'static str {
         "Monte-Carlo policy gradient with a learned baseline (any actions)"
     }

@@ -40,7 +40,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -115,10 +114,6 @@ impl Default for SacConfig {
 }
 
 impl AgentSettings for SacConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Sac
-    }
-
     fn summary(&self) -> &'static str {
         "soft actor-critic, automatic temperature (bounded continuous actions)"
     }

@@ -36,7 +36,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -124,10 +123,6 @@ impl Default for Td3Config {
 }
 
 impl AgentSettings for Td3Config {
-    fn name(&self) -> AgentName {
-        AgentName::Td3
-    }
-
     fn summary(&self) -> &'static str {
         "twin delayed deterministic policy gradient (bounded continuous actions)"
     }

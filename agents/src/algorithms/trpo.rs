@@ -31,7 +31,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    agent_name::AgentName,
     context::{Clock, Setting, Spaces, Workload},
     error::AgentError,
     experience::{
@@ -101,10 +100,6 @@ impl Default for TrpoConfig {
 }
 
 impl AgentSettings for TrpoConfig {
-    fn name(&self) -> AgentName {
-        AgentName::Trpo
-    }
-
     fn summary(&self) -> &'static str {
         "trust-region policy optimization; with egn, the constraint, else a penalty (any actions)"
     }

@@ -4,7 +4,6 @@ use egn_solver::SettingError;
 
 use crate::{
     agent::Agent,
-    agent_name::AgentName,
     context::{Setting, Spaces, Workload},
     error::AgentError,
     policies::actor_plan::ActorPlan,
@@ -12,9 +11,6 @@ use crate::{
 
 /// Settings that answer for their algorithm, in the algorithm's own file.
 pub trait AgentSettings {
-    /// The algorithm's name.
-    fn name(&self) -> AgentName;
-
     /// One line on what the algorithm is.
     fn summary(&self) -> &'static str;
 

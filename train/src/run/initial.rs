@@ -111,7 +111,7 @@ fn policy(config: &RunConfig, env: &Opened) -> Result<Network, TrainError> {
 fn described((config, network): (&RunConfig, &Network)) -> String {
     let activation = network.layers().iter().find_map(Layer::dense).map(|dense| dense.activation);
     let activation = activation.map_or_else(String::new, |activation| format!(" with {activation:?}").to_lowercase());
-    format!("{} policy {network}{activation}", config.agent.settings().name())
+    format!("{} policy {network}{activation}", config.agent.name())
 }
 
 /// The settings with the record to start from, if there is one, named for good: by its full path and the
