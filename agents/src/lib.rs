@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritised replay |
 //! | [`c51`] | categorical DQN: a distribution over N atoms of return, N − 1 rows a sample |
-//! | [`qrdqn`] | the same with quantile regression: N rows a sample |
+//! | [`qrdqn`] | DQN with quantile regression: N rows a sample |
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
 //! | [`sac`] | soft actor-critic: twin critics, a temperature |
 //! | [`ppo`] | proximal policy optimization; with EGN, a damped natural policy gradient |
