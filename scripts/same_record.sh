@@ -19,7 +19,7 @@
 set -euo pipefail
 
 runs=(
-  "CartPole-v1 dqn 1500" "CartPole-v1 qrdqn 1500" "CartPole-v1 ppo 2048" "CartPole-v1 a2c 2000"
+  "CartPole-v1 dqn 1500" "CartPole-v1 c51 1500" "CartPole-v1 qrdqn 1500" "CartPole-v1 ppo 2048" "CartPole-v1 a2c 2000"
   "CartPole-v1 reinforce 4096" "Acrobot-v1 trpo 4096" "MountainCar-v0 dqn 1500"
   "Pendulum-v1 ppo 8192" "Pendulum-v1 sac 300" "Pendulum-v1 td3 300" "MountainCarContinuous-v0 td3 300"
   "LQR/ac1 lqr-pi 2000"
@@ -45,7 +45,7 @@ for run in "${runs[@]}"; do
     for named in "$@"; do
       name="${named%%=*}"
       extra=()
-      case "$agent" in sac | td3 | dqn | qrdqn) extra=(--set agent.learning_starts=100) ;; esac
+      case "$agent" in sac | td3 | dqn | c51 | qrdqn) extra=(--set agent.learning_starts=100) ;; esac
       # shellcheck disable=SC2086
       ${named#*=} train --env "$env" --agent "$agent" --optimizer "$optimizer" --steps "$steps" \
         --records "$folder/$name/$env-$agent" "${settings[@]}" "${extra[@]}" > /dev/null 2> "$folder/said" || {

@@ -1,72 +1,91 @@
-//! The choice among agents.
+//! The choice among agents: their names, and their settings by name.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{
     Deserialize, Serialize,
     de::value::{Error, MapAccessDeserializer, MapDeserializer},
 };
+use strum::{EnumDiscriminants, VariantArray};
 
 use crate::{
-    agent_name::AgentName,
-    algorithms::{
-        a2c::A2cConfig, ddpg::DdpgConfig, dqn::DqnConfig, lqr_pi::LqrPiConfig, ppo::PpoConfig, qrdqn::QrDqnConfig,
-        reinforce::ReinforceConfig, sac::SacConfig, td3::Td3Config, trpo::TrpoConfig,
-    },
+    algorithms::{a2c, c51, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo},
     settings::agent_settings::AgentSettings,
 };
 
 /// An agent with its settings, in files `{ <name> = <settings> }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
 #[serde(rename_all = "lowercase")]
+#[strum_discriminants(
+    doc = "The textbook name of one of these agents, as on the command line and in files.",
+    name(AgentName),
+    derive(PartialOrd, Ord, Hash, Serialize, Deserialize, VariantArray),
+    serde(rename_all = "lowercase")
+)]
 pub enum AgentConfig {
     /// Deep Q-networks.
-    Dqn(DqnConfig),
+    Dqn(dqn::DqnConfig),
+    /// Categorical deep Q-networks.
+    C51(c51::C51Config),
     /// Deep Q-networks with quantile regression.
-    QrDqn(QrDqnConfig),
+    QrDqn(qrdqn::QrDqnConfig),
     /// Deep deterministic policy gradient.
-    Ddpg(DdpgConfig),
+    Ddpg(ddpg::DdpgConfig),
     /// Twin delayed deep deterministic policy gradient.
-    Td3(Td3Config),
+    Td3(td3::Td3Config),
     /// Soft actor-critic.
-    Sac(SacConfig),
+    Sac(sac::SacConfig),
     /// Proximal policy optimization.
-    Ppo(PpoConfig),
+    Ppo(ppo::PpoConfig),
     /// Advantage actor-critic.
-    A2c(A2cConfig),
+    A2c(a2c::A2cConfig),
     /// Trust-region policy optimization.
-    Trpo(TrpoConfig),
+    Trpo(trpo::TrpoConfig),
     /// Monte-Carlo policy gradient.
-    Reinforce(ReinforceConfig),
+    Reinforce(reinforce::ReinforceConfig),
     /// Policy iteration for linear-quadratic problems.
     #[serde(rename = "lqr-pi")]
-    LqrPi(LqrPiConfig),
+    #[strum_discriminants(serde(rename = "lqr-pi"))]
+    LqrPi(lqr_pi::LqrPiConfig),
 }
 
 impl AgentConfig {
-    /// The algorithm's name.
+    /// The agent's name.
     pub fn name(&self) -> AgentName {
-        self.named().0
+        self.into()
     }
 
     /// The settings, which answer for their algorithm.
     pub fn settings(&self) -> &dyn AgentSettings {
-        self.named().1
-    }
-
-    fn named(&self) -> (AgentName, &dyn AgentSettings) {
         match self {
-            Self::Dqn(settings) => (AgentName::Dqn, settings),
-            Self::QrDqn(settings) => (AgentName::QrDqn, settings),
-            Self::Ddpg(settings) => (AgentName::Ddpg, settings),
-            Self::Td3(settings) => (AgentName::Td3, settings),
-            Self::Sac(settings) => (AgentName::Sac, settings),
-            Self::Ppo(settings) => (AgentName::Ppo, settings),
-            Self::A2c(settings) => (AgentName::A2c, settings),
-            Self::Trpo(settings) => (AgentName::Trpo, settings),
-            Self::Reinforce(settings) => (AgentName::Reinforce, settings),
-            Self::LqrPi(settings) => (AgentName::LqrPi, settings),
+            Self::Dqn(settings) => settings,
+            Self::C51(settings) => settings,
+            Self::QrDqn(settings) => settings,
+            Self::Ddpg(settings) => settings,
+            Self::Td3(settings) => settings,
+            Self::Sac(settings) => settings,
+            Self::Ppo(settings) => settings,
+            Self::A2c(settings) => settings,
+            Self::Trpo(settings) => settings,
+            Self::Reinforce(settings) => settings,
+            Self::LqrPi(settings) => settings,
         }
+    }
+}
+
+impl fmt::Display for AgentName {
+    /// Writes the name as serde does, so that it stands once.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for AgentName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|name| name.to_string() == text);
+        named.copied().ok_or_else(|| format!("unknown agent '{text}'"))
     }
 }
 
@@ -80,6 +99,9 @@ impl From<AgentName> for AgentConfig {
 }
 
 impl AgentName {
+    /// All names, as they are listed.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
     /// One line on what the algorithm is.
     pub fn summary(self) -> &'static str {
         AgentConfig::from(self).settings().summary()
@@ -96,13 +118,26 @@ mod tests {
     use egn_envs::Space;
 
     use super::*;
-    use crate::context::Spaces;
+    use crate::{
+        algorithms::{lqr_pi::LqrPiConfig, qrdqn::QrDqnConfig, reinforce::ReinforceConfig},
+        context::Spaces,
+    };
 
     #[test]
     fn every_name_is_that_of_an_agent() {
         for &name in AgentName::ALL {
             assert_eq!(AgentConfig::from(name).name(), name);
         }
+    }
+
+    #[test]
+    fn names_are_written_as_in_files_and_read_back() {
+        for &name in AgentName::ALL {
+            assert_eq!(serde_json::to_value(name).unwrap(), name.to_string());
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        assert_eq!(format!("[{:8}]", AgentName::LqrPi), "[lqr-pi  ]");
+        assert!("dqn2".parse::<AgentName>().is_err());
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! | file | algorithm |
 //! |---|---|
 //! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritized replay |
-//! | [`qrdqn`] | the same with quantile regression: N rows a sample |
+//! | [`c51`] | categorical DQN: a distribution over N atoms of return, N − 1 rows a sample |
+//! | [`qrdqn`] | DQN with quantile regression: N rows a sample |
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
 //! | [`sac`] | soft actor-critic: twin critics, a temperature |
 //! | [`ppo`] | proximal policy optimization; with EGN, a damped natural policy gradient |
@@ -18,7 +19,6 @@
 //! [`actor_critic`] and [`replay`] hold what several algorithms share.
 
 mod agent;
-mod agent_name;
 mod algorithms;
 mod choice;
 mod context;
@@ -35,9 +35,8 @@ mod streams;
 mod trained;
 
 pub use agent::{Agent, Learned, Update};
-pub use agent_name::AgentName;
 pub use algorithms::*;
-pub use choice::AgentConfig;
+pub use choice::{AgentConfig, AgentName};
 pub use context::{AgentContext, Clock, Spaces, Workload};
 pub use error::AgentError;
 pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
@@ -60,7 +59,7 @@ pub use policies::{
     deterministic::DeterministicPolicy,
     epsilon_greedy::EpsilonGreedyPolicy,
     gaussian::GaussianPolicy,
-    greedy_rule::GreedyRule,
+    greedy_rule::{ActionValues, GreedyRule},
     policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };

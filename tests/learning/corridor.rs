@@ -77,9 +77,10 @@ fn walks(agent: &str, optimizer: OptimizerName, steps: u64, settings: &str) {
 
 #[test]
 fn value_based_agents_walk_the_corridor() {
-    for agent in ["dqn", "qrdqn"] {
+    for agent in ["dqn", "c51", "qrdqn"] {
         let of_agent = match agent {
             "dqn" => "",
+            "c51" => "n_atoms = 6\nv_min = 0.0\nv_max = 1.0\nbatch_size = 16\n",
             _ => "n_quantiles = 5\nbatch_size = 16\n",
         };
         for optimizer in OptimizerName::ALL {

@@ -48,7 +48,7 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
         ),
         (
             &["train", "--env", "CartPole-v1", "--agent", "pp", "--optimizer", "egn"],
-            &["dqn, qrdqn, ddpg, td3, sac, ppo", "did you mean 'ppo'"],
+            &["dqn, c51, qrdqn, ddpg, td3, sac, ppo", "did you mean 'ppo'"],
         ),
         (
             &["train", "--env", "CartPole-v1", "--agent", "ppo", "--optimizer", "eng"],

@@ -12,7 +12,7 @@ use std::{
 
 use crate::onnx::{self, Value};
 use candle_core::{Device, Tensor};
-use egn_agents::{Actions, ActorState, AgentError, GreedyRule, Mode, Policy};
+use egn_agents::{ActionValues, Actions, ActorState, AgentError, GreedyRule, Mode, Policy};
 use egn_solver::{Activation, Initialization, Network, Snapshot};
 use egn_train::{
     formats::onnx::model,
@@ -49,8 +49,15 @@ fn check(name: &str, model: &[u8], n: usize, observations: &[f32], actions: &[f6
 fn act(rule: &GreedyRule, outputs: &[f64]) -> Vec<f64> {
     let bounded = |x: f64, low: f32, high: f32| x.clamp(f64::from(low), f64::from(high));
     match rule {
-        GreedyRule::Argmax { outputs_per_action } => {
-            let values: Vec<f64> = outputs.chunks(*outputs_per_action).map(|group| group.iter().sum()).collect();
+        GreedyRule::Argmax(values) => {
+            let value = |group: &[f64]| match values {
+                ActionValues::Mean { .. } => group.iter().sum::<f64>(),
+                ActionValues::Expectation { support } => {
+                    let weights = group.iter().map(|&x| libm::exp(x));
+                    weights.clone().zip(support).map(|(w, z)| w * z).sum::<f64>() / weights.sum::<f64>()
+                }
+            };
+            let values: Vec<f64> = outputs.chunks(values.outputs_per_action()).map(value).collect();
             let best = (0..values.len()).rev().max_by(|&i, &j| values[i].total_cmp(&values[j]));
             vec![best.expect("there are actions") as f64]
         }
@@ -64,7 +71,8 @@ fn act(rule: &GreedyRule, outputs: &[f64]) -> Vec<f64> {
 #[test]
 fn every_layer_activation_and_rule() {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let argmax = |outputs_per_action| GreedyRule::Argmax { outputs_per_action };
+    let argmax = |outputs_per_action| GreedyRule::Argmax(ActionValues::Mean { outputs_per_action });
+    let expectation = |support: &[f64]| GreedyRule::Argmax(ActionValues::Expectation { support: support.to_vec() });
     let clip = || GreedyRule::Clip { low: vec![-0.2, f32::NEG_INFINITY], high: vec![0.2, f32::INFINITY] };
     let tanh = || GreedyRule::Tanh { low: vec![-2.0, 0.0], high: vec![2.0, 10.0] };
     for (text, rule) in [
@@ -79,6 +87,7 @@ fn every_layer_activation_and_rule() {
         ("7x6x3-5k3s2p1-2", tanh()),
         ("3-quadratic", GreedyRule::Clip { low: vec![-1.0], high: vec![1.0] }),
         ("3-quadratic-constant", GreedyRule::Clip { low: vec![-1.0], high: vec![1.0] }),
+        ("4-16-12", expectation(&[-2.0, 0.5, 3.0])),
     ] {
         for activation in [Activation::Tanh, Activation::Relu, Activation::Silu, Activation::Identity] {
             let network = Network::parse(text, activation).unwrap();
@@ -145,6 +154,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
     let (small, warm) = (SMALL, "agent.learning_starts=200");
     for (env, agent, optimizer, set) in [
         ("CartPole-v1", "dqn", "egn", &[small, warm, "agent.dueling=true"][..]),
+        ("CartPole-v1", "c51", "egn", &[small, warm, "agent.n_atoms=11"]),
         ("CartPole-v1", "qrdqn", "adam", &[small, warm, "agent.n_quantiles=10"]),
         ("CartPole-v1", "ppo", "egn", &[small]),
         ("Pendulum-v1", "sac", "egn", &[small, warm]),

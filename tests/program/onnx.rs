@@ -142,6 +142,24 @@ fn evaluate(operator: &str, inputs: &[&Value], attributes: &HashMap<String, Vec<
             let values = x.values.chunks_exact(n).map(|group| group.iter().sum::<f64>() / n as f64).collect();
             Value { shape: x.shape[..2].to_vec(), values }
         }
+        "Softmax" => {
+            assert_eq!(attributes["axis"], [x.shape.len() as i64 - 1]);
+            let softmax = |group: &[f64]| {
+                let exponentials: Vec<f64> = group.iter().map(|&x| libm::exp(x)).collect();
+                let sum: f64 = exponentials.iter().sum();
+                exponentials.into_iter().map(move |x| x / sum)
+            };
+            let groups = x.values.chunks_exact(x.shape[x.shape.len() - 1]);
+            Value { shape: x.shape.clone(), values: groups.flat_map(softmax).collect() }
+        }
+        // By a vector, over the last axis.
+        "MatMul" => {
+            let vector = inputs[1];
+            assert_eq!(x.shape.last(), Some(&vector.values.len()));
+            let product = |group: &[f64]| group.iter().zip(&vector.values).map(|(x, y)| x * y).sum();
+            let values = x.values.chunks_exact(vector.values.len()).map(product).collect();
+            Value { shape: x.shape[..x.shape.len() - 1].to_vec(), values }
+        }
         "ArgMax" => {
             assert_eq!((&attributes["axis"], &attributes["keepdims"]), (&vec![1], &vec![0]));
             let first_largest = |row: &[f64]| {

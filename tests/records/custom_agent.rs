@@ -12,8 +12,8 @@ use std::{
 
 use candle_core::{Device, Tensor};
 use egn_agents::{
-    ActorPlan, Agent, AgentContext, AgentError, AgentSettings, Clock, EpsilonGreedyPolicy, GreedyRule, Learned, Policy,
-    Purpose, Rollout, Spaces, Update, Workload, stream,
+    ActionValues, ActorPlan, Agent, AgentContext, AgentError, AgentSettings, Clock, EpsilonGreedyPolicy, GreedyRule,
+    Learned, Policy, Purpose, Rollout, Spaces, Update, Workload, stream,
 };
 use egn_envs::{Action, Env, EnvError, Outcome, Space, Step, TimeLimit};
 use egn_solver::{
@@ -98,7 +98,7 @@ impl MonteCarlo {
 }
 
 fn epsilon_greedy(q: Snapshot) -> Arc<dyn Policy> {
-    Arc::new(EpsilonGreedyPolicy { q, n_quantiles: 1, epsilon: 0.8.into(), random_before: 0.0 })
+    Arc::new(EpsilonGreedyPolicy { q, values: ActionValues::ONE_OUTPUT, epsilon: 0.8.into(), random_before: 0.0 })
 }
 
 impl AgentSettings for MonteCarlo {
@@ -111,7 +111,7 @@ impl AgentSettings for MonteCarlo {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(ActorPlan::new(self.network(spaces), GreedyRule::Argmax { outputs_per_action: 1 }, epsilon_greedy))
+        Ok(ActorPlan::new(self.network(spaces), GreedyRule::Argmax(ActionValues::ONE_OUTPUT), epsilon_greedy))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _: u64) -> Workload {

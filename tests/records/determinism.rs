@@ -19,6 +19,7 @@ fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {
 fn config_of(env: &str, agent: &str, optimizer: &str, seed: u64, hidden: [usize; 2]) -> RunConfig {
     let settings = match agent {
         "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8\nn_steps = 3\ndueling = true",
+        "c51" => "n_atoms = 5\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
         "qrdqn" => "n_quantiles = 4\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
         "ddpg" => {
             "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32\n\
@@ -65,7 +66,7 @@ fn files(records: &Path, config: &RunConfig) -> BTreeMap<String, String> {
 
 #[test]
 fn a_record_does_not_depend_on_the_number_of_workers() {
-    let discrete = ["dqn", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
+    let discrete = ["dqn", "c51", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
     let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
     let linear = [("LQR/ac1", "lqr-pi")];
     for (env, agent) in discrete.into_iter().chain(continuous).chain(linear) {
@@ -129,7 +130,7 @@ fn record_with(vectors: Vectors, config: &RunConfig) -> BTreeMap<String, String>
 /// Every agent with EGN and with Adam, at every level that this machine has: with AVX-512 these are three.
 #[test]
 fn a_record_does_not_depend_on_the_vectors() {
-    let discrete = ["dqn", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
+    let discrete = ["dqn", "c51", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
     let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
     let others = [("LQR/ac1", "lqr-pi"), ("MinAtar/Breakout-v1", "dqn")];
     let available: Vec<Vectors> = Vectors::ALL.into_iter().filter(|vectors| vectors.are_available()).collect();

@@ -263,6 +263,7 @@ fn policy_files() {
 fn states_of_agents() {
     let agents = [
         ("CartPole-v1", "dqn", "learning_starts = 4\npriority = 0.6\nn_steps = 3\nbuffer_size = 50"),
+        ("CartPole-v1", "c51", "learning_starts = 4\nn_atoms = 3\nbuffer_size = 50"),
         ("CartPole-v1", "qrdqn", "learning_starts = 4\nn_quantiles = 3\nbuffer_size = 50"),
         ("Pendulum-v1", "td3", "learning_starts = 4\nbuffer_size = 50"),
         ("Pendulum-v1", "sac", "learning_starts = 4\nbuffer_size = 50"),

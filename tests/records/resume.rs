@@ -29,6 +29,10 @@ use rand_chacha::ChaCha8Rng;
 fn config(agent: AgentName, optimizer: &str) -> RunConfig {
     let (env, settings) = match agent {
         AgentName::Dqn => ("CartPole-v1", "learning_starts = 100\npriority = 0.6\nhidden = [12]\nn_steps = 3"),
+        AgentName::C51 => (
+            "CartPole-v1",
+            "learning_starts = 5\nn_atoms = 4\nbatch_size = 8\nhidden = [12]\ncurvature = 'sampled'\ndouble = true",
+        ),
         AgentName::QrDqn => ("CartPole-v1", "learning_starts = 5\nn_quantiles = 3\nbatch_size = 8\nhidden = [12]"),
         AgentName::Ddpg => (
             "Pendulum-v1",

@@ -44,7 +44,7 @@ use crate::{
     policies::{
         actor_plan::ActorPlan,
         epsilon_greedy::EpsilonGreedyPolicy,
-        greedy_rule::{GreedyRule, argmax},
+        greedy_rule::{ActionValues, GreedyRule, argmax},
         policy::{Policy, batch_of},
     },
     settings::agent_settings::AgentSettings,
@@ -158,8 +158,8 @@ impl AgentSettings for DqnConfig {
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
         let (network, epsilon) = (self.architecture(spaces)?, self.exploration);
-        Ok(ActorPlan::new(network, GreedyRule::Argmax { outputs_per_action: 1 }, move |q| {
-            Arc::new(EpsilonGreedyPolicy { q, n_quantiles: 1, epsilon, random_before: 0.0 })
+        Ok(ActorPlan::new(network, GreedyRule::Argmax(ActionValues::ONE_OUTPUT), move |q| {
+            Arc::new(EpsilonGreedyPolicy { q, values: ActionValues::ONE_OUTPUT, epsilon, random_before: 0.0 })
         }))
     }
 
@@ -253,7 +253,7 @@ impl Agent for Dqn {
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         Ok(Arc::new(EpsilonGreedyPolicy {
             q: self.q.snapshot(),
-            n_quantiles: 1,
+            values: ActionValues::ONE_OUTPUT,
             epsilon: self.config.exploration,
             random_before: self.experience.random_before(),
         }))

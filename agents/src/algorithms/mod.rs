@@ -1,6 +1,7 @@
 //! The algorithms, one file each: what an agent does with what it lived through.
 
 pub mod a2c;
+pub mod c51;
 pub mod ddpg;
 pub mod dqn;
 pub mod lqr_pi;

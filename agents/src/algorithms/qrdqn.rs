@@ -37,7 +37,7 @@ use crate::{
     policies::{
         actor_plan::ActorPlan,
         epsilon_greedy::EpsilonGreedyPolicy,
-        greedy_rule::{GreedyRule, argmax, means},
+        greedy_rule::{ActionValues, GreedyRule},
         policy::{Policy, batch_of},
     },
     settings::agent_settings::AgentSettings,
@@ -139,9 +139,9 @@ impl AgentSettings for QrDqnConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        let (network, epsilon, n_quantiles) = (self.architecture(spaces)?, self.exploration, self.n_quantiles);
-        Ok(ActorPlan::new(network, GreedyRule::Argmax { outputs_per_action: n_quantiles }, move |q| {
-            Arc::new(EpsilonGreedyPolicy { q, n_quantiles, epsilon, random_before: 0.0 })
+        let (network, epsilon, values) = (self.architecture(spaces)?, self.exploration, self.values());
+        Ok(ActorPlan::new(network, GreedyRule::Argmax(values.clone()), move |q| {
+            Arc::new(EpsilonGreedyPolicy { q, values: values.clone(), epsilon, random_before: 0.0 })
         }))
     }
 
@@ -163,6 +163,10 @@ impl QrDqnConfig {
     fn architecture(&self, spaces: Spaces<'_>) -> Result<Network, AgentError> {
         let n_actions = spaces.n_discrete("qrdqn")?;
         Ok(self.body().network(spaces.n_observations, n_actions * self.n_quantiles))
+    }
+
+    fn values(&self) -> ActionValues {
+        ActionValues::Mean { outputs_per_action: self.n_quantiles }
     }
 
     fn body(&self) -> Body<'_> {
@@ -203,11 +207,11 @@ impl QrDqn {
 
     /// y of every transition, (b, N).
     fn targets(&self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
-        let n = self.config.n_quantiles;
+        let (n, values) = (self.config.n_quantiles, self.config.values());
         let next = self.target.network().predict(&batch_of(&batch.next_observations, self.experience.width)?)?;
         let mut targets = Vec::with_capacity(batch.rewards.len() * n);
         for ((row, reward), discount) in next.rows().zip(&batch.rewards).zip(&batch.discounts) {
-            let best = argmax(&means(row, n)) as usize;
+            let best = values.best(row) as usize;
             targets.extend(row[best * n..(best + 1) * n].iter().map(|theta| reward + discount * theta));
         }
         Ok(targets)
@@ -231,7 +235,7 @@ impl Agent for QrDqn {
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
         Ok(Arc::new(EpsilonGreedyPolicy {
             q: self.quantiles.snapshot(),
-            n_quantiles: self.config.n_quantiles,
+            values: self.config.values(),
             epsilon: self.config.exploration,
             random_before: self.experience.random_before(),
         }))

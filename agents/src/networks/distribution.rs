@@ -15,7 +15,10 @@ use crate::{
     experience::actions::Actions,
     networks::body::Body,
     policies::{
-        actor_plan::ActorPlan, categorical::CategoricalPolicy, gaussian::GaussianPolicy, greedy_rule::GreedyRule,
+        actor_plan::ActorPlan,
+        categorical::CategoricalPolicy,
+        gaussian::GaussianPolicy,
+        greedy_rule::{ActionValues, GreedyRule},
         policy::Policy,
     },
 };
@@ -119,7 +122,7 @@ impl Distribution {
     /// The plan of an actor with this inside.
     pub fn actor(&self, n_observations: usize, body: Body<'_>) -> ActorPlan {
         let greedy = match self {
-            Self::Categorical { .. } => GreedyRule::Argmax { outputs_per_action: 1 },
+            Self::Categorical { .. } => GreedyRule::Argmax(ActionValues::ONE_OUTPUT),
             Self::Gaussian { low, high } => GreedyRule::Clip { low: low.clone(), high: high.clone() },
         };
         let distribution = self.clone();

@@ -8,7 +8,7 @@ use crate::{
     experience::actions::Actions,
     policies::{
         actor_state::ActorState,
-        greedy_rule::{argmax, means},
+        greedy_rule::ActionValues,
         policy::{Mode, Policy, batch_of},
     },
 };
@@ -16,10 +16,10 @@ use crate::{
 /// The greedy action of a Q-network, or with probability ε any action.
 #[derive(Debug, Clone)]
 pub struct EpsilonGreedyPolicy {
-    /// Q(s, ·), or the quantiles whose means it is.
+    /// Q(s, ·), or what it is made of.
     pub q: Snapshot,
-    /// Outputs whose mean is the value of one action; 1 where an output is a value.
-    pub n_quantiles: usize,
+    /// How outputs become Q(s, ·).
+    pub values: ActionValues,
     /// ε.
     pub epsilon: Schedule,
     /// Progress before which every action is random, as in Stable-Baselines3's warm-up.
@@ -35,13 +35,13 @@ impl Policy for EpsilonGreedyPolicy {
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let network = self.q.network();
-        let n_actions = (network.n_outputs() / self.n_quantiles) as u32;
-        let values = self.q.predict(&batch_of(observations, network.n_inputs())?)?;
+        let n_actions = (network.n_outputs() / self.values.outputs_per_action()) as u32;
+        let outputs = self.q.predict(&batch_of(observations, network.n_inputs())?)?;
         let Actions::Discrete(actions) = actions else {
             return Err(AgentError::ActionSpace { agent: "greedy policy", needs: "discrete" });
         };
-        for (i, row) in values.rows().enumerate() {
-            let best = || argmax(&means(row, self.n_quantiles));
+        for (i, row) in outputs.rows().enumerate() {
+            let best = || self.values.best(row);
             actions.push(match mode {
                 Mode::Greedy => best(),
                 Mode::Explore { progress } => {

@@ -1,6 +1,7 @@
 //! Losses: a value, a residual and a square root of the curvature at the outputs of a network.
 
 mod binary_cross_entropy;
+mod chosen_distribution;
 pub(crate) mod cross_entropy;
 mod gaussian_policy;
 #[allow(clippy::module_inception)] // The trait that the folder is named after.
@@ -13,6 +14,7 @@ pub(crate) mod squared_error;
 mod weighted;
 
 pub use binary_cross_entropy::BinaryCrossEntropy;
+pub use chosen_distribution::ChosenDistribution;
 pub use cross_entropy::{CrossEntropy, log_softmax};
 pub use gaussian_policy::{GaussianPolicyGradient, gaussian_entropy, gaussian_kl, gaussian_log_prob};
 pub use loss::{Loss, Outputs, Root};

@@ -117,7 +117,7 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
     // Weighted losses are sample weights times others; a sampled curvature changes no value.
     let (which, weighted) = match which {
         7..=9 => ([0, 4, 6][which - 7], true),
-        11.. => ([0, 4][which - 11], false),
+        11 | 12 => ([0, 4][which - 11], false),
         _ => (which, false),
     };
     let terms = match which {
@@ -135,6 +135,17 @@ fn autograd_loss(setting: &Setting, which: usize, outputs: &Tensor) -> candle_co
         5 => {
             let softplus = outputs.exp()?.affine(1.0, 1.0)?.log()?;
             (softplus - (matrix(&setting.probabilities)? * outputs)?)?
+        }
+        13 => {
+            let n = setting.n_atoms();
+            let exponentials = outputs.reshape((b, c / n, n))?.exp()?;
+            let log_p = exponentials.broadcast_div(&exponentials.sum_keepdim(2)?)?.log()?.reshape((b, c))?;
+            let mut targets = vec![0.0; b * c];
+            let rows = targets.chunks_exact_mut(c).zip(setting.atom_actions());
+            for ((row, action), target) in rows.zip(setting.atom_targets().chunks_exact(n)) {
+                row[action as usize * n..][..n].copy_from_slice(target);
+            }
+            (matrix(&targets)? * log_p)?.sum(1)?.neg()?
         }
         10 => {
             let moved = (outputs - matrix(&setting.targets)?)?;

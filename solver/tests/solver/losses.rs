@@ -11,7 +11,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// Losses whose curvature is ∂²ℓ/∂f² everywhere.
-const EXACT: [usize; 8] = [0, 1, 2, 4, 5, 7, 8, 10];
+const EXACT: [usize; 9] = [0, 1, 2, 4, 5, 7, 8, 10, 13];
 
 /// Σ over rows of s sᵀ for every sample, (b, c, c).
 fn curvature(loss: &dyn Loss, outputs: &Outputs) -> Vec<f64> {

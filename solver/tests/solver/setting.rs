@@ -4,15 +4,15 @@ use candle_core::{Device, Tensor};
 use egn_solver::{
     Initialization, Loss, Model, Network, Outputs,
     loss::{
-        BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, CrossEntropy, PolicySample, QuadraticModel,
-        Sampled, SquaredError, Weighted,
+        BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, ChosenDistribution, CrossEntropy, PolicySample,
+        QuadraticModel, Sampled, SquaredError, Weighted,
     },
 };
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// How many losses there are, [`Setting::with_loss`].
-pub const N_LOSSES: usize = 13;
+pub const N_LOSSES: usize = 14;
 
 /// A random network, batch and data for every loss.
 pub struct Setting {
@@ -61,6 +61,11 @@ impl Setting {
             0..=6 => self.plain_loss(which, &mut run),
             7..=9 => self.plain_loss([0, 4, 6][which - 7], &mut |loss| run(&Weighted { loss, weights: &self.weights })),
             10 => run(&self.quadratic_model()),
+            13 => run(&ChosenDistribution {
+                actions: &self.atom_actions(),
+                targets: &self.atom_targets(),
+                n_atoms: self.n_atoms(),
+            }),
             // Signs from a stream of their own, the same at every call.
             _ => self.plain_loss([0, 4][which - 11], &mut |loss| {
                 run(&Sampled::new(loss, &mut ChaCha8Rng::seed_from_u64(9)));
@@ -91,6 +96,25 @@ impl Setting {
     /// q of [`Setting::quadratic_model`].
     pub fn model_curvature(&self) -> Vec<f64> {
         self.targets.iter().map(|y| 0.1 + y * y).collect()
+    }
+
+    /// Atoms of an action: the fewest, but two, of which the outputs are a whole number.
+    pub fn n_atoms(&self) -> usize {
+        let c = self.network.n_outputs();
+        (2..=c).find(|&n| c.is_multiple_of(n)).expect("two outputs or more")
+    }
+
+    /// The actions whose atoms count.
+    pub fn atom_actions(&self) -> Vec<u32> {
+        let n_actions = self.network.n_outputs() / self.n_atoms();
+        self.actions.iter().map(|action| action % n_actions as u32).collect()
+    }
+
+    /// A distribution over the atoms for every sample, (b, n_atoms).
+    pub fn atom_targets(&self) -> Vec<f64> {
+        let n = self.n_atoms();
+        let rows = self.probabilities.chunks_exact(n).take(self.batch());
+        rows.flat_map(|row| row.iter().map(|x| x / row.iter().sum::<f64>())).collect()
     }
 
     pub fn batch(&self) -> usize {

@@ -10,6 +10,7 @@
 //! | products of inputs | Gather, Gather, Mul, Mul |
 //! | SiLU | Sigmoid, Mul |
 //! | argmax over means | Reshape, ReduceMean, ArgMax |
+//! | argmax over expected returns | Reshape, Softmax, MatMul, ArgMax |
 //! | first n outputs, within bounds | Gather, Min, Max |
 //!
 //! *Design.* The model is what ONNX calls opset 13, which every runtime of the last years reads, and is in
@@ -17,7 +18,7 @@
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
-use egn_agents::{GreedyRule, ObservationNormalizer};
+use egn_agents::{ActionValues, GreedyRule, ObservationNormalizer};
 use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
 
 use crate::formats::protobuf::Message;
@@ -58,7 +59,7 @@ pub fn model(
     let n_outputs = architecture.n_outputs() - architecture.free_outputs().len();
     graph.greedy(rule, &value, n_outputs);
     let action = match rule {
-        GreedyRule::Argmax { .. } => tensor_type(INT64, None),
+        GreedyRule::Argmax(_) => tensor_type(INT64, None),
         GreedyRule::Clip { low, .. } | GreedyRule::Tanh { low, .. } => tensor_type(FLOAT, Some(low.len())),
     };
     let observation = tensor_type(FLOAT, Some(architecture.n_inputs()));
@@ -250,11 +251,8 @@ impl Graph {
 
     fn greedy(&mut self, rule: &GreedyRule, outputs: &str, n_outputs: usize) {
         match rule {
-            GreedyRule::Argmax { outputs_per_action } => {
-                let groups = self.integers(&[-1, (n_outputs / outputs_per_action) as i64, *outputs_per_action as i64]);
-                let groups = self.node("Reshape", &[outputs, &groups], &[]);
-                let axes = [Attribute::Integers("axes", &[2]), Attribute::Integer("keepdims", 0)];
-                let values = self.node("ReduceMean", &[&groups], &axes);
+            GreedyRule::Argmax(values) => {
+                let values = self.action_values(values, outputs, n_outputs);
                 let axis = [Attribute::Integer("axis", 1), Attribute::Integer("keepdims", 0)];
                 self.node_to(ACTION, "ArgMax", &[&values], &axis);
             }
@@ -272,6 +270,25 @@ impl Graph {
                 let stretched = self.node("Mul", &[&squashed, &half], &[]);
                 let action = self.node("Add", &[&stretched, &middle], &[]);
                 self.clip(&action, low, high);
+            }
+        }
+    }
+
+    /// (batch, actions) from outputs (batch, actions · outputs per action).
+    fn action_values(&mut self, values: &ActionValues, outputs: &str, n_outputs: usize) -> String {
+        let n = values.outputs_per_action();
+        let groups = self.integers(&[-1, (n_outputs / n) as i64, n as i64]);
+        let groups = self.node("Reshape", &[outputs, &groups], &[]);
+        match values {
+            ActionValues::Mean { .. } => {
+                let axes = [Attribute::Integers("axes", &[2]), Attribute::Integer("keepdims", 0)];
+                self.node("ReduceMean", &[&groups], &axes)
+            }
+            ActionValues::Expectation { support } => {
+                let support: Vec<f32> = support.iter().map(|&z| z as f32).collect();
+                let support = self.floats(&[n], &support);
+                let probabilities = self.node("Softmax", &[&groups], &[Attribute::Integer("axis", 2)]);
+                self.node("MatMul", &[&probabilities, &support], &[])
             }
         }
     }
