@@ -114,7 +114,7 @@ impl<T: Real> Direction<T> {
     }
 
     /// Solves for d in the given form. [`Form::Rows`] is right only where ρ gives the gradient
-    /// ([`Linearized::gradient`]).
+    /// ([`Linearized::separate_gradient`]).
     ///
     /// # Errors
     /// When the system is singular, which λ > 0 excludes in exact arithmetic.
