@@ -212,8 +212,8 @@ impl CompareArgs {
         sources(run, None, &self.settings.set)
     }
 
-    /// The flag that a `--set` of these settings would gainsay, and what to give in its place.
-    pub fn gainsaid(&self) -> Option<String> {
+    /// The flag that a `--set` of these settings would contradict, and what to give in its place.
+    pub fn contradicted(&self) -> Option<String> {
         let flags = [
             ("run.env", "--env"),
             ("run.agent", "--agent"),

@@ -53,7 +53,6 @@ pub struct A2cConfig {
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
     /// Whether advantages are normalized in each rollout.
-    #[serde(alias = "normalise_advantage")]
     pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,

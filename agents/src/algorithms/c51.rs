@@ -1,7 +1,7 @@
 //! Categorical deep Q-networks.
 //!
 //! Quick facts: off-policy, discrete actions; a network with a distribution over N fixed returns, the
-//! atoms, for every action, and its delayed copy. Only the chosen action's atoms have rows in the
+//! atoms, for every action, and its target network. Only the chosen action's atoms have rows in the
 //! Gauss-Newton system: N − 1 a sample, so batches times atoms is its size, or one with a sampled
 //! curvature ([`ChosenDistribution`] has Q).
 //!
@@ -40,7 +40,7 @@ use crate::{
     networks::{
         body::{Body, Convolutions},
         off_policy::{OffPolicy, Rounds},
-        target::Target,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -206,7 +206,7 @@ impl C51Config {
 pub struct C51 {
     config: C51Config,
     atoms: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -225,7 +225,7 @@ impl C51 {
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(atoms.snapshot(), config.tau),
+            target: TargetNetwork::new(atoms.snapshot(), config.tau),
             atoms,
             experience: OffPolicy::new(memory, rounds, context),
             config,

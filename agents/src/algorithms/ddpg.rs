@@ -42,7 +42,7 @@ pub struct DdpgConfig {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed networks follow.
+    /// τ, in (0, 1]: how far the target networks follow.
     pub tau: f64,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,

@@ -1,6 +1,6 @@
 //! Deep Q-networks.
 //!
-//! Quick facts: off-policy, discrete actions, one network and its delayed copy. The loss has one
+//! Quick facts: off-policy, discrete actions, one network and its target network. The loss has one
 //! row a sample, so an exact Gauss-Newton step factors a matrix of the batch's own size.
 //!
 //! ```text
@@ -39,7 +39,7 @@ use crate::{
     networks::{
         body::{Body, Convolutions},
         off_policy::{OffPolicy, Rounds},
-        target::Target,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -193,7 +193,7 @@ impl DqnConfig {
 pub struct Dqn {
     config: DqnConfig,
     q: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -212,7 +212,7 @@ impl Dqn {
         let memory = Memory { capacity, n_steps, gamma, priority };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(q.snapshot(), config.tau),
+            target: TargetNetwork::new(q.snapshot(), config.tau),
             q,
             experience: OffPolicy::new(memory, rounds, context),
             config,

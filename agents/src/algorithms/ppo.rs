@@ -75,7 +75,6 @@ pub struct PpoConfig {
     /// limit sees that row only.
     pub curvature: Curvature,
     /// Whether advantages are normalized in each minibatch.
-    #[serde(alias = "normalise_advantage")]
     pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,

@@ -1,7 +1,7 @@
 //! Deep Q-networks with quantile regression.
 //!
 //! Quick facts: off-policy, discrete actions; a network with N quantiles of the return for every
-//! action, and its delayed copy. Only the chosen action's quantiles have rows in the Gauss-Newton
+//! action, and its target network. Only the chosen action's quantiles have rows in the Gauss-Newton
 //! system: N a sample, so batches times quantiles is its size ([`QuantileHuber`] has Q).
 //!
 //! ```text
@@ -32,7 +32,7 @@ use crate::{
     networks::{
         body::{Body, Convolutions},
         off_policy::{OffPolicy, Rounds},
-        target::Target,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -178,7 +178,7 @@ impl QrDqnConfig {
 pub struct QrDqn {
     config: QrDqnConfig,
     quantiles: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -198,7 +198,7 @@ impl QrDqn {
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(quantiles.snapshot(), config.tau),
+            target: TargetNetwork::new(quantiles.snapshot(), config.tau),
             quantiles,
             experience: OffPolicy::new(memory, rounds, context),
             config,

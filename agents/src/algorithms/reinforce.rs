@@ -63,7 +63,6 @@ pub struct ReinforceConfig {
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
     /// Whether advantages G − V are normalized in each minibatch.
-    #[serde(alias = "normalise_advantage")]
     pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,

@@ -48,7 +48,7 @@ use crate::{
     },
     networks::{
         body::widths,
-        critics::{Critics, Judgement, pairs},
+        critics::{CriticValues, Critics, pairs},
         off_policy::{OffPolicy, Rounds},
         temperature::{TEMPERATURE, Temperature},
     },
@@ -83,7 +83,7 @@ pub struct SacConfig {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed critics follow.
+    /// τ, in (0, 1]: how far the target critics follow.
     pub tau: f64,
     /// α, positive; unset, it is found, from 1 on.
     pub temperature: Option<f64>,
@@ -232,14 +232,14 @@ impl Sac {
 
         let next = draws(&next_outputs.values, n, &mut self.experience.rng);
         let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, width)?;
-        let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
+        let targets = targets(&batch, &self.critics.target_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, width)?;
         learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
 
         let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, width)?;
-        let judgement = self.critics.judge(&ours, n, 2)?;
-        let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
-        let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
+        let q = self.critics.values_and_slopes(&ours, n, 2)?;
+        let slopes = Slopes::new(&drawn, &q.slopes, alpha);
+        let value = mean_loss(&log_probs, &q, alpha) / slopes.scale;
         let loss = QuadraticModel::new(value, actor.outputs(), slopes.root(&drawn, alpha, n));
         let result = actor.step(&loss, clock.context(first).lending(&mut self.critics.storage));
         learned.updates.push(Update { network: "actor", result });
@@ -295,8 +295,8 @@ impl Slopes {
 }
 
 /// Mean of α log π − Q.
-fn mean_loss(log_probs: &[f64], judgement: &Judgement, alpha: f64) -> f64 {
-    let terms = log_probs.iter().zip(&judgement.values).map(|(log_prob, q)| alpha * log_prob - q);
+fn mean_loss(log_probs: &[f64], q: &CriticValues, alpha: f64) -> f64 {
+    let terms = log_probs.iter().zip(&q.values).map(|(log_prob, q)| alpha * log_prob - q);
     terms.sum::<f64>() / log_probs.len() as f64
 }
 
@@ -386,11 +386,11 @@ mod tests {
         let draws: Vec<Draw> =
             (0..8).map(|i| Draw::new(outputs[i / 2 * 4 + i % 2], outputs[i / 2 * 4 + 2 + i % 2], epsilon[i])).collect();
         let alpha = golden["alpha"].as_f64().unwrap();
-        let judgement = Judgement { values: numbers(&golden["q"]), slopes: numbers(&golden["slopes"]) };
-        let value = mean_loss(&log_probs(&draws, 2), &judgement, alpha);
+        let q = CriticValues { values: numbers(&golden["q"]), slopes: numbers(&golden["slopes"]) };
+        let value = mean_loss(&log_probs(&draws, 2), &q, alpha);
         assert_close(&[value], &[golden["loss"].as_f64().unwrap()], 1e-12);
         let outputs = Outputs { values: outputs, n_outputs: 4 };
-        let slopes = Slopes::new(&draws, &judgement.slopes, alpha);
+        let slopes = Slopes::new(&draws, &q.slopes, alpha);
         let loss = QuadraticModel::new(0.0, &outputs, slopes.root(&draws, alpha, 2));
         let mut residual = Vec::new();
         loss.residual(&outputs, &mut residual);

@@ -1,6 +1,6 @@
 //! Twin delayed deep deterministic policy gradient.
 //!
-//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a delayed copy of
+//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a target network of
 //! each.
 //!
 //! ```text
@@ -44,9 +44,9 @@ use crate::{
     },
     networks::{
         body::widths,
-        critics::{Critics, Judgement, mean_size, pairs},
+        critics::{CriticValues, Critics, mean_size, pairs},
         off_policy::{OffPolicy, Rounds},
-        target::Target,
+        target_network::TargetNetwork,
     },
     policies::{
         action_noise::{ActionNoise, NoiseKind},
@@ -62,6 +62,9 @@ use crate::{
 
 /// The actor's name in records.
 const ACTOR: &str = "actor";
+
+/// The target actor's name in checkpoints.
+const TARGET_ACTOR: &str = "delayed_actor";
 
 /// Settings of [`Td3`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,7 +86,7 @@ pub struct Td3Config {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed networks follow.
+    /// τ, in (0, 1]: how far the target networks follow.
     pub tau: f64,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
@@ -202,7 +205,7 @@ pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -
 pub struct Td3 {
     config: Td3Config,
     actor: Learner,
-    delayed_actor: Target,
+    target_actor: TargetNetwork,
     critics: Critics,
     experience: OffPolicy,
     range: ActionRange,
@@ -234,7 +237,7 @@ impl Td3 {
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            delayed_actor: Target::new(actor.snapshot(), tau),
+            target_actor: TargetNetwork::new(actor.snapshot(), tau),
             critics: Critics::new(context, n_critics, &config.hidden, tau, &mut rng)?,
             experience: OffPolicy::new(memory, rounds, context),
             n_updates: 0,
@@ -244,7 +247,7 @@ impl Td3 {
         })
     }
 
-    /// One update of the critics, and of actor and delayed networks where they are due.
+    /// One update of the critics, and of actor and target networks where they are due.
     fn update(&mut self, clock: Clock, learned: &mut Learned) -> Result<(), SolverError> {
         let n = self.range.width();
         let batch = self.experience.batch(0.0);
@@ -259,7 +262,7 @@ impl Td3 {
             let first = !learned.updates.iter().any(|update| update.network == ACTOR);
             learned.updates.push(self.update_actor(&batch, clock, first)?);
             self.critics.follow();
-            self.delayed_actor.update(&self.actor);
+            self.target_actor.update(&self.actor);
         }
         Ok(())
     }
@@ -269,13 +272,13 @@ impl Td3 {
         let Td3Config { target_noise, target_noise_clip: clip, .. } = self.config;
         let next = batch_of(&batch.next_observations, self.experience.width)?;
         let rng = &mut self.experience.rng;
-        let outputs = self.delayed_actor.network().predict(&next)?.values;
+        let outputs = self.target_actor.network().predict(&next)?.values;
         let actions = outputs.iter().map(|&u| {
             let noise = target_noise * standard_normal(rng);
             (libm::tanh(u) + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
         });
         let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.experience.width)?;
-        let values = self.critics.delayed_values(&pairs)?;
+        let values = self.critics.target_values(&pairs)?;
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
@@ -286,8 +289,8 @@ impl Td3 {
         let outputs = actor.outputs();
         let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.experience.width)?;
-        let judgement = self.critics.judge(&pairs, n, 1)?;
-        let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
+        let q = self.critics.values_and_slopes(&pairs, n, 1)?;
+        let loss = actor_loss(outputs, &actions, &q, self.config.preactivation_penalty);
         Ok(Update {
             network: ACTOR,
             result: actor.step(&loss, clock.context(first).lending(&mut self.critics.storage)),
@@ -296,9 +299,9 @@ impl Td3 {
 }
 
 /// The actor's loss at its outputs f, with actions tanh f and c, the penalty.
-fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty: f64) -> QuadraticModel {
-    let Root { mut rows, mut rho } = root(actions, &judgement.slopes, outputs.n_outputs);
-    let mut loss = mean_loss(judgement);
+fn actor_loss(outputs: &Outputs, actions: &[f64], q: &CriticValues, penalty: f64) -> QuadraticModel {
+    let Root { mut rows, mut rho } = root(actions, &q.slopes, outputs.n_outputs);
+    let mut loss = mean_loss(q);
     if penalty > 0.0 {
         loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
         for (entry, f) in outputs.values.iter().enumerate() {
@@ -312,8 +315,8 @@ fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty
 }
 
 /// −mean Q / q.
-fn mean_loss(judgement: &Judgement) -> f64 {
-    -judgement.values.iter().sum::<f64>() / judgement.values.len() as f64 / mean_size(&judgement.slopes)
+fn mean_loss(q: &CriticValues) -> f64 {
+    -q.values.iter().sum::<f64>() / q.values.len() as f64 / mean_size(&q.slopes)
 }
 
 /// S = diag(1 − a²) and ρ = −∂Q/∂a / q for actions and slopes (b, n).
@@ -361,7 +364,7 @@ impl Agent for Td3 {
     fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("actor", self.actor.state());
-        state.put_part("delayed_actor", self.delayed_actor.state());
+        state.put_part(TARGET_ACTOR, self.target_actor.state());
         state.put_part("critics", self.critics.state());
         state.put("n_updates", &[self.n_updates]);
         self.experience.put_into(&mut state);
@@ -370,7 +373,7 @@ impl Agent for Td3 {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.actor.restore(&state.part("actor"))?;
-        self.delayed_actor.restore(&state.part("delayed_actor"))?;
+        self.target_actor.restore(&state.part(TARGET_ACTOR))?;
         self.critics.restore(&state.part("critics"))?;
         self.n_updates = state.number("n_updates")?;
         self.experience.restore(state)
@@ -402,16 +405,16 @@ mod tests {
     fn a_penalty_leaves_curvature_where_actions_are_saturated() {
         // At f = 40 tanh is 1 to the last digit: r = c f, S² = c. At f = 0: r = −2/q, S² = 1 + c.
         let outputs = Outputs { values: vec![40.0, 0.0], n_outputs: 1 };
-        let judgement = Judgement { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
-        let loss = actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.25);
+        let q = CriticValues { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
+        let loss = actor_loss(&outputs, &[1.0, 0.0], &q, 0.25);
         let (mut root, mut residual) = (Root { rows: Vec::new(), rho: Vec::new() }, Vec::new());
         assert_eq!(loss.root(&outputs, &mut root), 0.125 * 1600.0 / 2.0);
         loss.residual(&outputs, &mut residual);
         assert_close(&residual, &[10.0, -1.0], 1e-15);
         assert_close(&root.rows, &[0.5, 1.25_f64.sqrt()], 1e-15);
         // None: the loss without it, bit for bit.
-        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &judgement.slopes, 1));
-        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.0), without);
+        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &q.slopes, 1));
+        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &q, 0.0), without);
     }
 
     #[test]
@@ -419,7 +422,7 @@ mod tests {
         // q = (1 + 3)/2; 1 − a² = ¾ and 1.
         let root = root(&[0.5, 0.0], &[1.0, -3.0], 1);
         assert_eq!((root.rows, root.rho), (vec![0.75, 1.0], vec![-0.5, 1.5]));
-        let judgement = Judgement { values: vec![4.0, 8.0], slopes: vec![1.0, -3.0] };
-        assert_eq!(mean_loss(&judgement), -3.0);
+        let q = CriticValues { values: vec![4.0, 8.0], slopes: vec![1.0, -3.0] };
+        assert_eq!(mean_loss(&q), -3.0);
     }
 }

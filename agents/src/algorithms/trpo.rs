@@ -72,7 +72,6 @@ pub struct TrpoConfig {
     /// Steps in a minibatch, of the critic and of the actor under the penalty, 1 or more.
     pub batch_size: usize,
     /// Whether advantages are normalized in each batch.
-    #[serde(alias = "normalise_advantage")]
     pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,
