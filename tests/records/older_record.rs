@@ -51,7 +51,7 @@ fn an_older_configuration_is_read_by_its_older_keys() {
     assert!(OLDER_CONFIG.contains("normalise_advantage = true"));
     let config = RunConfig::from_toml(OLDER_CONFIG).unwrap();
     let AgentChoice::BuiltIn(AgentConfig::A2c(a2c)) = &config.agent else { panic!("it is of A2C") };
-    assert!(a2c.normalize_advantage);
+    assert!(a2c.on_policy.normalize_advantage);
     let present = config.to_toml();
     assert!(present.contains("normalize_advantage = true") && !present.contains("normalise"), "{present}");
     assert!(config.is_that_of(OLDER_CONFIG) && config.is_that_of(&present));

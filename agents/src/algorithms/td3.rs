@@ -32,6 +32,7 @@ use egn_solver::{
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -39,13 +40,13 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::widths,
         critics::{CriticValues, Critics, mean_size, pairs},
-        off_policy::{OffPolicy, Rounds},
+        off_policy::OffPolicy,
         target_network::TargetNetwork,
     },
     policies::{
@@ -56,7 +57,7 @@ use crate::{
         greedy_rule::GreedyRule,
         policy::{Policy, batch_of},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
@@ -67,38 +68,23 @@ const ACTOR: &str = "actor";
 const TARGET_ACTOR: &str = "delayed_actor";
 
 /// Settings of [`Td3`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Td3Config {
-    /// Widths of the hidden ReLU layers, of actor and critics.
-    pub hidden: Vec<usize>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
-    /// τ, in (0, 1]: how far the target networks follow.
-    pub tau: f64,
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
     pub noise_std: Schedule,
     /// d, updates of the critics for one of the actor, 1 or more.
     pub policy_delay: u64,
-    /// σ̄, 0 or more: noise of the target's actions.
+    /// σ̄, 0 or more: deviation of the noise of the target's actions.
     pub target_noise: f64,
-    /// c, 0 or more: its bound.
+    /// Bound of the noise of the target's actions, 0 or more.
     pub target_noise_clip: f64,
-    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    /// c, 0 or more: weight of c f²/2 in the actor's loss, which keeps actions away from ±1.
     pub preactivation_penalty: f64,
 }
 
@@ -106,15 +92,7 @@ impl Default for Td3Config {
     fn default() -> Self {
         // Stable-Baselines3's TD3; exploration as in Fujimoto et al. (2018).
         Self {
-            hidden: vec![400, 300],
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 1,
-            gradient_steps: 1,
-            batch_size: 256,
-            tau: 0.005,
+            replay: ReplaySettings { hidden: vec![400, 300], ..ReplaySettings::default() },
             noise: NoiseKind::Normal,
             noise_std: Schedule::Constant(0.1),
             policy_delay: 2,
@@ -131,14 +109,7 @@ impl AgentSettings for Td3Config {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        self.replay.validate()?;
         self.exploration().validate()?;
         require(self.policy_delay > 0, "policy_delay", "1 or more", self.policy_delay)?;
         require(self.target_noise >= 0.0, "target_noise", "0 or more", self.target_noise)?;
@@ -148,32 +119,24 @@ impl AgentSettings for Td3Config {
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         true
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        actor("td3", &self.hidden, spaces)
+        actor("td3", &self.replay.hidden, spaces)
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: widths(spaces.n_observations, &self.hidden, spaces.n_actions()),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: spaces.n_actions() as u64,
-        }
+        let n_outputs = spaces.n_actions();
+        self.replay.workload(widths(spaces.n_observations, &self.replay.hidden, n_outputs), n_outputs, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -230,16 +193,12 @@ impl Td3 {
     ) -> Result<Self, AgentError> {
         let range = ActionRange::of(&context.action_space, name)?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let network = architecture(&config.hidden, context.spaces());
+        let network = architecture(&config.replay.hidden, context.spaces());
         let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
-        let Td3Config { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target_actor: TargetNetwork::new(actor.snapshot(), tau),
-            critics: Critics::new(context, n_critics, &config.hidden, tau, &mut rng)?,
-            experience: OffPolicy::new(memory, rounds, context),
+            target_actor: TargetNetwork::new(actor.snapshot(), config.replay.tau),
+            critics: Critics::new(context, n_critics, &config.replay.hidden, config.replay.tau, &mut rng)?,
+            experience: config.replay.off_policy(0.0, context),
             n_updates: 0,
             actor,
             range,
@@ -332,7 +291,7 @@ fn root(actions: &[f64], slopes: &[f64], n: usize) -> Root {
 
 impl Agent for Td3 {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {

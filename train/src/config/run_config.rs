@@ -31,7 +31,7 @@ const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimiz
 ///
 /// let config = RunConfig {
 ///     run: RunSettings { env: "Pendulum-v1".parse()?, steps: 50_000, ..RunSettings::default() },
-///     agent: AgentConfig::A2c(A2cConfig { gamma: 0.9, ..A2cConfig::default() }).into(),
+///     agent: AgentConfig::A2c(A2cConfig { gae_lambda: 0.9, ..A2cConfig::default() }).into(),
 ///     optimizer: OptimizerConfig::Adam(AdamConfig { lr: 1e-3.into(), ..AdamConfig::default() }),
 ///     ..RunConfig::default()
 /// };
@@ -242,12 +242,12 @@ fn is_unset(value: &Value) -> bool {
 }
 
 /// The settings of an agent without its name.
-fn settings_of(named: &impl Serialize) -> Table {
+pub(super) fn settings_of(named: &impl Serialize) -> Table {
     let settings = table_of(named).into_iter().next().and_then(|(_, settings)| settings.try_into().ok());
     settings.expect("agents and optimizers are written as their name and their settings")
 }
 
-fn table_of(settings: &impl Serialize) -> Table {
+pub(super) fn table_of(settings: &impl Serialize) -> Table {
     Table::try_from(settings).expect("settings are numbers, names and lists")
 }
 
