@@ -244,8 +244,8 @@ impl<T: Real> Egn<T> {
             None => loss_at(longest),
             Some(config) => {
                 let search = config.search(self.last_alpha, longest, loss, along.slope, &mut loss_at);
-                // Nor a search without a result, nor a learning rate of zero is a place to start from.
-                self.last_alpha = Some(search.alpha).filter(|&alpha| search.accepted && alpha > 0.0);
+                // Also where none was found: the next search goes on below. A learning rate of zero is no start.
+                self.last_alpha = Some(search.alpha).filter(|&alpha| alpha > 0.0);
                 advance.alpha = search.alpha;
                 advance.trials = Some(search.trials);
                 advance.rejection = (!search.accepted).then_some(Rejection::LineSearch);
