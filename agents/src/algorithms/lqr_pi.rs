@@ -144,8 +144,8 @@ impl LqrPi {
         })
     }
 
-    /// The same agent, which also reports how far it is from the optimum of `problem`, where that is known for
-    /// its discount; nothing is learned from it.
+    /// The same agent, which also reports how far it is from the optimum of `problem`, where that is
+    /// known for its discount; nothing is learned from it.
     pub fn with_optimum_of(self, problem: &LqrProblem) -> Self {
         Self { optimum: Optimum::of(problem, self.config.gamma), ..self }
     }
