@@ -78,7 +78,8 @@ fn rows(args: &SettingsArgs) -> Result<Vec<Row>, ConfigError> {
     Ok(rows)
 }
 
-/// One run, its presets applied, where agent and optimizer are given; else one for every pair that there may be.
+/// One run, its presets applied, where agent and optimizer are given; else one for
+/// every pair that there may be.
 fn runs(args: &SettingsArgs) -> Result<Vec<RunConfig>, ConfigError> {
     let agents = AgentName::ALL.iter().map(ToString::to_string).collect();
     let agents: Vec<String> = args.agent.clone().map_or(agents, |agent| vec![agent]);
@@ -115,7 +116,8 @@ fn add(rows: &mut Vec<Row>, key: String, description: String, value: Option<Stri
 }
 
 impl Row {
-    /// The defaults after `sign`, each with the names that have it; nothing for a setting that all leave unset.
+    /// The defaults after `sign`, each with the names that have it; nothing for a
+    /// setting that all leave unset.
     fn values(&self, sign: &str) -> String {
         let of = |Unless { value, names }: &Unless| {
             let value = value.as_deref().unwrap_or("none");

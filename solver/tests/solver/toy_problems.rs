@@ -154,8 +154,8 @@ impl Toy {
         matches!(self, Self::Quadratic | Self::Rosenbrock)
     }
 
-    /// The loss to be reached: nothing left of 100 and of 12.1 on least squares, a tenth of a coin's
-    /// ln 2 on the spirals, the minimum to five digits for the logistic regression.
+    /// The loss to be reached: nothing left of 100 and of 12.1 on least squares, a tenth of a
+    /// coin's ln 2 on the spirals, the minimum to five digits for the logistic regression.
     fn target(self) -> f64 {
         match self {
             Self::Quadratic | Self::Rosenbrock => 1e-6,

@@ -100,7 +100,8 @@ pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Removes what writers that were killed left of files that never became whole; the record is locked.
+/// Removes what writers that were killed left of files that never became
+/// whole; the record is locked.
 fn remove_partial_files(dir: &Path) -> Result<(), RunError> {
     let folder = |source| RunError::Folder { path: dir.to_owned(), source };
     for place in [dir.to_owned(), dir.join("best"), dir.join("checkpoint")] {
