@@ -5,7 +5,7 @@ use std::{error::Error, io::ErrorKind};
 use egn_train::{
     config::error::ConfigError,
     record::error::RecordError,
-    run::{error::RunError, saved_policy::SavedPolicyError},
+    run::{error::RunError, saved_policy::SavedPolicyError, verify::VerifyError},
 };
 
 use crate::{
@@ -41,6 +41,7 @@ fn is_usage(cause: &(dyn Error + 'static)) -> bool {
         || cause.downcast_ref().is_some_and(RunError::is_usage)
         || cause.downcast_ref().is_some_and(RecordError::is_usage)
         || cause.downcast_ref().is_some_and(SavedPolicyError::is_usage)
+        || cause.downcast_ref().is_some_and(VerifyError::is_usage)
         || cause.downcast_ref().is_some_and(CompareError::is_usage)
         || cause.downcast_ref().is_some_and(FilmError::is_usage)
 }

@@ -15,7 +15,7 @@ use crate::{
 /// Makes of the list of agents, one line each, whatever is said of all of them.
 macro_rules! agents {
     ($($(#[$about:meta])* $agent:ident($settings:ty),)+) => {
-        /// An agent's textbook name, as on the command line and in files.
+        /// The textbook name of one of these agents, as on the command line and in files.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum AgentName {
@@ -35,7 +35,7 @@ macro_rules! agents {
         }
 
         impl AgentConfig {
-            /// The agent's name.
+            /// The algorithm's name.
             pub fn name(&self) -> AgentName {
                 match self {
                     $(Self::$agent(_) => AgentName::$agent,)+

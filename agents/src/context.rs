@@ -28,8 +28,8 @@ impl Clock {
     }
 
     /// For an optimizer's step; the first of a series may report what costs extra.
-    pub(crate) fn context(&self, first: bool) -> StepContext {
-        StepContext { progress: self.progress(), diagnose: first && self.diagnose }
+    pub(crate) fn context(&self, first: bool) -> StepContext<'static> {
+        StepContext { progress: self.progress(), diagnose: first && self.diagnose, storage: None }
     }
 }
 
@@ -72,7 +72,7 @@ pub struct Workload {
 
 /// What an agent is made for and with.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct AgentContext {
     /// Where observations lie.
     pub observation_space: Space,
     /// Where actions lie.
@@ -92,7 +92,7 @@ pub struct Setting {
     pub linear_quadratic: Option<&'static LqrProblem>,
 }
 
-impl Setting {
+impl AgentContext {
     /// What the agent sees and does.
     pub fn spaces(&self) -> Spaces<'_> {
         Spaces { n_observations: self.observation_space.len(), actions: &self.action_space }

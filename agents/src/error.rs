@@ -24,6 +24,12 @@ pub enum AgentError {
         /// Entries of an observation.
         n_observations: usize,
     },
+    /// The agent is known to another program alone.
+    #[error("agent {agent} is another program's, which brings it along as an egn_train::config::AgentChoice")]
+    Unknown {
+        /// The agent.
+        agent: String,
+    },
     /// A network could not be evaluated or made.
     #[error(transparent)]
     Network(#[from] SolverError),
@@ -33,7 +39,7 @@ impl AgentError {
     /// Whether a person asked for what the agent cannot do.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::ActionSpace { .. } | Self::Image { .. } => true,
+            Self::ActionSpace { .. } | Self::Image { .. } | Self::Unknown { .. } => true,
             Self::Network(_) => false,
         }
     }

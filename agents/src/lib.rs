@@ -2,7 +2,7 @@
 //!
 //! | file | algorithm |
 //! |---|---|
-//! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritised replay |
+//! | [`dqn`] | deep Q-networks: double, dueling, n steps, target network, uniform or prioritized replay |
 //! | [`c51`] | categorical DQN: a distribution over N atoms of return, N − 1 rows a sample |
 //! | [`qrdqn`] | DQN with quantile regression: N rows a sample |
 //! | [`ddpg`], [`td3`] | deterministic policy gradient: one critic, or twins |
@@ -25,6 +25,7 @@ mod context;
 mod error;
 mod experience;
 mod networks;
+mod normalize;
 mod normalized_agent;
 mod policies;
 #[cfg(test)]
@@ -36,7 +37,7 @@ mod trained;
 pub use agent::{Agent, Learned, Update};
 pub use algorithms::*;
 pub use choice::{AgentConfig, AgentName};
-pub use context::{Clock, Setting, Spaces, Workload};
+pub use context::{AgentContext, Clock, Spaces, Workload};
 pub use error::AgentError;
 pub use experience::{actions::Actions, replay, returns, rollout::Rollout};
 pub use networks::{
@@ -44,11 +45,16 @@ pub use networks::{
     body::{Body, Convolutions},
     distribution,
 };
+pub use normalize::{
+    normalizer::{Normalizer, ObservationNormalizer, RewardNormalizer},
+    running_moments::RunningMoments,
+};
 pub use normalized_agent::{NormalizedAgent, networks_of};
 pub use policies::{
     action_noise::{ActionNoise, NoiseKind},
     action_range::ActionRange,
     actor_plan::ActorPlan,
+    actor_state::ActorState,
     categorical::CategoricalPolicy,
     deterministic::DeterministicPolicy,
     epsilon_greedy::EpsilonGreedyPolicy,
@@ -59,4 +65,4 @@ pub use policies::{
 };
 pub use settings::agent_settings::AgentSettings;
 pub use streams::{Purpose, Stream, position, seek, stream};
-pub use trained::{TrainedPolicy, normalizer_state, restore_normalizer};
+pub use trained::TrainedPolicy;

@@ -13,7 +13,6 @@
 
 use std::sync::Arc;
 
-use egn_envs::normalize::Normalizer;
 use egn_solver::{State, StateError};
 
 use crate::{
@@ -21,18 +20,19 @@ use crate::{
     context::Clock,
     error::AgentError,
     experience::rollout::Rollout,
+    normalize::normalizer::Normalizer,
     policies::policy::Policy,
-    trained::{TrainedPolicy, moments_state, normalized, normalizer_state, restore_moments, restore_normalizer},
+    trained::{TrainedPolicy, normalized},
 };
 
-/// An agent behind a normaliser; one that is all `None` changes nothing.
+/// An agent behind a normalizer; one that is all `None` changes nothing.
 pub struct NormalizedAgent {
     agent: Box<dyn Agent>,
     normalizer: Arc<Normalizer>,
 }
 
 impl NormalizedAgent {
-    /// An agent, and a normaliser that has seen nothing yet.
+    /// An agent, and a normalizer that has seen nothing yet.
     pub fn new(agent: Box<dyn Agent>, normalizer: Normalizer) -> Self {
         Self { agent, normalizer: Arc::new(normalizer) }
     }
@@ -101,13 +101,7 @@ impl NormalizedAgent {
     /// All that later learning depends on, of the agent and of its scales.
     pub fn state(&self) -> State {
         let mut state = self.agent.state();
-        if let Some(normalizer) = &self.normalizer.observations {
-            state.put_part("normalizer/observations", normalizer_state(normalizer));
-        }
-        if let Some(normalizer) = &self.normalizer.rewards {
-            state.put_part("normalizer/rewards", moments_state(&normalizer.moments));
-            state.put("normalizer/returns", &normalizer.returns);
-        }
+        state.put_part("normalizer", self.normalizer.state());
         state
     }
 
@@ -116,14 +110,7 @@ impl NormalizedAgent {
     /// # Errors
     /// When it is not such a state; the agent is then of no more use.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        let normalizer = Arc::make_mut(&mut self.normalizer);
-        if let Some(normalizer) = &mut normalizer.observations {
-            restore_normalizer(normalizer, &state.part("normalizer/observations"))?;
-        }
-        if let Some(normalizer) = &mut normalizer.rewards {
-            restore_moments(&mut normalizer.moments, &state.part("normalizer/rewards"))?;
-            normalizer.returns = state.get_all("normalizer/returns", normalizer.returns.len())?;
-        }
+        Arc::make_mut(&mut self.normalizer).restore(&state.part("normalizer"))?;
         self.agent.restore(state)
     }
 }
@@ -163,10 +150,7 @@ fn observe(normalizer: &mut Normalizer, rollout: &Rollout) {
 mod tests {
     use std::sync::Mutex;
 
-    use egn_envs::{
-        Outcome, Space,
-        normalize::{ObservationNormalizer, RewardNormalizer},
-    };
+    use egn_envs::{Outcome, Space};
     use egn_solver::Snapshot;
 
     use super::*;
@@ -175,8 +159,8 @@ mod tests {
             actions::Actions,
             replay::{Memory, ReplayBuffer},
         },
-        policies::policy::Mode,
-        streams::Stream,
+        normalize::normalizer::{ObservationNormalizer, RewardNormalizer},
+        policies::{actor_state::ActorState, policy::Mode},
     };
 
     /// Keeps what it is shown, and remembers it where it has a memory.
@@ -231,7 +215,7 @@ mod tests {
             &self,
             observations: &[f32],
             _: Mode,
-            _: &mut [Stream],
+            _: &mut [ActorState],
             actions: &mut Actions,
         ) -> Result<(), AgentError> {
             let Actions::Continuous { values, .. } = actions else { panic!("continuous actions") };
@@ -305,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normaliser_reads_back_bit_for_bit() {
+    fn a_normalizer_reads_back_bit_for_bit() {
         let (mut one, _) = agent(None);
         one.learn(rollout([0.1, 0.7], [0.3, 0.9]), CLOCK).unwrap();
         let (mut other, _) = agent(None);

@@ -4,55 +4,10 @@
 //! streams are made, or on which thread: a run is the same for any number of workers.
 
 use egn_solver::{State, StateError};
-use rand::RngCore;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Random numbers for one purpose, and what noise that is correlated in time remembers of them.
-#[derive(Debug, Clone)]
-pub struct Stream {
-    /// Named, and stable across versions, unlike `StdRng`.
-    generator: ChaCha8Rng,
-    memory: Vec<f64>,
-}
-
-impl Stream {
-    /// Entry j of what correlated noise was last; 0 at first.
-    pub(crate) fn memory(&mut self, j: usize) -> &mut f64 {
-        if self.memory.len() <= j {
-            self.memory.resize(j + 1, 0.0);
-        }
-        &mut self.memory[j]
-    }
-
-    /// What correlated noise was last, to be taken back by [`Stream::recall`].
-    pub fn noise(&self) -> &[f64] {
-        &self.memory
-    }
-
-    /// Correlated noise goes on from here.
-    pub fn recall(&mut self, noise: Vec<f64>) {
-        self.memory = noise;
-    }
-
-    /// Correlated noise starts anew: an episode has ended.
-    pub fn forget(&mut self) {
-        self.memory.clear();
-    }
-}
-
-impl RngCore for Stream {
-    fn next_u32(&mut self) -> u32 {
-        self.generator.next_u32()
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        self.generator.next_u64()
-    }
-
-    fn fill_bytes(&mut self, bytes: &mut [u8]) {
-        self.generator.fill_bytes(bytes);
-    }
-}
+/// Random numbers for one purpose, from a generator that is stable across versions, unlike `StdRng`.
+pub type Stream = ChaCha8Rng;
 
 /// What the numbers of a stream are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +17,7 @@ pub enum Purpose {
     /// Exploration in an environment; index: the environment.
     Exploration,
     /// First parameters of an agent's networks.
-    Initialisation,
+    Initialization,
     /// Minibatches and other draws of learning.
     Learning,
 }
@@ -72,25 +27,25 @@ pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Stream {
     let purpose: u64 = match purpose {
         Purpose::Environment => 1,
         Purpose::Exploration => 2,
-        Purpose::Initialisation => 3,
+        Purpose::Initialization => 3,
         Purpose::Learning => 4,
     };
     let mut key = [0; 32];
     for (part, value) in key.chunks_exact_mut(8).zip([seed, purpose, index]) {
         part.copy_from_slice(&value.to_le_bytes());
     }
-    Stream { generator: ChaCha8Rng::from_seed(key), memory: Vec::new() }
+    Stream::from_seed(key)
 }
 
 /// Where a stream stands: words drawn, in two halves.
 pub fn position(stream: &Stream) -> [u64; 2] {
-    let words = stream.generator.get_word_pos();
+    let words = stream.get_word_pos();
     [words as u64, (words >> 64) as u64]
 }
 
 /// Puts a stream where [`position`] said it stood.
 pub fn seek(stream: &mut Stream, [low, high]: [u64; 2]) {
-    stream.generator.set_word_pos(u128::from(low) | u128::from(high) << 64);
+    stream.set_word_pos(u128::from(low) | u128::from(high) << 64);
 }
 
 /// Puts an agent's stream where entry `stream` of its state says.

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
-use egn_envs::{Space, normalize::ObservationNormalizer, running_moments::RunningMoments};
+use egn_envs::Space;
 use egn_solver::{Snapshot, State, StateError};
 
 use crate::{
     context::Spaces,
     error::AgentError,
     experience::actions::Actions,
-    policies::policy::{Mode, Policy},
+    normalize::normalizer::ObservationNormalizer,
+    policies::{
+        actor_state::ActorState,
+        policy::{Mode, Policy},
+    },
     settings::agent_settings::AgentSettings,
-    streams::Stream,
 };
 
 /// The network that acts, and what its observations go through first.
@@ -37,7 +40,7 @@ impl TrainedPolicy {
     pub fn state(&self) -> State {
         let mut state = self.network.state();
         if let Some(normalizer) = &self.normalizer {
-            state.put_part("observations", normalizer_state(normalizer));
+            state.put_part("observations", normalizer.state());
         }
         state
     }
@@ -49,13 +52,13 @@ impl TrainedPolicy {
     pub fn restored(&self, state: &State) -> Result<Self, StateError> {
         let mut restored = Self { network: self.network.restored(state)?, normalizer: self.normalizer.clone() };
         if let Some(normalizer) = &mut restored.normalizer {
-            restore_normalizer(normalizer, &state.part("observations"))?;
+            normalizer.restore(&state.part("observations"))?;
         }
         Ok(restored)
     }
 }
 
-/// `policy`, shown what the normaliser makes of observations.
+/// `policy`, shown what the normalizer makes of observations.
 pub(crate) fn normalized(policy: Arc<dyn Policy>, normalizer: Option<&ObservationNormalizer>) -> Arc<dyn Policy> {
     match normalizer.cloned() {
         Some(normalizer) => Arc::new(NormalizedPolicy { policy, normalizer }),
@@ -74,42 +77,11 @@ impl Policy for NormalizedPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let mut scaled = observations.to_vec();
         self.normalizer.apply(&mut scaled);
-        self.policy.act(&scaled, mode, streams, actions)
+        self.policy.act(&scaled, mode, states, actions)
     }
-}
-
-/// The statistics of observations: `mean` and `variance` (n), `count`, and `clip`.
-pub fn normalizer_state(normalizer: &ObservationNormalizer) -> State {
-    let mut state = moments_state(&normalizer.moments);
-    state.put("clip", &[normalizer.clip]);
-    state
-}
-
-/// Takes back [`normalizer_state`].
-///
-/// # Errors
-/// When the state is of observations of another length.
-pub fn restore_normalizer(normalizer: &mut ObservationNormalizer, state: &State) -> Result<(), StateError> {
-    normalizer.clip = state.number("clip")?;
-    restore_moments(&mut normalizer.moments, state)
-}
-
-pub(crate) fn moments_state(moments: &RunningMoments) -> State {
-    let mut state = State::default();
-    state.put("mean", &moments.mean);
-    state.put("variance", &moments.variance);
-    state.put("count", &[moments.count]);
-    state
-}
-
-pub(crate) fn restore_moments(moments: &mut RunningMoments, state: &State) -> Result<(), StateError> {
-    let n = moments.mean.len();
-    let (mean, variance) = (state.get_all("mean", n)?, state.get_all("variance", n)?);
-    *moments = RunningMoments { mean, variance, count: state.number("count")? };
-    Ok(())
 }

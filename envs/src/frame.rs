@@ -21,7 +21,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A picture of one colour.
+    /// A picture of one color.
     pub fn new(width: usize, height: usize, background: Rgb) -> Self {
         Frame { width, height, pixels: background.repeat(width * height) }
     }

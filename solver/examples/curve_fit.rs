@@ -12,7 +12,7 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, EgnConfig, Initialisation, Learner, Network, OptimizerConfig, Precision, Schedule,
+    Activation, AdamConfig, EgnConfig, Initialization, Learner, Network, OptimizerConfig, Precision, Schedule,
     SolverError, StepContext, loss::SquaredError,
 };
 use race::{Axes, Point, Racer, cpu_seconds, draw, mean};
@@ -51,7 +51,7 @@ fn train(optimizer: &OptimizerConfig, seed: u64) -> Result<Vec<Point>, SolverErr
     let test = column(&grid)?;
 
     let network = Network::mlp(&[1, 32, 32, 1], Activation::Tanh);
-    let mut learner = Learner::new(network, Initialisation::Uniform, Precision::F32, optimizer, rng)?;
+    let mut learner = Learner::new(network, Initialization::Uniform, Precision::F32, optimizer, rng)?;
     let (mut points, mut spent) = (Vec::new(), 0.0);
     for step in 0..=N_STEPS {
         if step % 10 == 0 {

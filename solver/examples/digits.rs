@@ -18,7 +18,7 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamWConfig, EgnConfig, Image, Initialisation, Kernel, Learner, Loss, Network, OptimizerConfig,
+    Activation, AdamWConfig, EgnConfig, Image, Initialization, Kernel, Learner, Loss, Network, OptimizerConfig,
     Outputs, Precision, Schedule, SolverError, StepContext, loss::CrossEntropy,
 };
 use race::{Axes, Point, Racer, cpu_seconds, draw, mean};
@@ -164,7 +164,7 @@ fn train(
 ) -> Result<(Learner, Vec<Point>), SolverError> {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     let mut learner =
-        Learner::new(setting.network.clone(), Initialisation::Uniform, Precision::F32, &setting.optimizer, rng)?;
+        Learner::new(setting.network.clone(), Initialization::Uniform, Precision::F32, &setting.optimizer, rng)?;
     let (inputs, mut spent) = (watched.inputs()?, 0.0);
     let mut order: Vec<usize> = (0..training.labels.len()).collect();
     let mut points = Vec::new();

@@ -12,7 +12,7 @@ use crate::{
         loss::Loss,
         squared_error::{ChosenAction, SquaredError},
     },
-    network::{initialization::Initialisation, network::Network},
+    network::{initialization::Initialization, network::Network},
     optimizer::{choice::OptimizerConfig, optimizer::StepContext},
 };
 
@@ -74,7 +74,7 @@ impl BenchStep {
     ) -> Result<Self, SolverError> {
         let (n, c) = (network.n_inputs(), network.n_outputs());
         let mut rng = SplitMix(0);
-        let learner = Learner::new(network.clone(), Initialisation::Uniform, Precision::F32, optimizer, &mut rng)?;
+        let learner = Learner::new(network.clone(), Initialization::Uniform, Precision::F32, optimizer, &mut rng)?;
         let mut uniform = |count: usize| -> Vec<f64> {
             (0..count).map(|_| rng.next() as f64 / u64::MAX as f64 * 2.0 - 1.0).collect()
         };

@@ -11,7 +11,7 @@ use crate::{
     error::SolverError,
     linalg::{flat::to_vec, real::Real},
     loss::loss::{Loss, Outputs},
-    network::{initialization::Initialisation, model::Model, network::Network, snapshot::Snapshot},
+    network::{initialization::Initialization, model::Model, network::Network, snapshot::Snapshot},
     network_problem::NetworkProblem,
     optimizer::{
         choice::OptimizerConfig,
@@ -43,12 +43,12 @@ impl Learner {
     /// When a setting of the optimizer is out of its range, or candle cannot make the tensor.
     pub fn new(
         network: Network,
-        initialisation: Initialisation,
+        initialization: Initialization,
         precision: Precision,
         optimizer: &OptimizerConfig,
         rng: &mut dyn RngCore,
     ) -> Result<Self, SolverError> {
-        let params = initialisation.draw(&network, rng);
+        let params = initialization.draw(&network, rng);
         let dtype = match precision {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
@@ -96,7 +96,7 @@ impl Learner {
     ///
     /// # Errors
     /// When no step could be taken; the parameters are then unchanged.
-    pub fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+    pub fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError> {
         self.trained.step(inputs, loss, context)
     }
 
@@ -164,7 +164,7 @@ impl Evaluated<'_> {
     ///
     /// # Errors
     /// When no step could be taken; the parameters are then unchanged.
-    pub fn step(self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+    pub fn step(self, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError> {
         self.trained.step_here(loss, context)
     }
 }
@@ -172,9 +172,9 @@ impl Evaluated<'_> {
 /// A learner whose number type is forgotten.
 trait Trained: Send {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
-    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError>;
     /// At the inputs and parameters of the last `forward`.
-    fn step_here(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError>;
+    fn step_here(&mut self, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError>;
     fn outputs(&self) -> &Outputs;
     fn select(&mut self, samples: &[usize]);
     fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64>;
@@ -202,12 +202,12 @@ impl<T: Real> Trained for WithOptimizer<T> {
         Ok(self.model.forward())
     }
 
-    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError> {
         self.model.load(inputs)?;
         self.optimizer.step(&mut NetworkProblem::new(&mut self.model, loss), context)
     }
 
-    fn step_here(&mut self, loss: &dyn Loss, context: StepContext) -> Result<Report, SolverError> {
+    fn step_here(&mut self, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError> {
         self.optimizer.step(&mut NetworkProblem::evaluated(&mut self.model, loss), context)
     }
 

@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | b, c, k | samples, outputs per sample, rows per sample | |
 //! | p | parameters | |
-//! | θ | parameters, one flat candle tensor | (p) |
+//! | θ | parameters, one flat slice | (p) |
 //! | J | ∂outputs/∂θ, never stored | (b·c, p) |
 //! | r | residual ∂ℓ/∂f | (b, c) |
 //! | Q = S Sᵀ | curvature ∂²ℓ/∂f², or the stand-in the loss names | (c, c) a sample |
@@ -52,6 +52,7 @@ pub use error::SolverError;
 pub use learner::{Evaluated, Learner, Precision};
 pub use linalg::{
     cholesky::{Factorization, RowSystem},
+    gram_tiles::GramPanels,
     params::Block,
     real::Real,
     vectors::{UnknownVectors, Vectors},
@@ -62,7 +63,7 @@ pub use network::{
     convolution::{Convolution, Image, Kernel},
     dense::Dense,
     dueling::Dueling,
-    initialization::Initialisation,
+    initialization::Initialization,
     layer::Layer,
     model::Model,
     network::Network,
@@ -86,7 +87,7 @@ pub use optimizer::{
     lion::{Lion, LionConfig},
     name::OptimizerName,
     optimizer::{Optimizer, Rejection, Report, StepContext},
-    problem::{Linearization, Problem},
+    problem::{Linearized, Problem},
     rms_prop::{RmsProp, RmsPropConfig},
     schedule::{self, Schedule},
     settings::{BuildOptimizer, OptimizerSettings},

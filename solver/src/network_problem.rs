@@ -2,10 +2,10 @@
 
 use crate::{
     error::SolverError,
-    linalg::{params::Block, real::Real},
+    linalg::{gram_tiles::GramPanels, params::Block, real::Real},
     loss::loss::Loss,
     network::model::Model,
-    optimizer::problem::{Linearization, Problem},
+    optimizer::problem::{Linearized, Problem},
 };
 
 /// A network on the batch last loaded, with a loss.
@@ -14,17 +14,19 @@ pub struct NetworkProblem<'a, T> {
     loss: &'a dyn Loss,
     /// Whether the model's outputs are those of its parameters and inputs.
     is_evaluated: bool,
+    /// L, where the problem was last linearized.
+    value: f64,
 }
 
 impl<'a, T: Real> NetworkProblem<'a, T> {
     /// `loss` at the batch last loaded into `model`.
     pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
-        Self { model, loss, is_evaluated: false }
+        Self { model, loss, is_evaluated: false, value: f64::NAN }
     }
 
     /// `loss` where `model` was last evaluated, its parameters being the same since.
     pub(crate) fn evaluated(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
-        Self { model, loss, is_evaluated: true }
+        Self { model, loss, is_evaluated: true, value: f64::NAN }
     }
 
     fn checked(&self, loss: f64) -> Result<f64, SolverError> {
@@ -68,7 +70,14 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         self.checked(loss)
     }
 
-    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
+    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError> {
+        let mut gradient = std::mem::take(&mut self.model.gradient);
+        gradient.clear();
+        if !self.loss.spans_residual() {
+            gradient.resize(self.n_params(), T::zero());
+            self.gradient(&mut gradient)?;
+        }
+        self.model.gradient = gradient;
         self.outputs()?;
         let mut root = std::mem::take(&mut self.model.root);
         let loss = self.loss.root(&self.model.outputs, &mut root);
@@ -76,17 +85,40 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
             return Err(SolverError::NoCurvature { n_outputs: self.model.outputs.n_outputs });
         }
         self.model.propagate(&root.rows);
-        rho.clone_from(&root.rho);
         self.model.root = root;
-        Ok(Linearization { loss: self.checked(loss)?, batch: self.model.pass.batch() })
+        self.value = self.checked(loss)?;
+        Ok(self)
     }
 
-    fn spans_residual(&self) -> bool {
-        self.loss.spans_residual()
+    fn loss(&mut self) -> f64 {
+        self.is_evaluated = true;
+        self.loss.value(self.model.forward())
+    }
+}
+
+impl<T: Real> Linearized<T> for NetworkProblem<'_, T> {
+    fn value(&self) -> f64 {
+        self.value
     }
 
-    fn gram(&mut self, gram: &mut [f64]) {
-        self.model.pass.gram(&self.model.network, gram);
+    fn batch(&self) -> usize {
+        self.model.pass.batch()
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.model.root.rho.len(), self.model.params.len()]
+    }
+
+    fn rho(&self) -> &[f64] {
+        &self.model.root.rho
+    }
+
+    fn separate_gradient(&self) -> Option<&[T]> {
+        Some(&self.model.gradient[..]).filter(|gradient| !gradient.is_empty())
+    }
+
+    fn gram(&mut self, gram: &mut [f64], panels: &mut GramPanels) {
+        self.model.pass.gram(&self.model.network, gram, panels);
     }
 
     fn pull_back(&mut self, v: &[f64], result: &mut [T]) {
@@ -103,10 +135,5 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
             let change = &change[row / k * c..][..c];
             s.iter().zip(change).map(|(s, t)| s * t.to_f64()).sum::<f64>()
         }));
-    }
-
-    fn loss(&mut self) -> f64 {
-        self.is_evaluated = true;
-        self.loss.value(self.model.forward())
     }
 }

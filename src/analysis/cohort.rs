@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use egn_envs::EnvId;
-use egn_train::record::contents::Record;
+use egn_train::{config::env_name::CUSTOM, record::contents::Record};
 
 /// The optimizer that every other is measured against.
 pub const BASELINE: &str = "adam";
@@ -51,6 +51,11 @@ impl Cohort {
             }
         }
         cohorts
+    }
+
+    /// What the agent is called in charts and tables: ours in capitals, a program's own as it says.
+    pub fn agent_title(&self) -> String {
+        self.agent.strip_prefix(CUSTOM).map_or_else(|| self.agent.to_uppercase(), str::to_owned)
     }
 
     /// What the optimizer is called in charts and tables, with what sets this cohort apart.

@@ -187,7 +187,7 @@ fn with_interval(mut statistics: Vec<f64>, confidence: f64, value: f64) -> Estim
     Estimate { value, low: percentile(&statistics, tail), high: percentile(&statistics, 1.0 - tail) }
 }
 
-/// Quantile `fraction` in [0, 1] of ascending values, linear between neighbours.
+/// Quantile `fraction` in [0, 1] of ascending values, linear between neighbors.
 ///
 /// Source: NumPy's `percentile`, method "linear", including which end it interpolates from.
 fn percentile(ascending: &[f64], fraction: f64) -> f64 {
@@ -197,7 +197,7 @@ fn percentile(ascending: &[f64], fraction: f64) -> f64 {
     let (a, b) = (ascending[below], ascending[(below + 1).min(last)]);
     let t = position - below as f64;
     if t == 0.0 {
-        // Also where the neighbour is infinite, and the product would not be a number.
+        // Also where the neighbor is infinite, and the product would not be a number.
         return a;
     }
     if t < 0.5 { a + (b - a) * t } else { b - (b - a) * (1.0 - t) }

@@ -11,7 +11,7 @@ use egn_train::{
     config::run_config::RunConfig,
     record::writer::write_whole,
     run::saved_policy::SavedPolicy,
-    trainer::evaluation::{greedy_returns, summarise},
+    trainer::evaluation::{greedy_returns, summarize},
 };
 
 use crate::{
@@ -36,7 +36,7 @@ pub(super) fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     }
     write_pictures(args, &config, &*policy)?;
     let returns = greedy_returns(&*env.environments, &*policy, args.episodes as usize, args.seed)?;
-    let verdict = summarise(0, &returns);
+    let verdict = summarize(0, &returns);
     if args.json {
         let returns = serde_json::json!({
             "episodes": verdict.episodes, "mean": verdict.mean, "std": verdict.std,

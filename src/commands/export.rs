@@ -18,14 +18,13 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
     check_file_writable(&args.out)?;
     let network = &saved.trained.network;
     let spaces = Spaces { n_observations: saved.env.observation_space.len(), actions: &saved.env.action_space };
-    let rule = saved.config.agent.settings().actor(spaces)?.greedy;
+    let rule = saved.config.agent.settings()?.actor(spaces)?.greedy;
     let normalizer = saved.trained.normalizer.as_ref();
-    let run = &saved.config.run;
     let about = [
-        ("env", run.env.to_string()),
-        ("agent", run.agent.to_string()),
-        ("optimizer", run.optimizer.to_string()),
-        ("seed", run.seed.to_string()),
+        ("env", saved.config.run.env.to_string()),
+        ("agent", saved.config.agent.to_string()),
+        ("optimizer", saved.config.optimizer.name().to_string()),
+        ("seed", saved.config.run.seed.to_string()),
         ("network", network.network().to_string()),
     ];
     let bytes = match args.format {

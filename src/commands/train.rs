@@ -53,8 +53,8 @@ pub(super) fn train(args: &TrainArgs) -> Result<u8> {
             return Ok(code_of(&run(&config, &execution, &mut print)?));
         }
         ProgressStyle::Bar => {
-            let settings = &config.run;
-            let name = format!("{} {} {} seed {}", settings.env, settings.agent, settings.optimizer, settings.seed);
+            let (settings, optimizer) = (&config.run, config.optimizer.name());
+            let name = format!("{} {} {optimizer} seed {}", settings.env, config.agent, settings.seed);
             let mut view = View::begin(name, steps);
             if let Some(env_steps) = resumed_at {
                 view.recall(&dir_of(&config, execution.records), env_steps);

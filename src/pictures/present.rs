@@ -48,7 +48,7 @@ pub fn present(records: Vec<Record>, plots: &Path, as_json: bool) -> Result<()> 
 
 fn draw(cohorts: &[Cohort], threshold: Option<f64>, plots: &Path) -> Result<()> {
     let first = &cohorts[0];
-    let stem: PathBuf = plots.join(format!("{}-{}", file_stem(&first.env), first.agent));
+    let stem: PathBuf = plots.join(format!("{}-{}", file_stem(&first.env), file_stem(&first.agent)));
     match Chart::of(cohorts, threshold) {
         Ok(chart) => {
             let files = chart.write(&stem)?;

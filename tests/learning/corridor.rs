@@ -123,7 +123,7 @@ fn policy_gradient_agents_walk_the_corridor() {
     for agent in ["ppo", "a2c", "trpo", "reinforce"] {
         let of_agent = match agent {
             "ppo" => "n_steps = 64\nbatch_size = 64\nn_epochs = 4",
-            "a2c" => "n_steps = 16\nnormalise_advantage = true\ngae_lambda = 0.9",
+            "a2c" => "n_steps = 16\nnormalize_advantage = true\ngae_lambda = 0.9",
             "trpo" => "n_steps = 64\nbatch_size = 64\ntarget_kl = 0.02\npenalty = 0.1",
             _ => "n_steps = 16\nbatch_size = 64",
         };

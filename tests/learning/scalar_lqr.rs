@@ -1,6 +1,6 @@
 //! A linear-quadratic task for agents with Gaussian policies.
 
-use egn_agents::{Actions, Mode, Purpose, stream};
+use egn_agents::{Actions, ActorState, Mode};
 use egn_envs::{Action, Env, EnvError, Space, Step, TimeLimit};
 use egn_solver::OptimizerName;
 use rand::{Rng, RngCore};
@@ -96,7 +96,7 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
     for agent in ["ppo", "a2c", "trpo", "reinforce"] {
         let of_agent = match agent {
             "ppo" => "n_steps = 64\nbatch_size = 64\nn_epochs = 4",
-            "a2c" => "n_steps = 16\nnormalise_advantage = true\ngae_lambda = 0.9",
+            "a2c" => "n_steps = 16\nnormalize_advantage = true\ngae_lambda = 0.9",
             "trpo" => "n_steps = 64\nbatch_size = 64\ntarget_kl = 0.02\npenalty = 0.1",
             _ => "n_steps = 16\nbatch_size = 64",
         };
@@ -108,10 +108,11 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
             );
             check_seeds(&format!("scalar LQR, {agent} with {optimizer}"), |seed| {
                 let run = train(make_env, seed, &text)?;
-                let policy = run.trained.last.policy(run.config.agent.settings(), &run.trained.action_space).unwrap();
+                let policy =
+                    run.trained.last.policy(run.config.agent.settings().unwrap(), &run.trained.action_space).unwrap();
                 let mut actions = Actions::Continuous { values: Vec::new(), width: 1 };
-                let mut streams = vec![stream(0, Purpose::Exploration, 0); 2];
-                policy.act(&[0.8, -0.8], Mode::Greedy, &mut streams, &mut actions).unwrap();
+                let mut states = vec![ActorState::new(0, 0); 2];
+                policy.act(&[0.8, -0.8], Mode::Greedy, &mut states, &mut actions).unwrap();
                 let gain = f64::from(actions.continuous()[1] - actions.continuous()[0]) / 1.6;
                 let paid = cost(gain);
                 if paid < 1.15 * best { Ok(()) } else { Err(format!("cost {paid:.3}, best {best:.3}, gain {gain:.3}")) }

@@ -8,7 +8,7 @@ use egn_train::{
     record::Ended,
     trainer::{
         Trained, Trainer,
-        evaluation::{greedy_returns, summarise},
+        evaluation::{greedy_returns, summarize},
     },
 };
 
@@ -37,8 +37,9 @@ pub fn train(make_env: MakeEnv, seed: u64, text: &str) -> Result<Run, String> {
 impl Run {
     /// Mean return of greedy episodes.
     pub fn greedy_return(&self, n_episodes: usize) -> f64 {
-        let policy = self.trained.last.policy(self.config.agent.settings(), &self.trained.action_space).unwrap();
-        summarise(0, &greedy_returns(&self.make_env, &*policy, n_episodes, 0).unwrap()).mean
+        let policy =
+            self.trained.last.policy(self.config.agent.settings().unwrap(), &self.trained.action_space).unwrap();
+        summarize(0, &greedy_returns(&self.make_env, &*policy, n_episodes, 0).unwrap()).mean
     }
 }
 

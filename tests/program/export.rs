@@ -12,8 +12,8 @@ use std::{
 
 use crate::onnx::{self, Value};
 use candle_core::{Device, Tensor};
-use egn_agents::{ActionValues, Actions, AgentError, GreedyRule, Mode, Policy, Stream};
-use egn_solver::{Activation, Initialisation, Network, Snapshot};
+use egn_agents::{ActionValues, Actions, ActorState, AgentError, GreedyRule, Mode, Policy};
+use egn_solver::{Activation, Initialization, Network, Snapshot};
 use egn_train::{
     formats::onnx::model,
     run::saved_policy::{SavedPolicy, WhichPolicy},
@@ -91,7 +91,7 @@ fn every_layer_activation_and_rule() {
     ] {
         for activation in [Activation::Tanh, Activation::Relu, Activation::Silu, Activation::Identity] {
             let network = Network::parse(text, activation).unwrap();
-            let params = Initialisation::Uniform.draw(&network, &mut rng);
+            let params = Initialization::Uniform.draw(&network, &mut rng);
             let params: Vec<f32> = params.iter().map(|&x| 2.0 * x as f32).collect();
             let snapshot = Snapshot::new(network.clone(), &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
             let n = network.n_inputs();
@@ -114,8 +114,14 @@ struct Noted<'a> {
 }
 
 impl Policy for Noted<'_> {
-    fn act(&self, seen: &[f32], mode: Mode, streams: &mut [Stream], actions: &mut Actions) -> Result<(), AgentError> {
-        self.policy.act(seen, mode, streams, actions)?;
+    fn act(
+        &self,
+        seen: &[f32],
+        mode: Mode,
+        states: &mut [ActorState],
+        actions: &mut Actions,
+    ) -> Result<(), AgentError> {
+        self.policy.act(seen, mode, states, actions)?;
         let mut noted = self.seen.lock().expect("nobody panicked");
         noted.0.extend_from_slice(seen);
         match actions {

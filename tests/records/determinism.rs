@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, path::Path, process::Command, sync::atomic::Ato
 use egn_rl::progress::Watch;
 use egn_solver::{Precision, Vectors};
 use egn_train::{
-    config::{RunConfig, RunSettings},
+    config::RunConfig,
     formats::tensorboard::{EVENTS, scalars_without_clock},
-    record::{Ended, record_dir, without_clock_fields},
-    run::{Execution, LAST_POLICY, run},
+    record::{Ended, without_clock_fields},
+    run::{Execution, LAST_POLICY, dir_of, run},
 };
 
 /// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
@@ -54,8 +54,7 @@ fn record(config: &RunConfig, n_workers: usize) -> BTreeMap<String, String> {
 
 /// All that a finished run left, clocks aside.
 fn files(records: &Path, config: &RunConfig) -> BTreeMap<String, String> {
-    let RunSettings { env, agent, optimizer, seed, .. } = &config.run;
-    let dir = record_dir(records, &env.to_string(), &agent.to_string(), &optimizer.to_string(), *seed);
+    let dir = dir_of(config, records);
     let mut files = without_clock_fields(&dir).unwrap();
     files.insert("policy".into(), format!("{:?}", std::fs::read(dir.join(LAST_POLICY)).unwrap()));
     files.insert("normalizer".into(), format!("{:?}", std::fs::read(dir.join("normalizer.safetensors")).ok()));
@@ -97,7 +96,7 @@ fn statistics_of_observations_and_rewards_do_not_depend_on_the_number_of_workers
         let plain = config(env, agent, "adam", 7);
         let one = record(&normalized(&plain), 1);
         assert!(record(&normalized(&plain), 4) == one, "{env} {agent}");
-        assert_ne!(record(&plain, 1)["policy"], one["policy"], "{env} {agent} is normalised");
+        assert_ne!(record(&plain, 1)["policy"], one["policy"], "{env} {agent} is normalized");
         assert!(one["normalizer"] != "None");
     }
 }
@@ -124,7 +123,7 @@ fn record_with(vectors: Vectors, config: &RunConfig) -> BTreeMap<String, String>
     egn.env("EGN_VECTORS", vectors.to_string()).args(["train", "--progress", "none", "--config"]).arg(file);
     let output = egn.arg("--records").arg(folder.path()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} {} with {vectors}: {said}", config.run.env, config.run.agent);
+    assert!(output.status.success(), "{} {} with {vectors}: {said}", config.run.env, config.agent);
     files(folder.path(), config)
 }
 

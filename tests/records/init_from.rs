@@ -121,7 +121,7 @@ fn the_record_says_where_it_started_and_can_be_verified() {
     // Trained anew with other settings, the earlier networks are others.
     assert!(ppo(&["--optimizer", "egn", "--force", "--set=agent.gamma=0.9"]).status.success());
     let refused = egn(folder.path(), &["verify", record]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(stderr(&refused).contains("no longer those of run.init_digest"), "{}", stderr(&refused));
 }
 

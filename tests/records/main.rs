@@ -2,6 +2,7 @@
 // Helpers of tests may panic like tests.
 #![allow(clippy::unwrap_used)]
 
+mod custom_agent;
 mod determinism;
 mod fuzz;
 mod init_from;

@@ -13,10 +13,11 @@ use egn_agents::AgentName;
 use egn_train::{
     config::RunConfig,
     formats::tensorboard::{EVENTS, scalars_without_clock},
-    record::{CurvePoint, Ended, Summary, record_dir, without_clock_fields},
+    record::{CurvePoint, Ended, Summary, without_clock_fields},
     run::{
         BEST_POLICY, Execution, LAST_POLICY, RunError,
         checkpoint::{CHECKPOINT, PREVIOUS, resumable},
+        dir_of,
         policy_file::POLICY_FILES,
         run,
     },
@@ -84,11 +85,6 @@ fn go_counting(config: &RunConfig, records: &Path, rollouts: u64) -> Result<(Sum
     let stop = AtomicBool::new(false);
     let mut watch = StopAfter { rollouts, n_rollouts: 0, stop: &stop };
     Ok((run(config, &Execution::new(records, &stop), &mut watch)?, watch.n_rollouts))
-}
-
-fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
-    let run = &config.run;
-    record_dir(records, &run.env.to_string(), &run.agent.to_string(), &run.optimizer.to_string(), run.seed)
 }
 
 /// The record without clocks, its policies included.

@@ -1,9 +1,14 @@
 //! Training runs: settings, environments on threads, the loop, and a record of it on disk.
 //!
 //! ```
-//! use egn_train::{config::RunConfig, trainer::Trainer};
+//! use egn_agents::AgentName;
+//! use egn_train::{config::{RunConfig, RunSettings}, trainer::Trainer};
 //!
-//! let config = RunConfig::from_toml("run = { env = 'CartPole-v1', agent = 'a2c', optimizer = 'egn', steps = 2000 }")?;
+//! let config = RunConfig {
+//!     run: RunSettings { env: "CartPole-v1".parse()?, steps: 2000, ..RunSettings::default() },
+//!     agent: AgentName::A2c.into(),
+//!     ..RunConfig::default()
+//! };
 //! let opened = config.run.env.open(&config.env, None)?;
 //! let stop = false.into();
 //! let trained = Trainer::new(&config, &*opened.environments, &stop).train(&mut [])?;

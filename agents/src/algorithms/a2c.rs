@@ -6,7 +6,7 @@
 //! Kronecker factors.
 //!
 //! ```text
-//! A: n-step return − V(s), or a generalised advantage estimate where λ < 1
+//! A: n-step return − V(s), or a generalized advantage estimate where λ < 1
 //! actor:  −(1/b) Σ log π(a|s) A − βH        critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²
 //! ```
 //!
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
@@ -52,8 +52,9 @@ pub struct A2cConfig {
     pub gae_lambda: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
-    /// Whether advantages are normalised in each rollout.
-    pub normalise_advantage: bool,
+    /// Whether advantages are normalized in each rollout.
+    #[serde(alias = "normalise_advantage")]
+    pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,
     /// log σ at first, for continuous actions.
@@ -69,7 +70,7 @@ impl Default for A2cConfig {
             gamma: 0.99,
             gae_lambda: 1.0,
             entropy: 0.0,
-            normalise_advantage: false,
+            normalize_advantage: false,
             reward_scale: 1.0,
             log_std_init: 0.0,
         }
@@ -106,8 +107,8 @@ impl AgentSettings for A2cConfig {
         on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(A2c::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(A2c::new(self.clone(), context)?))
     }
 }
 
@@ -122,8 +123,8 @@ impl A2c {
     ///
     /// # Errors
     /// When a network cannot be made.
-    pub fn new(config: A2cConfig, setting: &Setting) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(perceptron(&config.hidden), config.log_std_init, setting)?, config })
+    pub fn new(config: A2cConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        Ok(Self { networks: ActorCritic::new(perceptron(&config.hidden), config.log_std_init, context)?, config })
     }
 }
 
@@ -137,11 +138,11 @@ impl Agent for A2c {
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let A2cConfig { gamma, gae_lambda, reward_scale, entropy, normalise_advantage, .. } = self.config;
+        let A2cConfig { gamma, gae_lambda, reward_scale, entropy, normalize_advantage, .. } = self.config;
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
         let all: Vec<usize> = (0..rollout.len()).collect();
         let terms = Terms { entropy, ..Terms::default() };
-        let actor = self.networks.update_actor(&experience, &all, normalise_advantage, terms, clock, true);
+        let actor = self.networks.update_actor(&experience, &all, normalize_advantage, terms, clock, true);
         let loss = SquaredError { targets: &experience.returns };
         let critic = self.networks.update_critic(&experience, &all, &loss, clock, true);
         let metrics = vec![

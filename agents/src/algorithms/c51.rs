@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
+    Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::{ChosenDistribution, Curvature, Sampled, log_softmax},
     require,
     schedule::Moving,
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -149,10 +149,6 @@ impl AgentSettings for C51Config {
         Some(self.learning_starts)
     }
 
-    fn has_critic(&self) -> bool {
-        false
-    }
-
     fn has_replay(&self) -> bool {
         true
     }
@@ -176,8 +172,8 @@ impl AgentSettings for C51Config {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(C51::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(C51::new(self.clone(), context)?))
     }
 }
 
@@ -215,11 +211,11 @@ impl C51 {
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
-    pub fn new(config: C51Config, setting: &Setting) -> Result<Self, AgentError> {
-        config.body().check(setting.observation_space.len())?;
-        let network = config.architecture(setting.spaces())?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let atoms = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+    pub fn new(config: C51Config, context: &AgentContext) -> Result<Self, AgentError> {
+        config.body().check(context.observation_space.len())?;
+        let network = config.architecture(context.spaces())?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let atoms = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let C51Config { buffer_size: capacity, n_steps, gamma, .. } = config;
         let C51Config { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
@@ -227,7 +223,7 @@ impl C51 {
         Ok(Self {
             target: Target::new(atoms.snapshot(), config.tau),
             atoms,
-            experience: OffPolicy::new(memory, rounds, setting),
+            experience: OffPolicy::new(memory, rounds, context),
             config,
         })
     }
@@ -404,8 +400,8 @@ mod tests {
         assert_eq!(ours(&support, 0.0, 1.0, &p), p);
     }
 
-    fn setting() -> Setting {
-        Setting {
+    fn context() -> AgentContext {
+        AgentContext {
             observation_space: Space::symmetric(vec![1.0; 2]),
             action_space: Space::Discrete { n: 3 },
             total_steps: 100,
@@ -435,7 +431,7 @@ mod tests {
         for double in [false, true] {
             let config = C51Config { hidden: vec![8], gamma: 0.5, learning_starts: 0, double, ..config(7, 0.0, 6.0) };
             let support = config.support();
-            let mut agent = C51::new(config, &setting()).unwrap();
+            let mut agent = C51::new(config, &context()).unwrap();
             let clock = Clock { env_steps: 3, total_steps: 100, diagnose: false };
             // Some steps, after which the two networks differ.
             for _ in 0..200 {

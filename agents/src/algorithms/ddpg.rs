@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agent::Agent,
     algorithms::td3::{self, Td3, Td3Config},
-    context::{Setting, Spaces, Workload},
+    context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::{action_noise::NoiseKind, actor_plan::ActorPlan},
     settings::agent_settings::AgentSettings,
@@ -119,8 +119,8 @@ impl AgentSettings for DdpgConfig {
         self.as_td3().workload(spaces, n_envs, total_steps)
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Td3::with_critics(self.as_td3(), 1, "ddpg", setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Td3::with_critics(self.as_td3(), 1, "ddpg", context)?))
     }
 }
 

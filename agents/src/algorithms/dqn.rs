@@ -8,7 +8,7 @@
 //! L = (1/b) Σ h(Q(s, a) − y)               h: Huber with δ, or ½e² with δ = ∞
 //! ```
 //!
-//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]). Prioritised replay
+//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]). Prioritized replay
 //! enters as importance weights of residual and curvature alike.
 //!
 //! A time limit is not an end: y bootstraps from the real observation after a truncation.
@@ -16,21 +16,21 @@
 //! Dueling networks compute Q = V + A − mean A.
 //!
 //! Source: Mnih et al. (2015), doi 10.1038/nature14236; dueling: Wang et al. (2016), arXiv
-//! 1511.06581; double: van Hasselt, Guez, Silver (2016), arXiv 1509.06461; prioritised replay:
+//! 1511.06581; double: van Hasselt, Guez, Silver (2016), arXiv 1509.06461; prioritized replay:
 //! Schaul et al. (2016), arXiv 1511.05952; n steps: Hessel et al. (2018), arXiv 1710.02298.
 //! Settings as in Stable-Baselines3, which is not double.
 
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
+    Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::ChosenAction, require, schedule::Moving,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -73,9 +73,9 @@ pub struct DqnConfig {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// α of prioritised replay, in [0, 1]; 0 draws uniformly.
+    /// α of prioritized replay, in [0, 1]; 0 draws uniformly.
     pub priority: f64,
-    /// β of prioritised replay, in [0, 1]: how far weights undo the priorities.
+    /// β of prioritized replay, in [0, 1]: how far weights undo the priorities.
     pub priority_correction: Schedule,
     /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
@@ -119,7 +119,7 @@ impl Default for DqnConfig {
 
 impl AgentSettings for DqnConfig {
     fn summary(&self) -> &'static str {
-        "deep Q-networks: double, dueling, n steps, prioritised replay (discrete actions)"
+        "deep Q-networks: double, dueling, n steps, prioritized replay (discrete actions)"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
@@ -172,8 +172,8 @@ impl AgentSettings for DqnConfig {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Dqn::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Dqn::new(self.clone(), context)?))
     }
 }
 
@@ -202,11 +202,11 @@ impl Dqn {
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
-    pub fn new(config: DqnConfig, setting: &Setting) -> Result<Self, AgentError> {
-        config.body().check(setting.observation_space.len())?;
-        let network = config.architecture(setting.spaces())?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let q = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+    pub fn new(config: DqnConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        config.body().check(context.observation_space.len())?;
+        let network = config.architecture(context.spaces())?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let q = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
         let DqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority };
@@ -214,7 +214,7 @@ impl Dqn {
         Ok(Self {
             target: Target::new(q.snapshot(), config.tau),
             q,
-            experience: OffPolicy::new(memory, rounds, setting),
+            experience: OffPolicy::new(memory, rounds, context),
             config,
         })
     }
@@ -239,7 +239,7 @@ impl Dqn {
         if self.config.priority > 0.0 {
             let values = self.q.forward(&observations)?;
             let chosen = values.rows().zip(batch.actions.discrete()).map(|(q, &action)| q[action as usize]);
-            self.experience.replay.reprioritise(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
+            self.experience.replay.reprioritize(&batch.slots, chosen.zip(&targets).map(|(q, y)| q - y));
         }
         Ok(Update { network: "q", result: self.q.step(&observations, &loss, clock.context(first)) })
     }

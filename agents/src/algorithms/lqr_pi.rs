@@ -32,17 +32,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{actions::Actions, rollout::Rollout},
     policies::{
         action_range::ActionRange,
         actor_plan::ActorPlan,
+        actor_state::ActorState,
         greedy_rule::GreedyRule,
         policy::{Mode, Policy},
     },
     settings::agent_settings::AgentSettings,
-    streams::Stream,
 };
 
 /// Settings of [`LqrPi`].
@@ -108,8 +108,8 @@ impl AgentSettings for LqrPiConfig {
         Workload { widths: vec![n_products, 1], transitions, batch_size: transitions, rows_per_sample: 1 }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(LqrPi::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(LqrPi::new(self.clone(), context)?))
     }
 }
 
@@ -128,16 +128,16 @@ impl LqrPi {
     ///
     /// # Errors
     /// When actions are not continuous and bounded.
-    pub fn new(config: LqrPiConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let limits = ActionRange::of(&setting.action_space, "lqr-pi")?;
-        let n = setting.observation_space.len();
+    pub fn new(config: LqrPiConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let limits = ActionRange::of(&context.action_space, "lqr-pi")?;
+        let n = context.observation_space.len();
         let n_products = Products { n_inputs: n + limits.width() }.n_outputs();
         let params = Tensor::zeros(n_products + 1, DType::F64, &Device::Cpu).map_err(SolverError::from)?;
         let linear = Network::mlp(&[n_products, 1], Activation::Identity);
         Ok(Self {
-            form: Learner::from_params(linear, params, &setting.optimizer)?,
+            form: Learner::from_params(linear, params, &context.optimizer)?,
             controller: LinearController::idle(n, limits),
-            optimum: setting.linear_quadratic.and_then(|problem| Optimum::of(problem, config.gamma)),
+            optimum: context.linear_quadratic.and_then(|problem| Optimum::of(problem, config.gamma)),
             config,
         })
     }
@@ -347,17 +347,17 @@ impl Policy for LinearController {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let Actions::Continuous { values, .. } = actions else {
             return Err(AgentError::ActionSpace { agent: "lqr-pi", needs: "continuous" });
         };
-        for (state, stream) in observations.chunks_exact(self.n_states()).zip(streams) {
+        for (state, actor) in observations.chunks_exact(self.n_states()).zip(states) {
             for (j, input) in self.input(&double(state)).into_iter().enumerate() {
                 let noise = match mode {
                     Mode::Greedy => 0.0,
-                    Mode::Explore { .. } => self.noise * self.limits.half_width(j) * standard_normal(stream),
+                    Mode::Explore { .. } => self.noise * self.limits.half_width(j) * standard_normal(&mut actor.rng),
                 };
                 // Within the limits here, so that what is learned from is what was done.
                 values.push(self.limits.clamp(j, input + noise) as f32);

@@ -6,7 +6,7 @@
 //! the KL limit of its optimizer: TRPO with an exact solve, in minibatches.
 //!
 //! ```text
-//! A: generalised advantage estimate, normalised in each minibatch
+//! A: generalized advantage estimate, normalized in each minibatch
 //! actor:  −(1/b) Σ min(ρA, clip(ρ, 1−ε, 1+ε)A) − βH,   ρ = π(a|s)/π_old(a|s)
 //! critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²,          V held within ±ε_V of V_old where asked for
 //! ```
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
@@ -74,8 +74,9 @@ pub struct PpoConfig {
     /// `sampled`, one random row, for many actions; that step is no Gauss-Newton step, and a KL
     /// limit sees that row only.
     pub curvature: Curvature,
-    /// Whether advantages are normalised in each minibatch.
-    pub normalise_advantage: bool,
+    /// Whether advantages are normalized in each minibatch.
+    #[serde(alias = "normalise_advantage")]
+    pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,
     /// log σ at first, for continuous actions.
@@ -100,7 +101,7 @@ impl Default for PpoConfig {
             target_kl: f64::INFINITY,
             entropy: 0.0,
             curvature: Curvature::Exact,
-            normalise_advantage: true,
+            normalize_advantage: true,
             reward_scale: 1.0,
             log_std_init: 0.0,
         }
@@ -148,8 +149,8 @@ impl AgentSettings for PpoConfig {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Ppo::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Ppo::new(self.clone(), context)?))
     }
 }
 
@@ -177,8 +178,8 @@ impl Ppo {
     ///
     /// # Errors
     /// When a network cannot be made.
-    pub fn new(config: PpoConfig, setting: &Setting) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(config.body(), config.log_std_init, setting)?, config })
+    pub fn new(config: PpoConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        Ok(Self { networks: ActorCritic::new(config.body(), config.log_std_init, context)?, config })
     }
 
     /// ε now; `None` where it is infinite.
@@ -187,7 +188,7 @@ impl Ppo {
     }
 
     fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
-        let PpoConfig { batch_size, n_epochs, normalise_advantage, entropy, curvature, .. } = self.config;
+        let PpoConfig { batch_size, n_epochs, normalize_advantage, entropy, curvature, .. } = self.config;
         let terms = Terms { clip: self.clip(clock), entropy, curvature, ..Terms::default() };
         let mut updates = Vec::new();
         for rows in self.networks.minibatches(experience.returns.len(), batch_size, n_epochs) {
@@ -195,7 +196,7 @@ impl Ppo {
                 break;
             }
             let first = updates.is_empty();
-            updates.push(self.networks.update_actor(experience, &rows, normalise_advantage, terms, clock, first));
+            updates.push(self.networks.update_actor(experience, &rows, normalize_advantage, terms, clock, first));
         }
         Ok(updates)
     }
@@ -214,7 +215,7 @@ impl Ppo {
     }
 
     fn train_critic(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
-        let or_actor = |setting, actor| if setting == 0 { actor } else { setting };
+        let or_actor = |own, actor| if own == 0 { actor } else { own };
         let size = or_actor(self.config.critic_batch_size, self.config.batch_size);
         let epochs = or_actor(self.config.critic_epochs, self.config.n_epochs);
         let clip = self.config.value_clip.at(clock.progress());

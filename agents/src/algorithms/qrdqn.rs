@@ -16,14 +16,14 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
+    Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::QuantileHuber, require, schedule::Moving,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -154,8 +154,8 @@ impl AgentSettings for QrDqnConfig {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(QrDqn::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(QrDqn::new(self.clone(), context)?))
     }
 }
 
@@ -187,12 +187,12 @@ impl QrDqn {
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
-    pub fn new(config: QrDqnConfig, setting: &Setting) -> Result<Self, AgentError> {
-        config.body().check(setting.observation_space.len())?;
-        let network = config.architecture(setting.spaces())?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
+    pub fn new(config: QrDqnConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        config.body().check(context.observation_space.len())?;
+        let network = config.architecture(context.spaces())?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
         let quantiles =
-            Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+            Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let QrDqnConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
         let QrDqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
@@ -200,7 +200,7 @@ impl QrDqn {
         Ok(Self {
             target: Target::new(quantiles.snapshot(), config.tau),
             quantiles,
-            experience: OffPolicy::new(memory, rounds, setting),
+            experience: OffPolicy::new(memory, rounds, context),
             config,
         })
     }

@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         actions::Actions,
@@ -62,8 +62,9 @@ pub struct ReinforceConfig {
     pub critic_epochs: usize,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
-    /// Whether advantages G − V are normalised in each minibatch.
-    pub normalise_advantage: bool,
+    /// Whether advantages G − V are normalized in each minibatch.
+    #[serde(alias = "normalise_advantage")]
+    pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,
     /// log σ at first, for continuous actions.
@@ -81,7 +82,7 @@ impl Default for ReinforceConfig {
             batch_size: 256,
             critic_epochs: 5,
             entropy: 0.0,
-            normalise_advantage: true,
+            normalize_advantage: true,
             reward_scale: 1.0,
             log_std_init: 0.0,
         }
@@ -122,8 +123,8 @@ impl AgentSettings for ReinforceConfig {
         Workload { batch_size, transitions: workload.transitions.max(batch_size), ..workload }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Reinforce::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Reinforce::new(self.clone(), context)?))
     }
 }
 
@@ -190,9 +191,9 @@ impl Reinforce {
     ///
     /// # Errors
     /// When a network cannot be made.
-    pub fn new(config: ReinforceConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, setting)?;
-        let no_actions = Actions::none(&setting.action_space);
+    pub fn new(config: ReinforceConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, context)?;
+        let no_actions = Actions::none(&context.action_space);
         Ok(Self { config, networks, no_actions, under_way: Vec::new(), finished: Vec::new() })
     }
 
@@ -247,11 +248,11 @@ impl Reinforce {
     }
 
     fn updates(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
-        let ReinforceConfig { batch_size, critic_epochs, entropy, normalise_advantage, .. } = self.config;
+        let ReinforceConfig { batch_size, critic_epochs, entropy, normalize_advantage, .. } = self.config;
         let (n, terms) = (experience.returns.len(), Terms { entropy, ..Terms::default() });
         let mut updates = Vec::new();
         for (i, rows) in self.networks.minibatches(n, batch_size, 1).iter().enumerate() {
-            updates.push(self.networks.update_actor(experience, rows, normalise_advantage, terms, clock, i == 0));
+            updates.push(self.networks.update_actor(experience, rows, normalize_advantage, terms, clock, i == 0));
         }
         for (i, rows) in self.networks.minibatches(n, batch_size, critic_epochs).iter().enumerate() {
             let targets = select(&experience.returns, rows);

@@ -32,7 +32,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
+    Activation, Initialization, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -167,8 +167,8 @@ impl AgentSettings for SacConfig {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Sac::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Sac::new(self.clone(), context)?))
     }
 }
 
@@ -192,17 +192,17 @@ impl Sac {
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.
-    pub fn new(config: SacConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let range = ActionRange::of(&setting.action_space, "sac")?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(&config.hidden, setting.spaces());
-        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+    pub fn new(config: SacConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let range = ActionRange::of(&context.action_space, "sac")?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let network = architecture(&config.hidden, context.spaces());
+        let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
         let SacConfig { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            critics: Critics::new(setting, 2, &config.hidden, config.tau, &mut rng)?,
+            critics: Critics::new(context, 2, &config.hidden, config.tau, &mut rng)?,
             temperature: match config.temperature {
                 Some(alpha) => Temperature::Fixed(alpha),
                 None => {
@@ -210,7 +210,7 @@ impl Sac {
                     Temperature::learned(config.temperature_lr, target_entropy)?
                 }
             },
-            experience: OffPolicy::new(memory, rounds, setting),
+            experience: OffPolicy::new(memory, rounds, context),
             actor,
             range,
             config,
@@ -234,14 +234,14 @@ impl Sac {
         let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, width)?;
         let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, width)?;
-        learned.updates.extend(self.critics.learn(&taken, &targets, clock.context(first)));
+        learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
 
         let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, width)?;
         let judgement = self.critics.judge(&ours, n, 2)?;
         let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
         let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
         let loss = QuadraticModel::new(value, actor.outputs(), slopes.root(&drawn, alpha, n));
-        let result = actor.step(&loss, clock.context(first));
+        let result = actor.step(&loss, clock.context(first).lending(&mut self.critics.storage));
         learned.updates.push(Update { network: "actor", result });
         self.critics.follow();
         Ok(-log_probs.iter().sum::<f64>() / log_probs.len() as f64)

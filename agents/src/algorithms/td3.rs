@@ -27,8 +27,8 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialisation, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
-    StateError, StepContext,
+    Activation, Initialization, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
+    StateError,
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
@@ -173,8 +173,8 @@ impl AgentSettings for Td3Config {
         }
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Td3::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Td3::new(self.clone(), context)?))
     }
 }
 
@@ -215,28 +215,28 @@ impl Td3 {
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.
-    pub fn new(config: Td3Config, setting: &Setting) -> Result<Self, AgentError> {
-        Self::with_critics(config, 2, "td3", setting)
+    pub fn new(config: Td3Config, context: &AgentContext) -> Result<Self, AgentError> {
+        Self::with_critics(config, 2, "td3", context)
     }
 
     pub(crate) fn with_critics(
         config: Td3Config,
         n_critics: usize,
         name: &'static str,
-        setting: &Setting,
+        context: &AgentContext,
     ) -> Result<Self, AgentError> {
-        let range = ActionRange::of(&setting.action_space, name)?;
-        let mut rng = stream(setting.seed, Purpose::Initialisation, 0);
-        let network = architecture(&config.hidden, setting.spaces());
-        let actor = Learner::new(network, Initialisation::Uniform, setting.precision, &setting.optimizer, &mut rng)?;
+        let range = ActionRange::of(&context.action_space, name)?;
+        let mut rng = stream(context.seed, Purpose::Initialization, 0);
+        let network = architecture(&config.hidden, context.spaces());
+        let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
         let Td3Config { learning_starts, gradient_steps, batch_size, .. } = config;
         let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
         let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
             delayed_actor: Target::new(actor.snapshot(), tau),
-            critics: Critics::new(setting, n_critics, &config.hidden, tau, &mut rng)?,
-            experience: OffPolicy::new(memory, rounds, setting),
+            critics: Critics::new(context, n_critics, &config.hidden, tau, &mut rng)?,
+            experience: OffPolicy::new(memory, rounds, context),
             n_updates: 0,
             actor,
             range,
@@ -251,13 +251,13 @@ impl Td3 {
         let targets = self.targets(&batch)?;
         let taken =
             pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, self.experience.width)?;
-        let context = clock.context(learned.updates.is_empty());
-        learned.updates.extend(self.critics.learn(&taken, &targets, context));
+        let first = learned.updates.is_empty();
+        learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
         self.n_updates += 1;
         if self.n_updates.is_multiple_of(self.config.policy_delay) {
             // With a delay the first update of the actor is not the first of the round.
             let first = !learned.updates.iter().any(|update| update.network == ACTOR);
-            learned.updates.push(self.update_actor(&batch, clock.context(first))?);
+            learned.updates.push(self.update_actor(&batch, clock, first)?);
             self.critics.follow();
             self.delayed_actor.update(&self.actor);
         }
@@ -279,7 +279,7 @@ impl Td3 {
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
-    fn update_actor(&mut self, batch: &Transitions, context: StepContext) -> Result<Update, SolverError> {
+    fn update_actor(&mut self, batch: &Transitions, clock: Clock, first: bool) -> Result<Update, SolverError> {
         let n = self.range.width();
         let observations = batch_of(&batch.observations, self.experience.width)?;
         let actor = self.actor.evaluate(&observations)?;
@@ -288,7 +288,10 @@ impl Td3 {
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.experience.width)?;
         let judgement = self.critics.judge(&pairs, n, 1)?;
         let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
-        Ok(Update { network: ACTOR, result: actor.step(&loss, context) })
+        Ok(Update {
+            network: ACTOR,
+            result: actor.step(&loss, clock.context(first).lending(&mut self.critics.storage)),
+        })
     }
 }
 
@@ -300,9 +303,9 @@ fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty
         loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
         for (entry, f) in outputs.values.iter().enumerate() {
             let s = &mut rows[entry * outputs.n_outputs + entry % outputs.n_outputs];
-            let penalised = (*s * *s + penalty).sqrt();
-            rho[entry] = (*s * rho[entry] + penalty * f) / penalised;
-            *s = penalised;
+            let penalized = (*s * *s + penalty).sqrt();
+            rho[entry] = (*s * rho[entry] + penalty * f) / penalized;
+            *s = penalized;
         }
     }
     QuadraticModel::new(loss, outputs, Root { rows, rho })

@@ -12,7 +12,7 @@
 //!   moved the policy by more than 1.5 δ and halved after one that moved it by less than δ/1.5.
 //!
 //! ```text
-//! surrogate: −(1/b) Σ ρA,   ρ = π(a|s)/π_old(a|s),   A: generalised advantage estimate, normalised
+//! surrogate: −(1/b) Σ ρA,   ρ = π(a|s)/π_old(a|s),   A: generalized advantage estimate, normalized
 //! critic:    (1/b) Σ ½ (V(s) − (A + V_old(s)))²
 //! ```
 //!
@@ -31,10 +31,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agent::{Agent, Learned, Update},
-    context::{Clock, Setting, Spaces, Workload},
+    context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        returns::{explained_variance, normalise},
+        returns::{explained_variance, normalize},
         rollout::Rollout,
     },
     networks::{
@@ -71,8 +71,9 @@ pub struct TrpoConfig {
     pub critic_epochs: usize,
     /// Steps in a minibatch, of the critic and of the actor under the penalty, 1 or more.
     pub batch_size: usize,
-    /// Whether advantages are normalised in each batch.
-    pub normalise_advantage: bool,
+    /// Whether advantages are normalized in each batch.
+    #[serde(alias = "normalise_advantage")]
+    pub normalize_advantage: bool,
     /// What rewards are multiplied by before anything is learned from them, above 0.
     pub reward_scale: f64,
     /// log σ at first, for continuous actions.
@@ -92,7 +93,7 @@ impl Default for TrpoConfig {
             penalty: 1.0,
             critic_epochs: 10,
             batch_size: 128,
-            normalise_advantage: true,
+            normalize_advantage: true,
             reward_scale: 1.0,
             log_std_init: 0.0,
         }
@@ -133,8 +134,8 @@ impl AgentSettings for TrpoConfig {
         on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
     }
 
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError> {
-        Ok(Box::new(Trpo::new(self.clone(), setting)?))
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
+        Ok(Box::new(Trpo::new(self.clone(), context)?))
     }
 }
 
@@ -168,9 +169,9 @@ impl Trpo {
     ///
     /// # Errors
     /// When a network cannot be made.
-    pub fn new(config: TrpoConfig, setting: &Setting) -> Result<Self, AgentError> {
-        let mut setting = setting.clone();
-        let rule = match &mut setting.optimizer {
+    pub fn new(config: TrpoConfig, context: &AgentContext) -> Result<Self, AgentError> {
+        let mut context = context.clone();
+        let rule = match &mut context.optimizer {
             OptimizerConfig::Egn(EgnConfig { kl_limit, line_search, .. }) => {
                 line_search.get_or_insert(BACKTRACKING);
                 Rule::Constraint { limit: *kl_limit.get_or_insert(config.target_kl) }
@@ -182,39 +183,39 @@ impl Trpo {
             | OptimizerConfig::Lion(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
-        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &setting)?;
+        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &context)?;
         Ok(Self { config, networks, rule })
     }
 
     fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
         match self.rule {
             Rule::Constraint { limit } => Ok(vec![self.natural_step(experience, limit.at(clock.progress()), clock)?]),
-            Rule::Penalty { coefficient } => Ok(self.penalised_steps(experience, coefficient, clock)),
+            Rule::Penalty { coefficient } => Ok(self.penalized_steps(experience, coefficient, clock)),
         }
     }
 
     /// The one step of a rollout under the constraint.
     fn natural_step(&mut self, experience: &Experience, limit: f64, clock: Clock) -> Result<Update, SolverError> {
         let mut batch = experience.policy.clone();
-        if self.config.normalise_advantage {
-            normalise(&mut batch.advantages);
+        if self.config.normalize_advantage {
+            normalize(&mut batch.advantages);
         }
         let all: Vec<usize> = (0..batch.advantages.len()).collect();
         let observations = self.networks.rows(&experience.observations, &all)?;
-        let ActorCritic { actor, distribution, .. } = &mut self.networks;
+        let ActorCritic { actor, distribution, storage, .. } = &mut self.networks;
         let result = distribution.with_loss(&batch, Terms::default(), |surrogate| {
             let kl = |outputs: &Outputs| distribution.kl(&batch.old_outputs, outputs);
-            actor.step(&observations, &TrustRegion { surrogate, kl: &kl, limit }, clock.context(true))
+            actor.step(&observations, &TrustRegion { surrogate, kl: &kl, limit }, clock.context(true).lending(storage))
         });
         Ok(Update { network: "actor", result })
     }
 
-    fn penalised_steps(&mut self, experience: &Experience, coefficient: f64, clock: Clock) -> Vec<Update> {
-        let TrpoConfig { batch_size, penalty_epochs, normalise_advantage, .. } = self.config;
+    fn penalized_steps(&mut self, experience: &Experience, coefficient: f64, clock: Clock) -> Vec<Update> {
+        let TrpoConfig { batch_size, penalty_epochs, normalize_advantage, .. } = self.config;
         let terms = Terms { kl_penalty: Some(coefficient), ..Terms::default() };
         let batches = self.networks.minibatches(experience.returns.len(), batch_size, penalty_epochs);
         let step = |(i, rows): (usize, &Vec<usize>)| {
-            self.networks.update_actor(experience, rows, normalise_advantage, terms, clock, i == 0)
+            self.networks.update_actor(experience, rows, normalize_advantage, terms, clock, i == 0)
         };
         batches.iter().enumerate().map(step).collect()
     }
@@ -330,7 +331,7 @@ mod tests {
     #[test]
     fn the_optimizers_own_limit_stands_in_place_of_delta() {
         let rule = |kl_limit: Option<Schedule>| {
-            let setting = Setting {
+            let context = AgentContext {
                 observation_space: Space::symmetric(vec![1.0]),
                 action_space: Space::Discrete { n: 2 },
                 total_steps: 1,
@@ -340,7 +341,7 @@ mod tests {
                 critic_optimizer: OptimizerName::Egn.into(),
                 linear_quadratic: None,
             };
-            Trpo::new(TrpoConfig { target_kl: 0.01.into(), ..Default::default() }, &setting).unwrap().rule
+            Trpo::new(TrpoConfig { target_kl: 0.01.into(), ..Default::default() }, &context).unwrap().rule
         };
         assert_eq!(rule(None), Rule::Constraint { limit: 0.01.into() });
         assert_eq!(rule(Some(0.05.into())), Rule::Constraint { limit: 0.05.into() });

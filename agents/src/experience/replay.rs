@@ -13,15 +13,18 @@
 
 use std::sync::Arc;
 
-use egn_envs::{Space, normalize::Normalizer};
+use egn_envs::Space;
 use egn_solver::{State, StateError};
 use rand::{Rng, RngCore};
 
-use crate::experience::{
-    actions::Actions,
-    rollout::Rollout,
-    sum_tree::SumTree,
-    windows::{Window, Windows},
+use crate::{
+    experience::{
+        actions::Actions,
+        rollout::Rollout,
+        sum_tree::SumTree,
+        windows::{Window, Windows},
+    },
+    normalize::normalizer::Normalizer,
 };
 
 /// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).
@@ -85,7 +88,7 @@ pub struct Memory {
     pub n_steps: usize,
     /// γ.
     pub gamma: f64,
-    /// α of prioritised replay; 0 is uniform.
+    /// α of prioritized replay; 0 is uniform.
     pub priority: f64,
 }
 
@@ -219,7 +222,7 @@ impl ReplayBuffer {
     }
 
     /// Takes the temporal-difference errors of the transitions drawn as their new priorities.
-    pub fn reprioritise(&mut self, slots: &[usize], errors: impl Iterator<Item = f64>) {
+    pub fn reprioritize(&mut self, slots: &[usize], errors: impl Iterator<Item = f64>) {
         let Some(priorities) = &mut self.priorities else { return };
         for (&slot, error) in slots.iter().zip(errors) {
             let priority = libm::pow(error.abs() + LEAST_PRIORITY, priorities.exponent);
@@ -365,7 +368,7 @@ mod tests {
         let mut buffer = buffer(4, 0.5);
         buffer.extend(&rollout(0, 3));
         // p^½ = 1, 2, 3: drawn in the ratio 1 : 2 : 3.
-        buffer.reprioritise(&[0, 1, 2], [1.0, -4.0, 9.0].into_iter());
+        buffer.reprioritize(&[0, 1, 2], [1.0, -4.0, 9.0].into_iter());
         let drawn = buffer.sample(60_000, 1.0, &mut stream(0, Purpose::Learning, 0));
         let mut counts = [0.0; 3];
         let mut weighted = [0.0; 3];

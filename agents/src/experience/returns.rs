@@ -2,7 +2,7 @@
 
 use egn_envs::Outcome;
 
-/// Generalised advantage estimates of one environment's trajectory.
+/// Generalized advantage estimates of one environment's trajectory.
 ///
 /// δₜ = rₜ + γ V(s′ₜ) − V(sₜ),  Aₜ = δₜ + γλ Aₜ₊₁, the sum running on only while the episode
 /// continues. `next_values[t]` is V of the real observation after step t; it counts after a
@@ -56,7 +56,7 @@ pub fn explained_variance(values: &[f64], targets: &[f64]) -> f64 {
 
 /// Shifts to mean 0 and scales to standard deviation 1, as Stable-Baselines3: sample deviation,
 /// plus 1e-8. One value alone is left as it is.
-pub fn normalise(values: &mut [f64]) {
+pub fn normalize(values: &mut [f64]) {
     let n = values.len() as f64;
     if values.len() < 2 {
         return;
@@ -100,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn normalised_advantages_are_those_of_stable_baselines3() {
+    fn normalized_advantages_are_those_of_stable_baselines3() {
         let golden = recorded_on_policy("normalised");
         let mut values = numbers(&golden["values"]);
-        normalise(&mut values);
+        normalize(&mut values);
         assert_close(&values, &numbers(&golden["result"]), 1e-12);
     }
 
@@ -145,9 +145,9 @@ mod tests {
     }
 
     #[test]
-    fn normalised_values_have_unit_sample_deviation() {
+    fn normalized_values_have_unit_sample_deviation() {
         let mut values = [1.0, 2.0, 3.0];
-        normalise(&mut values);
+        normalize(&mut values);
         assert!((values[2] - 1.0).abs() < 1e-7 && values[1] == 0.0);
     }
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use candle_core::Tensor;
 use egn_envs::Outcome;
 use egn_solver::{
-    Initialisation, Learner, Network, OptimizerConfig, Outputs, Snapshot, SolverError, State, StateError,
+    Initialization, Learner, Network, OptimizerConfig, Outputs, RowSystem, Snapshot, SolverError, State, StateError,
     loss::{Curvature, Loss, Sampled},
 };
 use rand::Rng;
 
 use crate::{
     agent::Update,
-    context::{Clock, Setting},
+    context::{AgentContext, Clock},
     error::AgentError,
     experience::{actions::Actions, returns, rollout::Rollout},
     networks::{
@@ -34,6 +34,8 @@ pub struct ActorCritic {
     pub critic: Learner,
     /// What the actor's outputs mean.
     pub distribution: Distribution,
+    /// Storage of the solves of both.
+    pub storage: RowSystem,
     width: usize,
     rng: Stream,
     /// Signs of sampled curvature, apart from what every optimizer draws.
@@ -57,20 +59,20 @@ impl ActorCritic {
     ///
     /// # Errors
     /// When a network cannot be made, or not for such observations.
-    pub fn new(body: Body<'_>, log_std_init: f64, setting: &Setting) -> Result<Self, AgentError> {
-        let width = setting.observation_space.len();
+    pub fn new(body: Body<'_>, log_std_init: f64, context: &AgentContext) -> Result<Self, AgentError> {
+        let width = context.observation_space.len();
         body.check(width)?;
-        let distribution = Distribution::over(&setting.action_space);
+        let distribution = Distribution::over(&context.action_space);
         let learner = |index, network: Network, output_gain, optimizer: &OptimizerConfig| {
-            let mut rng = stream(setting.seed, Purpose::Initialisation, index);
-            let initialisation = Initialisation::Orthogonal { output_gain };
-            Learner::new(network, initialisation, setting.precision, optimizer, &mut rng)
+            let mut rng = stream(context.seed, Purpose::Initialization, index);
+            let initialization = Initialization::Orthogonal { output_gain };
+            Learner::new(network, initialization, context.precision, optimizer, &mut rng)
         };
-        let mut actor = learner(0, distribution.network(width, body), 0.01, &setting.optimizer)?;
+        let mut actor = learner(0, distribution.network(width, body), 0.01, &context.optimizer)?;
         actor.set_free_outputs(log_std_init);
-        let critic = learner(1, body.network(width, 1), 1.0, &setting.critic_optimizer)?;
-        let [rng, signs] = [0, 1].map(|index| stream(setting.seed, Purpose::Learning, index));
-        Ok(Self { actor, critic, distribution, width, rng, signs })
+        let critic = learner(1, body.network(width, 1), 1.0, &context.critic_optimizer)?;
+        let [rng, signs] = [0, 1].map(|index| stream(context.seed, Purpose::Learning, index));
+        Ok(Self { actor, critic, distribution, storage: RowSystem::default(), width, rng, signs })
     }
 
     /// What acts now.
@@ -110,7 +112,7 @@ impl ActorCritic {
         seek_to(&mut self.rng, state)
     }
 
-    /// What the present networks make of a rollout, by generalised advantage estimation: they are
+    /// What the present networks make of a rollout, by generalized advantage estimation: they are
     /// still those that acted. Rewards count `reward_scale` times.
     ///
     /// # Errors
@@ -201,23 +203,23 @@ impl ActorCritic {
         batches
     }
 
-    /// One step of the actor on some rows; `normalise` brings their advantages to mean 0, deviation 1.
+    /// One step of the actor on some rows; `normalize` brings their advantages to mean 0, deviation 1.
     pub fn update_actor(
         &mut self,
         experience: &Experience,
         rows: &[usize],
-        normalise: bool,
+        normalize: bool,
         terms: Terms,
         clock: Clock,
         first: bool,
     ) -> Update {
         let mut batch = experience.policy.select(rows);
-        if normalise {
-            returns::normalise(&mut batch.advantages);
+        if normalize {
+            returns::normalize(&mut batch.advantages);
         }
         let observations = self.rows(&experience.observations, rows);
-        let Self { actor, signs, distribution, .. } = self;
-        let context = clock.context(first);
+        let Self { actor, signs, distribution, storage, .. } = self;
+        let context = clock.context(first).lending(storage);
         let result = observations.and_then(|observations| {
             distribution.with_loss(&batch, terms, |loss| match terms.curvature {
                 Curvature::Exact => actor.step(&observations, loss, context),
@@ -237,7 +239,8 @@ impl ActorCritic {
         first: bool,
     ) -> Update {
         let observations = self.rows(&experience.observations, rows);
-        let result = observations.and_then(|observations| self.critic.step(&observations, loss, clock.context(first)));
+        let context = clock.context(first).lending(&mut self.storage);
+        let result = observations.and_then(|observations| self.critic.step(&observations, loss, context));
         Update { network: "critic", result }
     }
 
@@ -269,7 +272,7 @@ mod tests {
     /// V of a task without end that pays 1 a step, seen through episodes cut, or ended, after 5 steps.
     fn learned_value(outcome: Outcome) -> f64 {
         let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-3.into(), ..EgnConfig::default() });
-        let setting = Setting {
+        let context = AgentContext {
             observation_space: Space::symmetric(vec![1.0]),
             action_space: Space::Discrete { n: 2 },
             total_steps: 1,
@@ -279,7 +282,7 @@ mod tests {
             critic_optimizer: optimizer,
             linear_quadratic: None,
         };
-        let mut networks = ActorCritic::new(perceptron(&[4]), 0.0, &setting).unwrap();
+        let mut networks = ActorCritic::new(perceptron(&[4]), 0.0, &context).unwrap();
         let n = 10;
         let outcome_of = |t| if t % 5 == 4 { outcome } else { Outcome::Continues };
         let rollout = Rollout {

@@ -8,14 +8,14 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, Evaluated, Initialisation, Learner, Network, SolverError, State, StateError, StepContext,
+    Activation, Evaluated, Initialization, Learner, Network, RowSystem, SolverError, State, StateError,
     loss::SquaredError,
 };
 use rand::RngCore;
 
 use crate::{
     agent::Update,
-    context::Setting,
+    context::{AgentContext, Clock},
     networks::{body::widths, target::Target},
 };
 
@@ -26,6 +26,8 @@ const NAMES: [&str; 2] = ["critic", "critic_2"];
 pub(crate) struct Critics {
     online: Vec<Learner>,
     delayed: Vec<Target>,
+    /// Storage of the solves of all critics, and of the actor that climbs them.
+    pub storage: RowSystem,
 }
 
 /// What critics say of actions.
@@ -60,22 +62,22 @@ impl Critics {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(
-        setting: &Setting,
+        context: &AgentContext,
         n_critics: usize,
         hidden: &[usize],
         tau: f64,
         rng: &mut dyn RngCore,
     ) -> Result<Self, SolverError> {
-        let n_inputs = setting.observation_space.len() + setting.action_space.len();
+        let n_inputs = context.observation_space.len() + context.action_space.len();
         let (mut online, mut delayed) = (Vec::new(), Vec::new());
         for _ in 0..n_critics {
             let network = Network::mlp(&widths(n_inputs, hidden, 1), Activation::Relu);
-            let optimizer = &setting.critic_optimizer;
-            let learner = Learner::new(network, Initialisation::Uniform, setting.precision, optimizer, rng)?;
+            let optimizer = &context.critic_optimizer;
+            let learner = Learner::new(network, Initialization::Uniform, context.precision, optimizer, rng)?;
             delayed.push(Target::new(learner.snapshot(), tau));
             online.push(learner);
         }
-        Ok(Self { online, delayed })
+        Ok(Self { online, delayed, storage: RowSystem::default() })
     }
 
     /// All networks, to be taken back by [`Critics::restore`].
@@ -114,11 +116,11 @@ impl Critics {
     }
 
     /// One step of every critic towards targets y (b).
-    pub fn learn(&mut self, pairs: &Tensor, targets: &[f64], context: StepContext) -> Vec<Update> {
+    pub fn learn(&mut self, pairs: &Tensor, targets: &[f64], clock: Clock, first: bool) -> Vec<Update> {
         let loss = SquaredError { targets };
         let step = |(critic, network): (&mut Learner, &'static str)| Update {
             network,
-            result: critic.step(pairs, &loss, context),
+            result: critic.step(pairs, &loss, clock.context(first).lending(&mut self.storage)),
         };
         self.online.iter_mut().zip(NAMES).map(step).collect()
     }
@@ -173,7 +175,7 @@ mod tests {
 
     #[test]
     fn slopes_are_those_of_the_least_critic() {
-        let setting = Setting {
+        let context = AgentContext {
             observation_space: Space::symmetric(vec![1.0; 2]),
             action_space: Space::symmetric(vec![1.0; 2]),
             total_steps: 1,
@@ -183,7 +185,7 @@ mod tests {
             critic_optimizer: OptimizerName::Adam.into(),
             linear_quadratic: None,
         };
-        let mut critics = Critics::new(&setting, 2, &[16], 0.5, &mut stream(3, Purpose::Initialisation, 0)).unwrap();
+        let mut critics = Critics::new(&context, 2, &[16], 0.5, &mut stream(3, Purpose::Initialization, 0)).unwrap();
         let observations = [0.1, -0.4, 0.7, 0.2, -0.9, 0.5, 0.3, 0.3];
         let actions = [0.5, -0.25, 0.125, 0.75, -0.5, 0.25, 0.0, -0.625];
         let at = |actions: &[f64]| pairs(&observations, actions.iter().copied(), 2, 2).unwrap();

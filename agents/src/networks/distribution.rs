@@ -62,7 +62,7 @@ pub struct Terms {
     pub clip: Option<f64>,
     /// β ≥ 0, the entropy coefficient.
     pub entropy: f64,
-    /// κ > 0, the coefficient of KL(π_old‖π); `None` does not penalise.
+    /// κ > 0, the coefficient of KL(π_old‖π); `None` does not penalize.
     pub kl_penalty: Option<f64>,
     /// How much of its curvature a Gauss-Newton step sees.
     pub curvature: Curvature,

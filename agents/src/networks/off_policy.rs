@@ -7,7 +7,7 @@
 use egn_solver::{State, StateError};
 
 use crate::{
-    context::{Clock, Setting},
+    context::{AgentContext, Clock},
     experience::{
         replay::{Memory, ReplayBuffer, Transitions},
         rollout::Rollout,
@@ -40,14 +40,14 @@ pub(crate) struct OffPolicy {
 
 impl OffPolicy {
     /// An empty memory.
-    pub fn new(memory: Memory, rounds: Rounds, setting: &Setting) -> Self {
-        let width = setting.observation_space.len();
+    pub fn new(memory: Memory, rounds: Rounds, context: &AgentContext) -> Self {
+        let width = context.observation_space.len();
         Self {
-            replay: ReplayBuffer::new(memory, width, &setting.action_space),
-            rng: stream(setting.seed, Purpose::Learning, 0),
+            replay: ReplayBuffer::new(memory, width, &context.action_space),
+            rng: stream(context.seed, Purpose::Learning, 0),
             width,
             rounds,
-            total_steps: setting.total_steps,
+            total_steps: context.total_steps,
         }
     }
 
@@ -93,7 +93,7 @@ mod tests {
     use crate::experience::actions::Actions;
 
     fn off_policy(seed: u64) -> OffPolicy {
-        let setting = Setting {
+        let context = AgentContext {
             observation_space: Space::symmetric(vec![1.0]),
             action_space: Space::Discrete { n: 2 },
             total_steps: 100,
@@ -104,7 +104,7 @@ mod tests {
             linear_quadratic: None,
         };
         let memory = Memory { capacity: 50, n_steps: 1, gamma: 0.5, priority: 0.0 };
-        OffPolicy::new(memory, Rounds { learning_starts: 8, gradient_steps: 3, batch_size: 5 }, &setting)
+        OffPolicy::new(memory, Rounds { learning_starts: 8, gradient_steps: 3, batch_size: 5 }, &context)
     }
 
     fn rollout() -> Rollout {

@@ -62,7 +62,7 @@ impl Temperature {
     }
 
     /// One step on J for log probabilities (b).
-    pub fn update(&mut self, log_probs: &[f64], context: StepContext) -> Result<Option<Update>, SolverError> {
+    pub fn update(&mut self, log_probs: &[f64], context: StepContext<'_>) -> Result<Option<Update>, SolverError> {
         let Self::Learned { log_alpha, target_entropy } = self else { return Ok(None) };
         let mean = log_probs.iter().sum::<f64>() / log_probs.len() as f64;
         let slope = -(mean + *target_entropy);

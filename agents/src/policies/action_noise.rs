@@ -3,7 +3,7 @@
 use egn_solver::{Schedule, SettingError, standard_normal};
 use serde::{Deserialize, Serialize};
 
-use crate::streams::Stream;
+use crate::policies::actor_state::ActorState;
 
 /// How noise of one step depends on that of the step before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,18 +41,18 @@ impl ActionNoise {
     }
 
     /// Adds one step's noise to an action, at `progress` of training.
-    pub fn add_to(self, action: &mut [f64], progress: f64, stream: &mut Stream) {
-        let std = self.std.at(progress);
-        for (j, entry) in action.iter_mut().enumerate() {
-            let drawn = std * standard_normal(stream);
-            *entry += match self.kind {
-                NoiseKind::Normal => drawn,
-                NoiseKind::OrnsteinUhlenbeck => {
-                    let memory = stream.memory(j);
-                    *memory += -RATE * TIME_STEP * *memory + TIME_STEP.sqrt() * drawn;
-                    *memory
+    pub fn add_to(self, action: &mut [f64], progress: f64, state: &mut ActorState) {
+        let (std, ActorState { rng, noise }) = (self.std.at(progress), state);
+        match self.kind {
+            NoiseKind::Normal => action.iter_mut().for_each(|entry| *entry += std * standard_normal(rng)),
+            NoiseKind::OrnsteinUhlenbeck => {
+                noise.resize(action.len(), 0.0);
+                for (entry, x) in action.iter_mut().zip(noise) {
+                    let drawn = std * standard_normal(rng);
+                    *x += -RATE * TIME_STEP * *x + TIME_STEP.sqrt() * drawn;
+                    *entry += *x;
                 }
-            };
+            }
         }
     }
 }
@@ -60,22 +60,21 @@ impl ActionNoise {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::streams::{Purpose, stream};
 
     #[test]
     fn correlated_noise_follows_its_recursion_and_starts_anew() {
         let noise = ActionNoise { kind: NoiseKind::OrnsteinUhlenbeck, std: 0.5.into() };
-        let (mut with_memory, mut plain) = (stream(1, Purpose::Exploration, 0), stream(1, Purpose::Exploration, 0));
+        let (mut state, mut plain) = (ActorState::new(1, 0), ActorState::new(1, 0).rng);
         let mut expected = 0.0;
         for _ in 0..3 {
             let mut action = [0.25];
-            noise.add_to(&mut action, 0.0, &mut with_memory);
+            noise.add_to(&mut action, 0.0, &mut state);
             expected = expected * (1.0 - 0.0015) + 0.05 * standard_normal(&mut plain);
             assert!((action[0] - 0.25 - expected).abs() < 1e-15);
         }
-        with_memory.forget();
+        state.begin_episode();
         let mut action = [0.0];
-        noise.add_to(&mut action, 0.0, &mut with_memory);
+        noise.add_to(&mut action, 0.0, &mut state);
         assert!((action[0] - 0.05 * standard_normal(&mut plain)).abs() < 1e-15);
     }
 
@@ -83,7 +82,7 @@ mod tests {
     fn independent_noise_has_the_deviation_of_its_schedule() {
         let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::linear(1.0, 0.0) };
         let mut actions = vec![0.0; 20_000];
-        noise.add_to(&mut actions, 0.5, &mut stream(0, Purpose::Exploration, 0));
+        noise.add_to(&mut actions, 0.5, &mut ActorState::new(0, 0));
         let variance = actions.iter().map(|a| a * a).sum::<f64>() / 20_000.0;
         // Five standard deviations of the variance of so many draws.
         assert!((variance - 0.25).abs() < 5.0 * 0.25 * (2.0_f64 / 20_000.0).sqrt(), "{variance}");

@@ -7,10 +7,10 @@ use crate::{
     error::AgentError,
     experience::actions::Actions,
     policies::{
+        actor_state::ActorState,
         greedy_rule::argmax,
         policy::{Mode, Policy, batch_of},
     },
-    streams::Stream,
 };
 
 /// Softmax over logits; greedy, the likeliest action.
@@ -25,7 +25,7 @@ impl Policy for CategoricalPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let network = self.logits.network();
@@ -39,7 +39,7 @@ impl Policy for CategoricalPolicy {
                 Mode::Greedy => argmax(row),
                 Mode::Explore { .. } => {
                     log_softmax(row, &mut log_p);
-                    sample(&log_p, streams[i].random())
+                    sample(&log_p, states[i].rng.random())
                 }
             });
         }

@@ -8,9 +8,9 @@ use crate::{
     policies::{
         action_noise::ActionNoise,
         action_range::{ActionRange, draw_uniformly},
+        actor_state::ActorState,
         policy::{Mode, Policy, batch_of, vectors},
     },
-    streams::Stream,
 };
 
 /// a = tanh f(s), to learn with noise.
@@ -32,7 +32,7 @@ impl Policy for DeterministicPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let outputs = self.actor.predict(&batch_of(observations, self.actor.network().n_inputs())?)?;
@@ -41,9 +41,9 @@ impl Policy for DeterministicPolicy {
             let mut action: Vec<f64> = row.iter().map(|&u| libm::tanh(u)).collect();
             if let Mode::Explore { progress } = mode {
                 if progress < self.random_before {
-                    draw_uniformly(&mut action, &mut streams[i]);
+                    draw_uniformly(&mut action, &mut states[i].rng);
                 }
-                self.noise.add_to(&mut action, progress, &mut streams[i]);
+                self.noise.add_to(&mut action, progress, &mut states[i]);
             }
             values.extend(action.iter().enumerate().map(|(j, &a)| self.range.to_env(j, a)));
         }

@@ -7,10 +7,10 @@ use crate::{
     error::AgentError,
     experience::actions::Actions,
     policies::{
+        actor_state::ActorState,
         greedy_rule::ActionValues,
         policy::{Mode, Policy, batch_of},
     },
-    streams::Stream,
 };
 
 /// The greedy action of a Q-network, or with probability ε any action.
@@ -31,7 +31,7 @@ impl Policy for EpsilonGreedyPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let network = self.q.network();
@@ -47,7 +47,7 @@ impl Policy for EpsilonGreedyPolicy {
                 Mode::Explore { progress } => {
                     let epsilon = if progress < self.random_before { 1.0 } else { self.epsilon.at(progress) };
                     // Both draws always, so that the stream does not depend on ε.
-                    let (coin, any) = (streams[i].random::<f64>(), streams[i].random_range(0..n_actions));
+                    let (coin, any) = (states[i].rng.random::<f64>(), states[i].rng.random_range(0..n_actions));
                     if coin < epsilon { any } else { best() }
                 }
             });

@@ -5,8 +5,10 @@ use egn_solver::{Snapshot, standard_normal};
 use crate::{
     error::AgentError,
     experience::actions::Actions,
-    policies::policy::{Mode, Policy, batch_of},
-    streams::Stream,
+    policies::{
+        actor_state::ActorState,
+        policy::{Mode, Policy, batch_of},
+    },
 };
 
 /// Independent normal entries; greedy, the mean within the environment's bounds.
@@ -25,7 +27,7 @@ impl Policy for GaussianPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let network = self.actor.network();
@@ -38,7 +40,7 @@ impl Policy for GaussianPolicy {
             values.extend(means.iter().zip(log_stds).enumerate().map(|(j, (mean, &log_std))| match mode {
                 Mode::Greedy => (*mean as f32).clamp(self.low[j], self.high[j]),
                 // Not clipped: this is the action whose probability counts.
-                Mode::Explore { .. } => (mean + libm::exp(log_std) * standard_normal(&mut streams[i])) as f32,
+                Mode::Explore { .. } => (mean + libm::exp(log_std) * standard_normal(&mut states[i].rng)) as f32,
             }));
         }
         Ok(())

@@ -3,6 +3,7 @@
 pub mod action_noise;
 pub mod action_range;
 pub mod actor_plan;
+pub mod actor_state;
 pub mod categorical;
 pub mod deterministic;
 pub mod epsilon_greedy;

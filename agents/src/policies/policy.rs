@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use egn_solver::SolverError;
 
-use crate::{error::AgentError, experience::actions::Actions, streams::Stream};
+use crate::{error::AgentError, experience::actions::Actions, policies::actor_state::ActorState};
 
 /// Whether a policy explores.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +20,7 @@ pub enum Mode {
 /// A frozen policy.
 pub trait Policy: Send + Sync {
     /// Appends one action for each row of `observations` (n, observation); environment i draws
-    /// from `streams[i]` alone.
+    /// from `states[i]` alone, and remembers there. Greedy policies draw nothing.
     ///
     /// # Errors
     /// When the network cannot be evaluated.
@@ -28,7 +28,7 @@ pub trait Policy: Send + Sync {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError>;
 }

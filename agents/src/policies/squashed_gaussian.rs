@@ -14,6 +14,7 @@ use crate::{
     experience::actions::Actions,
     policies::{
         action_range::{ActionRange, draw_uniformly},
+        actor_state::ActorState,
         policy::{Mode, Policy, batch_of, vectors},
     },
     streams::Stream,
@@ -25,7 +26,7 @@ const LOG_STD: (f64, f64) = (-20.0, 2.0);
 /// ½ log 2π.
 const HALF_LOG_TAU: f64 = 0.918_938_533_204_672_7;
 
-/// One entry of an action, drawn by reparameterisation.
+/// One entry of an action, drawn by reparameterization.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Draw {
     /// a = tanh u.
@@ -86,7 +87,7 @@ impl Policy for SquashedGaussianPolicy {
         &self,
         observations: &[f32],
         mode: Mode,
-        streams: &mut [Stream],
+        states: &mut [ActorState],
         actions: &mut Actions,
     ) -> Result<(), AgentError> {
         let n = self.range.width();
@@ -97,10 +98,10 @@ impl Policy for SquashedGaussianPolicy {
                 Mode::Greedy => row[..n].iter().map(|&mean| libm::tanh(mean)).collect(),
                 Mode::Explore { progress } if progress < self.random_before => {
                     let mut action = vec![0.0; n];
-                    draw_uniformly(&mut action, &mut streams[i]);
+                    draw_uniformly(&mut action, &mut states[i].rng);
                     action
                 }
-                Mode::Explore { .. } => draws(row, n, &mut streams[i]).iter().map(|draw| draw.action).collect(),
+                Mode::Explore { .. } => draws(row, n, &mut states[i].rng).iter().map(|draw| draw.action).collect(),
             };
             values.extend(action.iter().enumerate().map(|(j, &a): (usize, &f64)| self.range.to_env(j, a)));
         }

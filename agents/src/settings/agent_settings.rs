@@ -1,16 +1,18 @@
 //! What every agent's settings say of their algorithm.
 
+use std::fmt::Debug;
+
 use egn_solver::SettingError;
 
 use crate::{
     agent::Agent,
-    context::{Setting, Spaces, Workload},
+    context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::actor_plan::ActorPlan,
 };
 
 /// Settings that answer for their algorithm, in the algorithm's own file.
-pub trait AgentSettings {
+pub trait AgentSettings: Debug + Send + Sync {
     /// One line on what the algorithm is.
     fn summary(&self) -> &'static str;
 
@@ -18,7 +20,9 @@ pub trait AgentSettings {
     ///
     /// # Errors
     /// The first setting that is not.
-    fn validate(&self) -> Result<(), SettingError>;
+    fn validate(&self) -> Result<(), SettingError> {
+        Ok(())
+    }
 
     /// γ, the discount of rewards to come.
     fn gamma(&self) -> f64;
@@ -29,7 +33,9 @@ pub trait AgentSettings {
     }
 
     /// Whether the agent trains a critic besides the network that acts.
-    fn has_critic(&self) -> bool;
+    fn has_critic(&self) -> bool {
+        false
+    }
 
     /// Whether the agent learns from a replay memory, whoever acted.
     fn has_replay(&self) -> bool {
@@ -49,5 +55,5 @@ pub trait AgentSettings {
     ///
     /// # Errors
     /// When the agent cannot take the environment's actions, or a network cannot be made.
-    fn build(&self, setting: &Setting) -> Result<Box<dyn Agent>, AgentError>;
+    fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError>;
 }

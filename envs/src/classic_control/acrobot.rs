@@ -45,7 +45,7 @@ pub struct Acrobot {
 const GRAVITY: f64 = 9.8;
 /// Length of either link (m); only the first one's enters.
 const LENGTH: f64 = 1.0;
-/// Distance from the joint to either link's centre of mass (m).
+/// Distance from the joint to either link's center of mass (m).
 const CENTRE: f64 = 0.5;
 /// Mass of either link (kg).
 const MASS: f64 = 1.0;
@@ -101,7 +101,7 @@ impl Acrobot {
         -libm::cos(angle1) - libm::cos(angle2 + angle1) > 1.0
     }
 
-    /// The arm and the line to swing above, with the sizes and colours of Gymnasium's picture.
+    /// The arm and the line to swing above, with the sizes and colors of Gymnasium's picture.
     fn picture(&self) -> Frame {
         const SIDE: f64 = 500.0;
         let scale = SIDE / 4.4;

@@ -143,7 +143,7 @@ impl CartPole {
         }
     }
 
-    /// The cart on its track, with the sizes and colours of Gymnasium's picture.
+    /// The cart on its track, with the sizes and colors of Gymnasium's picture.
     fn picture(&self) -> Frame {
         const WIDTH: f64 = 600.0;
         const TRACK_HEIGHT: f64 = 100.0;

@@ -116,7 +116,7 @@ impl MountainCar {
         Self::picture_at(self.state.position, Self::GOAL_POSITION)
     }
 
-    /// The car on its hill, with the sizes and colours of Gymnasium's picture.
+    /// The car on its hill, with the sizes and colors of Gymnasium's picture.
     pub(crate) fn picture_at(position: f64, goal: f64) -> Frame {
         const WIDTH: f64 = 600.0;
         let track = Self::MAX_POSITION - Self::MIN_POSITION;

@@ -118,30 +118,30 @@ impl Pendulum {
         self.state = PendulumState { angle: angle + angular_velocity * time_step, angular_velocity };
     }
 
-    /// The rod, with the sizes and colours of Gymnasium's picture, and an arc as long as the
+    /// The rod, with the sizes and colors of Gymnasium's picture, and an arc as long as the
     /// torque is strong.
     fn picture(&self) -> Frame {
         const SIDE: f64 = 500.0;
         let scale = SIDE / 4.4;
-        let (centre, rod_color) = ([SIDE / 2.0; 2], [204, 77, 77]);
+        let (center, rod_color) = ([SIDE / 2.0; 2], [204, 77, 77]);
         let angle = self.state.angle + FRAC_PI_2;
         let rod = rectangle(0.0, scale, -0.1 * scale, 0.1 * scale);
         let mut frame = Frame::new(SIDE as usize, SIDE as usize, WHITE);
-        frame.fill_polygon(&placed(rod, angle, centre), rod_color);
-        for end in placed([[0.0, 0.0], [scale, 0.0]], angle, centre) {
+        frame.fill_polygon(&placed(rod, angle, center), rod_color);
+        for end in placed([[0.0, 0.0], [scale, 0.0]], angle, center) {
             frame.fill_circle(end, 0.1 * scale, rod_color);
         }
-        frame.fill_circle(centre, 0.05 * scale, BLACK);
-        self.draw_torque(&mut frame, centre, 0.4 * scale);
+        frame.fill_circle(center, 0.05 * scale, BLACK);
+        self.draw_torque(&mut frame, center, 0.4 * scale);
         frame
     }
 
-    fn draw_torque(&self, frame: &mut Frame, centre: [f64; 2], radius: f64) {
+    fn draw_torque(&self, frame: &mut Frame, center: [f64; 2], radius: f64) {
         let sweep = f64::from(self.torque / Self::MAX_TORQUE) * 1.5 * PI;
         if sweep.abs() < 0.05 {
             return;
         }
-        let at = |share: f64| placed([[radius, 0.0]], share * sweep, centre)[0];
+        let at = |share: f64| placed([[radius, 0.0]], share * sweep, center)[0];
         let arc: Vec<_> = (0..=40).map(|i| at(f64::from(i) / 40.0)).collect();
         frame.polyline(&arc, 4.0, BLACK);
         let head = [[0.0, 12.0 * sweep.signum()], [-8.0, 0.0], [8.0, 0.0]];

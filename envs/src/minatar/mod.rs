@@ -170,7 +170,7 @@ impl MinAtar {
         [SIDE, SIDE, self.game.n_channels()]
     }
 
-    /// The board in the colours of MinAtar's display: of the channels in a cell the highest shows.
+    /// The board in the colors of MinAtar's display: of the channels in a cell the highest shows.
     fn picture(&self) -> Frame {
         const CELL: f64 = 40.0;
         let n_channels = self.game.n_channels();
@@ -191,10 +191,10 @@ impl MinAtar {
     }
 }
 
-/// Colour of a channel: Green's cubehelix, spread evenly, as MinAtar's display takes it from
+/// Color of a channel: Green's cubehelix, spread evenly, as MinAtar's display takes it from
 /// matplotlib (start 0.5, −1.5 rotations, hue 1, gamma 1).
 ///
-/// Source: D. A. Green (2011), *A Colour Scheme for the Display of Astronomical Intensity Images*.
+/// Source: D. A. Green (2011), *A colour scheme for the display of Astronomical Intensity Images*.
 fn channel_color(channel: usize, n_channels: usize) -> Rgb {
     let x = (channel + 1) as f64 / (n_channels + 1) as f64;
     let amplitude = x * (1.0 - x) / 2.0;

@@ -51,7 +51,7 @@ pub fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     values.sum::<f64>() / n
 }
 
-const COLOURS: [RGBColor; 2] = [RGBColor(0xd5, 0x5e, 0x00), RGBColor(0x00, 0x72, 0xb2)];
+const COLORS: [RGBColor; 2] = [RGBColor(0xd5, 0x5e, 0x00), RGBColor(0x00, 0x72, 0xb2)];
 const SIZE: (u32, u32) = (1000, 420);
 
 /// Draws every seed of every racer against both clocks; the path of the SVG.
@@ -98,15 +98,13 @@ where
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..end, low..high)?;
     chart.configure_mesh().x_desc(x_label).y_desc(axes.value).light_line_style(WHITE).draw()?;
-    for (racer, colour) in racers.iter().zip(COLOURS) {
+    for (racer, color) in racers.iter().zip(COLORS) {
         for (i, seed) in racer.seeds.iter().enumerate() {
             let line = seed.iter().map(|point| (x(point), point.value.clamp(low, high)));
-            let drawn = chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
+            let drawn = chart.draw_series(LineSeries::new(line, color.stroke_width(2)))?;
             if i == 0 {
                 let label = format!("{}, {} seeds", racer.name, racer.seeds.len());
-                drawn
-                    .label(label)
-                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
+                drawn.label(label).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
             }
         }
     }

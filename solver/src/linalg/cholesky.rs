@@ -4,20 +4,26 @@ use crate::{
     error::SolverError,
     linalg::{
         cholesky_tiles::TiledCholesky,
+        gram_tiles::GramPanels,
         vectors::{token, vectorized},
     },
 };
 
-/// Storage of a row system, kept from step to step.
-#[derive(Default)]
+/// A row system and its storage, megabytes that are wanted in a solve only.
+///
+/// It is kept from step to step, and networks that step in turns share one, which they then find in
+/// the cache.
+#[derive(Debug, Default)]
 pub struct RowSystem {
     /// SᵀKS: lower triangle, column-major (n, n).
     gram: Vec<f64>,
     /// Its factor, in panels.
     factor: Vec<f64>,
+    /// Storage for whoever writes it.
+    panels: GramPanels,
 }
 
-/// What the factorisation was like.
+/// What the factorization was like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factorization {
     /// Smallest pivot of the Cholesky factor, squared: near bλ when the system is nearly singular.
@@ -29,6 +35,12 @@ impl RowSystem {
     pub fn gram_mut(&mut self, n: usize) -> &mut [f64] {
         self.gram.resize(n * n, 0.0);
         &mut self.gram
+    }
+
+    /// [`RowSystem::gram_mut`], and storage for whoever writes it.
+    pub fn gram_and_panels(&mut self, n: usize) -> (&mut [f64], &mut GramPanels) {
+        self.gram.resize(n * n, 0.0);
+        (&mut self.gram, &mut self.panels)
     }
 
     /// SᵀKS as last written to [`RowSystem::gram_mut`].

@@ -23,6 +23,13 @@ pub struct Factors<'a, T> {
     pub(crate) rows: Matrix<'a, T>,
 }
 
+impl<'a, T: Number> Factors<'a, T> {
+    /// A Jacobian that is written out, (b·k, columns): without inputs A Aᵀ is zero, and D alone is the Jacobian.
+    pub(crate) fn of_jacobian(jacobian: &'a [T], batch: usize, n_rows: usize) -> Self {
+        Self { inputs: Matrix::new(&[], batch, 0), rows: Matrix::new(jacobian, n_rows, jacobian.len() / n_rows) }
+    }
+}
+
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`Real::gram`].
 pub(crate) fn gram_plain<T: Number>(layers: &[Factors<'_, T>], k: usize, gram: &mut [f64]) {
     gram.fill(0.0);

@@ -7,8 +7,6 @@
 //! and adds along the factors' columns in order, so that the height of a panel, which is the
 //! machine's, changes no digit.
 
-use std::cell::RefCell;
-
 use pulp::{Simd, WithSimd};
 
 use crate::linalg::{gram::Factors, matrix::Matrix, vectors::token};
@@ -20,9 +18,9 @@ const COLUMNS: usize = 8;
 /// Most rows in a panel: two vectors of AVX-512.
 const MOST_ROWS: usize = 32;
 
-/// Every layer's factors in panels.
-#[derive(Default)]
-struct Panels {
+/// Every layer's factors in panels: storage of a Gram matrix, kept from step to step.
+#[derive(Debug, Default)]
+pub struct GramPanels {
     /// A.
     inputs: Vec<Vec<f32>>,
     /// D.
@@ -31,21 +29,15 @@ struct Panels {
     inner: Vec<Vec<f32>>,
 }
 
-thread_local! {
-    /// Kept from step to step. One for all networks of a thread: twin critics and an actor, which step in
-    /// turns, find it in the cache.
-    static PANELS: RefCell<Panels> = RefCell::default();
-}
-
 /// Writes the lower triangle of Σ (A Aᵀ + 1) ∘ (D Dᵀ); see [`crate::Real::gram`].
-pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, gram: &mut [f64]) {
-    PANELS.with_borrow_mut(|panels| token().run(Kernel { layers, k, panels, gram }));
+pub(crate) fn gram_f32(layers: &[Factors<'_, f32>], k: usize, gram: &mut [f64], panels: &mut GramPanels) {
+    token().run(Kernel { layers, k, panels, gram });
 }
 
 struct Kernel<'a> {
     layers: &'a [Factors<'a, f32>],
     k: usize,
-    panels: &'a mut Panels,
+    panels: &'a mut GramPanels,
     gram: &'a mut [f64],
 }
 
@@ -58,7 +50,7 @@ impl WithSimd for Kernel<'_> {
         let height = WIDTH * S::F32_LANES;
         assert!(height.is_multiple_of(COLUMNS), "vectors of {} numbers", S::F32_LANES);
         let n = layers[0].rows.n_rows();
-        let Panels { inputs, rows, inner } = panels;
+        let GramPanels { inputs, rows, inner } = panels;
         for buffer in [&mut *inputs, &mut *rows, &mut *inner] {
             // Another network may have more layers.
             buffer.resize_with(layers.len().max(buffer.len()), Vec::new);
@@ -280,8 +272,9 @@ mod tests {
             // After another network, larger in everything, that had come to nothing.
             let lost = vec![f32::NAN; 300 * 50];
             let broken = Factors { inputs: Matrix::new(&lost[..100 * 50], 100, 50), rows: Matrix::new(&lost, 300, 50) };
-            gram_f32(&[broken; 3], 3, &mut vec![0.0; 300 * 300]);
-            gram_f32(&[factors, factors], k, &mut fast);
+            let mut panels = GramPanels::default();
+            gram_f32(&[broken; 3], 3, &mut vec![0.0; 300 * 300], &mut panels);
+            gram_f32(&[factors, factors], k, &mut fast, &mut panels);
             check(&plain, &fast, n);
             let lower = |gram: &[f64]| -> Vec<u64> {
                 (0..n * n).filter(|at| at % n >= at / n).map(|at| gram[at].to_bits()).collect()
@@ -289,7 +282,7 @@ mod tests {
             for token in Vectors::ALL.into_iter().filter_map(Token::new) {
                 let mut other = vec![0.5; n * n];
                 let layers = &[factors, factors];
-                token.run(Kernel { layers, k, panels: &mut Panels::default(), gram: &mut other });
+                token.run(Kernel { layers, k, panels: &mut GramPanels::default(), gram: &mut other });
                 assert_eq!(lower(&other), lower(&fast), "({b}, {k}, {n_in}, {n_out})");
             }
         }

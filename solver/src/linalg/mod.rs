@@ -5,7 +5,7 @@ mod cholesky_tiles;
 mod dot_products;
 pub(crate) mod flat;
 pub(crate) mod gram;
-mod gram_tiles;
+pub(crate) mod gram_tiles;
 mod lanes;
 pub(crate) mod matmul;
 mod matmul_tiles;

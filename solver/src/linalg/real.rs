@@ -2,7 +2,7 @@
 
 use crate::linalg::{
     gram::{Factors, gram_plain},
-    gram_tiles::gram_f32,
+    gram_tiles::{GramPanels, gram_f32},
     number::Number,
     params::Held,
     vectors::vectorized,
@@ -20,7 +20,7 @@ pub trait Real: Number + Held {
 
     /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the 1
     /// is the bias. What is above the diagonal is left undefined.
-    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]);
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], panels: &mut GramPanels);
 }
 
 /// tanh on |x| ≤ 7.9 as an odd polynomial over an even one; beyond, f32 cannot tell it from ±1.
@@ -39,7 +39,7 @@ fn rational_tanh(x: f32) -> f32 {
 }
 
 impl Real for f32 {
-    /// Rational approximation of degree 13 over 6, which compilers vectorise; libm's `tanhf` is
+    /// Rational approximation of degree 13 over 6, which compilers vectorize; libm's `tanhf` is
     /// scalar and costs more than the layer's matrix product. Relative error at most 8·2⁻²⁴ (the
     /// worst measured is 6·2⁻²⁴, near |x| = 7), where one unit of f32 rounding is 2⁻²⁴.
     fn tanh_in_place(values: &mut [f32]) {
@@ -57,8 +57,8 @@ impl Real for f32 {
         );
     }
 
-    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]) {
-        gram_f32(layers, k, gram);
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], panels: &mut GramPanels) {
+        gram_f32(layers, k, gram, panels);
     }
 }
 
@@ -73,7 +73,7 @@ impl Real for f64 {
         values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + libm::exp(-*x)));
     }
 
-    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64]) {
+    fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], _: &mut GramPanels) {
         gram_plain(layers, k, gram);
     }
 }

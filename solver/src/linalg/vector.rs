@@ -2,7 +2,7 @@
 
 use crate::linalg::{number::Number, vectors::vectorized};
 
-/// Whether every value is finite; without an early end, so that it vectorises.
+/// Whether every value is finite; without an early end, so that it vectorizes.
 pub(crate) fn all_finite<T: Number>(values: impl Iterator<Item = T> + Clone) -> bool {
     vectorized(
         #[inline(always)]
@@ -10,7 +10,7 @@ pub(crate) fn all_finite<T: Number>(values: impl Iterator<Item = T> + Clone) -> 
     )
 }
 
-/// Σ x² in f64, in 32 interleaved sums so that it vectorises; the order is fixed.
+/// Σ x² in f64, in 32 interleaved sums so that it vectorizes; the order is fixed.
 pub(crate) fn sum_of_squares<T: Number>(values: &[T]) -> f64 {
     vectorized(
         #[inline(always)]

@@ -27,7 +27,7 @@ pub struct GaussianPolicyGradient<'a> {
     pub clip: Option<f64>,
     /// β ≥ 0, the entropy coefficient.
     pub entropy: f64,
-    /// κ KL(π_old‖π); `None` does not penalise.
+    /// κ KL(π_old‖π); `None` does not penalize.
     pub kl: Option<KlPenalty<'a>>,
 }
 

@@ -5,7 +5,7 @@ use super::loss::{Loss, Outputs, Root};
 /// ℓ(f) = v + rᵀ(f − f₀) + ½ (f − f₀)ᵀ Q (f − f₀), with v, r and Q of every sample given at f₀.
 ///
 /// For actors that climb a critic: f₀ is what the actor puts out now, r the derivative of what it
-/// minimises, −∂Q/∂a for a deterministic policy, and the curvature is whichever positive
+/// minimizes, −∂Q/∂a for a deterministic policy, and the curvature is whichever positive
 /// definite matrix the caller declares: with the identity the Gauss-Newton step is regression on the
 /// targets f₀ − r, with that of the critic a Newton step on the action. The model is exact in its
 /// own terms: away from f₀, as in a line search, value and residual are the model's.

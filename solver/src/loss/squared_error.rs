@@ -54,7 +54,7 @@ pub struct ChosenAction<'a> {
     pub actions: &'a [u32],
     /// y, (b).
     pub targets: &'a [f64],
-    /// w, (b), importance weights of prioritised replay; `None` is all ones.
+    /// w, (b), importance weights of prioritized replay; `None` is all ones.
     pub weights: Option<&'a [f64]>,
     /// δ > 0, where the loss turns linear; `None` is plain squared error.
     pub huber: Option<f64>,

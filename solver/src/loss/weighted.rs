@@ -2,7 +2,7 @@
 
 use super::loss::{Loss, Outputs, Root};
 
-/// wᵢ ℓᵢ, as importance weights of prioritised replay are used: r and Q are w times what they were, S
+/// wᵢ ℓᵢ, as importance weights of prioritized replay are used: r and Q are w times what they were, S
 /// and ρ are √w times. The mean is still over b samples.
 #[derive(Clone, Copy)]
 pub struct Weighted<'a> {

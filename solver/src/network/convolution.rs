@@ -11,8 +11,12 @@
 use std::fmt;
 
 use crate::{
-    linalg::real::Real,
-    network::{activation::Activation, dense::Dense},
+    linalg::{gram::Factors, real::Real},
+    network::{
+        activation::{Activation, activate},
+        dense::Dense,
+        layer_pass::{At, LayerPass, Trace, Workspace},
+    },
 };
 
 /// The shape of an image.
@@ -154,7 +158,7 @@ impl Convolution {
     }
 
     /// Images (b, n_inputs) to patches (b·positions, size²·channels).
-    pub(crate) fn unfold<T: Real>(&self, images: &[T], patches: &mut Vec<T>) {
+    fn unfold<T: Real>(&self, images: &[T], patches: &mut Vec<T>) {
         let size = self.n_positions() * self.filters.n_inputs;
         patches.clear();
         patches.resize(images.len() / self.image.len() * size, T::zero());
@@ -164,7 +168,7 @@ impl Convolution {
     }
 
     /// The transpose of [`Convolution::unfold`]: patches are summed where they overlap.
-    pub(crate) fn fold<T: Real>(&self, patches: &[T], images: &mut Vec<T>) {
+    fn fold<T: Real>(&self, patches: &[T], images: &mut Vec<T>) {
         let size = self.n_positions() * self.filters.n_inputs;
         images.clear();
         images.resize(patches.len() / size * self.image.len(), T::zero());
@@ -173,5 +177,40 @@ impl Convolution {
                 image[cell..][..n].iter_mut().zip(&patches[patch..][..n]).for_each(|(sum, &x)| *sum += x);
             });
         }
+    }
+}
+
+impl<T: Real> LayerPass<T> for Convolution {
+    fn forward(&self, params: &[T], inputs: &[T], outputs: &mut [T], trace: &mut Trace<T>, work: &mut Workspace<T>) {
+        self.unfold(inputs, &mut trace.patches);
+        self.filters.apply(params, &trace.patches, outputs, &mut work.panel);
+        activate(self.filters.activation, outputs, &mut trace.slopes);
+    }
+
+    fn carry(&self, at: At<'_, T>, into: &mut Vec<T>, work: &mut Workspace<T>) {
+        self.filters.carry_rows(at.params, &at.trace.rows, &mut work.patches, &mut work.panel);
+        self.fold(&work.patches, into);
+    }
+
+    fn push(&self, at: At<'_, T>, tangent: &[T], incoming: Option<&[T]>, outgoing: &mut [T], work: &mut Workspace<T>) {
+        self.filters.apply(tangent, &at.trace.patches, outgoing, &mut work.panel);
+        if let Some(incoming) = incoming {
+            self.unfold(incoming, &mut work.patches);
+            self.filters.add(at.params, &work.patches, outgoing, &mut work.panel);
+        }
+    }
+
+    fn pull_back(&self, _: &[T], trace: &Trace<T>, weights: &[f64], result: &mut [T], work: &mut Workspace<T>) {
+        self.filters.pull_back_rows(&trace.patches, &trace.rows, weights, result, work);
+    }
+
+    fn factors<'a>(
+        &self,
+        _inputs: &'a [T],
+        trace: &'a mut Trace<T>,
+        batch: usize,
+        work: &mut Workspace<T>,
+    ) -> Option<Factors<'a, T>> {
+        Some(self.filters.factors_of(&trace.patches, &trace.rows, batch, &mut trace.jacobian, &mut work.panel))
     }
 }

@@ -4,11 +4,16 @@ use std::ops::Range;
 
 use crate::{
     linalg::{
+        gram::Factors,
         matmul::matmul,
         matrix::{Matrix, Start},
         real::Real,
+        vectors::vectorized,
     },
-    network::activation::Activation,
+    network::{
+        activation::{Activation, activate},
+        layer_pass::{At, LayerPass, Trace, Workspace},
+    },
 };
 
 /// output = activation(input · W + bias), W of shape (`n_inputs`, `n_outputs`).
@@ -60,26 +65,54 @@ impl Dense {
     }
 
     /// Rows at the outputs, before the activation, (n, n_outputs) to rows at the inputs (n, n_inputs).
-    pub(crate) fn carry<T: Real>(&self, params: &[T], rows: &[T], into: &mut Vec<T>, panel: &mut Vec<T>) {
+    pub(crate) fn carry_rows<T: Real>(&self, params: &[T], rows: &[T], into: &mut Vec<T>, panel: &mut Vec<T>) {
         let n = rows.len() / self.n_outputs;
         into.resize(n * self.n_inputs, T::zero());
         let rows = Matrix::new(rows, n, self.n_outputs);
         matmul(into, Start::Zero, rows, self.matrix(params).transposed(), panel);
     }
 
-    /// Σ aᵢ wᵢᵀ over the inputs a (n, n_inputs) and the weighted rows w (n, n_outputs): the part of
-    /// `result` (p) that belongs to W.
-    pub(crate) fn pull_back<T: Real>(&self, inputs: &[T], weighted: &[T], result: &mut [T], panel: &mut Vec<T>) {
-        let n = weighted.len() / self.n_outputs;
+    /// Jᵀ S v: A (n, n_inputs) transposed times the rows D (b·k, n/b·n_outputs) weighted with v (b·k) and summed
+    /// over k. The part of `result` (p) that belongs to W and the bias.
+    pub(crate) fn pull_back_rows<T: Real>(
+        &self,
+        inputs: &[T],
+        rows: &[T],
+        weights: &[f64],
+        result: &mut [T],
+        work: &mut Workspace<T>,
+    ) {
+        let n = inputs.len() / self.n_inputs;
+        work.weighted.resize(n * self.n_outputs, T::zero());
+        weigh_rows(rows, weights, &mut work.weighted, self.n_outputs, &mut result[self.bias()]);
         let inputs = Matrix::new(inputs, n, self.n_inputs).transposed();
-        let weighted = Matrix::new(weighted, n, self.n_outputs);
-        matmul(&mut result[self.weight()], Start::Zero, inputs, weighted, panel);
+        let weighted = Matrix::new(&work.weighted, n, self.n_outputs);
+        matmul(&mut result[self.weight()], Start::Zero, inputs, weighted, &mut work.panel);
     }
 
-    /// The Jacobian rows of the layer's own parameters, (b·k, parameters), where it is applied at
-    /// `n_positions` places of every sample: `inputs` (b·positions, n_inputs), `rows` (b·k,
-    /// positions·n_outputs).
-    pub(crate) fn explicit_rows<T: Real>(
+    /// The factors of a layer applied to `inputs` (b·positions, n_inputs) with `rows` (b·k, positions·n_outputs):
+    /// the two themselves where there is one position and a bias; otherwise the Jacobian rows of the layer's own
+    /// parameters, written out into `jacobian` (b·k, parameters).
+    pub(crate) fn factors_of<'a, T: Real>(
+        &self,
+        inputs: &'a [T],
+        rows: &'a [T],
+        batch: usize,
+        jacobian: &'a mut Vec<T>,
+        panel: &mut Vec<T>,
+    ) -> Factors<'a, T> {
+        let n_positions = inputs.len() / self.n_inputs / batch;
+        let n_rows = rows.len() / (n_positions * self.n_outputs);
+        if n_positions == 1 && self.has_bias {
+            let inputs = Matrix::new(inputs, batch, self.n_inputs);
+            return Factors { inputs, rows: Matrix::new(rows, n_rows, self.n_outputs) };
+        }
+        self.explicit_rows(inputs, rows, n_positions, n_rows / batch, jacobian, panel);
+        Factors::of_jacobian(jacobian, batch, n_rows)
+    }
+
+    /// Rows Σ aᵀδ over the positions of a sample, and Σ δ for the bias: (b·k, parameters).
+    fn explicit_rows<T: Real>(
         &self,
         inputs: &[T],
         rows: &[T],
@@ -101,4 +134,65 @@ impl Dense {
             }
         }
     }
+}
+
+impl<T: Real> LayerPass<T> for Dense {
+    fn forward(&self, params: &[T], inputs: &[T], outputs: &mut [T], trace: &mut Trace<T>, work: &mut Workspace<T>) {
+        self.apply(params, inputs, outputs, &mut work.panel);
+        activate(self.activation, outputs, &mut trace.slopes);
+    }
+
+    fn carry(&self, at: At<'_, T>, into: &mut Vec<T>, work: &mut Workspace<T>) {
+        self.carry_rows(at.params, &at.trace.rows, into, &mut work.panel);
+    }
+
+    fn push(&self, at: At<'_, T>, tangent: &[T], incoming: Option<&[T]>, outgoing: &mut [T], work: &mut Workspace<T>) {
+        self.apply(tangent, at.inputs, outgoing, &mut work.panel);
+        if let Some(incoming) = incoming {
+            self.add(at.params, incoming, outgoing, &mut work.panel);
+        }
+    }
+
+    fn pull_back(&self, inputs: &[T], trace: &Trace<T>, weights: &[f64], result: &mut [T], work: &mut Workspace<T>) {
+        self.pull_back_rows(inputs, &trace.rows, weights, result, work);
+    }
+
+    fn factors<'a>(
+        &self,
+        inputs: &'a [T],
+        trace: &'a mut Trace<T>,
+        batch: usize,
+        work: &mut Workspace<T>,
+    ) -> Option<Factors<'a, T>> {
+        Some(self.factors_of(inputs, &trace.rows, batch, &mut trace.jacobian, &mut work.panel))
+    }
+}
+
+/// Σₖ vᵢₖ δᵢₖ for every sample i, rows (b·k, n) to `weighted` (b, n), and the sum over samples, and
+/// over the positions of `n_columns` each in n, into `total`, unless that is empty.
+pub(crate) fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], weighted: &mut [T], n_columns: usize, total: &mut [T]) {
+    total.fill(T::zero());
+    let n = rows.len() / weights.len();
+    let k = rows.len() / weighted.len();
+    vectorized(
+        #[inline(always)]
+        || {
+            for i in 0..weighted.len() / n {
+                let sum = &mut weighted[i * n..][..n];
+                for row in 0..k {
+                    let weight = T::of(weights[i * k + row]);
+                    let entries = sum.iter_mut().zip(&rows[(i * k + row) * n..][..n]);
+                    match row {
+                        0 => entries.for_each(|(sum, &x)| *sum = weight * x),
+                        _ => entries.for_each(|(sum, &x)| *sum += weight * x),
+                    }
+                }
+                if !total.is_empty() {
+                    for sum in sum.chunks_exact(n_columns) {
+                        total.iter_mut().zip(sum).for_each(|(total, &x)| *total += x);
+                    }
+                }
+            }
+        },
+    );
 }

@@ -3,7 +3,10 @@
 //! Source: Wang et al. (2016), "Dueling network architectures for deep reinforcement learning", eq. 9,
 //! arXiv 1511.06581.
 
-use crate::linalg::real::Real;
+use crate::{
+    linalg::real::Real,
+    network::layer_pass::{At, LayerPass, Trace, Workspace},
+};
 
 /// From (V, A₁ … Aₙ) to Qⱼ = V + Aⱼ − mean A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,23 +17,35 @@ pub struct Dueling {
 
 impl Dueling {
     /// (b, 1 + n) to (b, n).
-    pub(crate) fn apply<T: Real>(&self, inputs: &[T], outputs: &mut Vec<T>) {
-        outputs.clear();
+    fn apply<T: Real>(&self, inputs: &[T], outputs: &mut [T]) {
         let n = T::of(self.n_outputs as f64);
-        for input in inputs.chunks_exact(1 + self.n_outputs) {
+        let rows = inputs.chunks_exact(1 + self.n_outputs).zip(outputs.chunks_exact_mut(self.n_outputs));
+        for (input, output) in rows {
             let mean = input[1..].iter().copied().sum::<T>() / n;
-            outputs.extend(input[1..].iter().map(|&advantage| input[0] + (advantage - mean)));
+            output.iter_mut().zip(&input[1..]).for_each(|(q, &advantage)| *q = input[0] + (advantage - mean));
         }
+    }
+}
+
+impl<T: Real> LayerPass<T> for Dueling {
+    fn forward(&self, _: &[T], inputs: &[T], outputs: &mut [T], _: &mut Trace<T>, _: &mut Workspace<T>) {
+        self.apply(inputs, outputs);
     }
 
     /// The transpose: rows (b·k, n) to (b·k, 1 + n).
-    pub(crate) fn carry<T: Real>(&self, rows: &[T], into: &mut Vec<T>) {
+    fn carry(&self, at: At<'_, T>, into: &mut Vec<T>, _: &mut Workspace<T>) {
         into.clear();
         let n = T::of(self.n_outputs as f64);
-        for row in rows.chunks_exact(self.n_outputs) {
+        for row in at.trace.rows.chunks_exact(self.n_outputs) {
             let sum = row.iter().copied().sum::<T>();
             into.push(sum);
             into.extend(row.iter().map(|&x| x - sum / n));
+        }
+    }
+
+    fn push(&self, _: At<'_, T>, _: &[T], incoming: Option<&[T]>, outgoing: &mut [T], _: &mut Workspace<T>) {
+        if let Some(incoming) = incoming {
+            self.apply(incoming, outgoing);
         }
     }
 }

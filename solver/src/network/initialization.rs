@@ -1,6 +1,6 @@
 //! First parameters of a network, from the caller's random stream.
 //!
-//! candle's own initialisers draw from a thread-global generator that cannot be seeded.
+//! candle's own initializers draw from a thread-global generator that cannot be seeded.
 
 use rand::{Rng, RngCore};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::{
 /// How a network's parameters are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
-pub enum Initialisation {
+pub enum Initialization {
     /// PyTorch's default for `nn.Linear` and `nn.Conv2d`: weights and biases uniform in ±1/√n, n the
     /// inputs of a layer, or of a patch.
     Uniform,
@@ -25,7 +25,7 @@ pub enum Initialisation {
     },
 }
 
-impl Initialisation {
+impl Initialization {
     /// Draws the flat parameter vector (p); free outputs are zero.
     pub fn draw(self, network: &Network, rng: &mut dyn RngCore) -> Vec<f64> {
         let mut params = vec![0.0; network.n_params()];
@@ -47,7 +47,7 @@ impl Initialisation {
 }
 
 /// Fills `weight` with `gain` times a (semi-)orthogonal matrix: Gaussian vectors along the shorter
-/// side, orthonormalised. Saxe, McClelland, Ganguli (2014), arXiv 1312.6120.
+/// side, orthonormalized. Saxe, McClelland, Ganguli (2014), arXiv 1312.6120.
 fn orthogonal(layer: &Dense, gain: f64, rng: &mut dyn RngCore, weight: &mut [f64]) {
     let (rows, columns) = (layer.n_inputs, layer.n_outputs);
     let (count, length) = (rows.min(columns), rows.max(columns));
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn orthogonal_columns_have_the_gain_as_length() {
         let network = Network::mlp(&[4, 16, 2], Activation::Tanh);
-        let params = Initialisation::Orthogonal { output_gain: 0.01 }.draw(&network, &mut ChaCha8Rng::seed_from_u64(1));
+        let params = Initialization::Orthogonal { output_gain: 0.01 }.draw(&network, &mut ChaCha8Rng::seed_from_u64(1));
         for (layer, gain) in network.layers().iter().filter_map(Layer::dense).zip([std::f64::consts::SQRT_2, 0.01]) {
             let weight = &params[layer.weight()];
             let (n, m) = (layer.n_inputs, layer.n_outputs);
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn uniform_stays_within_its_bound_and_fills_it() {
         let network = Network::mlp(&[16, 64, 4], Activation::Relu);
-        let params = Initialisation::Uniform.draw(&network, &mut ChaCha8Rng::seed_from_u64(2));
+        let params = Initialization::Uniform.draw(&network, &mut ChaCha8Rng::seed_from_u64(2));
         let first = &params[..(16 + 1) * 64];
         let largest = first.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         assert!(largest < 0.25 && largest > 0.24, "{largest}");

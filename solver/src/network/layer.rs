@@ -1,11 +1,15 @@
 //! The kinds of layer that a network is a chain of.
 
-use crate::network::{
-    activation::Activation,
-    convolution::{Convolution, Image},
-    dense::Dense,
-    dueling::Dueling,
-    products::Products,
+use crate::{
+    linalg::real::Real,
+    network::{
+        activation::Activation,
+        convolution::{Convolution, Image},
+        dense::Dense,
+        dueling::Dueling,
+        layer_pass::LayerPass,
+        products::Products,
+    },
 };
 
 /// One layer.
@@ -51,11 +55,13 @@ impl Layer {
         }
     }
 
-    /// How often each sample passes through [`Layer::dense`].
-    pub(crate) fn n_positions(&self) -> usize {
+    /// The layer as what a pass asks of it.
+    pub(crate) fn on<T: Real>(&self) -> &dyn LayerPass<T> {
         match self {
-            Self::Convolution(convolution) => convolution.n_positions(),
-            Self::Dense(_) | Self::Dueling(_) | Self::Products(_) => 1,
+            Self::Dense(dense) => dense,
+            Self::Convolution(convolution) => convolution,
+            Self::Dueling(dueling) => dueling,
+            Self::Products(products) => products,
         }
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod dense;
 pub(crate) mod dueling;
 pub(crate) mod initialization;
 pub(crate) mod layer;
+pub(crate) mod layer_pass;
 pub(crate) mod model;
 #[allow(clippy::module_inception)] // The type that the folder is named after.
 pub(crate) mod network;

@@ -17,6 +17,8 @@ pub struct Model<T> {
     pub(crate) pass: Pass<T>,
     pub(crate) outputs: Outputs,
     pub(crate) residual: Vec<f64>,
+    /// g (p) of the last linearization, where ρ does not give it; empty where it does.
+    pub(crate) gradient: Vec<T>,
     pub(crate) root: Root,
 }
 
@@ -28,8 +30,8 @@ impl<T: Real> Model<T> {
     pub fn new(network: Network, params: Vec<T>) -> Self {
         assert_eq!(params.len(), network.n_params(), "parameters of {network}");
         let outputs = Outputs { values: Vec::new(), n_outputs: network.n_outputs() };
-        let (pass, residual, root) = (Pass::new(), Vec::new(), Root::default());
-        Self { network, params, pass, outputs, residual, root }
+        let (pass, residual, gradient, root) = (Pass::new(), Vec::new(), Vec::new(), Root::default());
+        Self { network, params, pass, outputs, residual, gradient, root }
     }
 
     /// Takes a batch of inputs, (b, n_inputs), f32 or f64.

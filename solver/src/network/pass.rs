@@ -22,10 +22,11 @@ use candle_core::Tensor;
 
 use crate::{
     error::SolverError,
-    linalg::{flat::read_into, gram::Factors, matrix::Matrix, real::Real, vectors::vectorized},
+    linalg::{flat::read_into, gram::Factors, gram_tiles::GramPanels, real::Real},
     network::{
-        activation::{activate, scale_by_derivative},
-        layer::Layer,
+        activation::scale_by_derivative,
+        dense::weigh_rows,
+        layer_pass::{At, Trace, Workspace},
         network::Network,
     },
 };
@@ -35,8 +36,8 @@ use crate::{
 pub struct Pass<T> {
     batch: usize,
     rows_per_sample: usize,
-    /// (b, n_inputs).
-    inputs: Vec<T>,
+    /// The inputs, (b, n_inputs), and then the outputs of every layer, (b, n_out), after its activation.
+    values: Vec<Vec<T>>,
     traces: Vec<Trace<T>>,
     /// Outputs of the last layer and then the free ones, (b, c), where there are free ones.
     outputs: Vec<T>,
@@ -48,27 +49,7 @@ pub struct Pass<T> {
     tangents: [Vec<T>; 2],
     /// Tangents of all outputs, (b, c), where there are free ones.
     output_tangents: Vec<T>,
-    /// Patches of a layer's tangents, or rows at its patches.
-    patches: Vec<T>,
-    /// Storage of a matrix product.
-    panel: Vec<T>,
-    /// Rows of one layer summed over k with weights: (b, n_out).
-    weighted: Vec<T>,
-}
-
-/// What is remembered of one layer.
-#[derive(Debug, Default)]
-struct Trace<T> {
-    /// After the activation: (b, n_out).
-    outputs: Vec<T>,
-    /// Derivative of the activation, (b, n_out), where the outputs do not tell it.
-    slopes: Vec<T>,
-    /// A convolution's inputs, patch by patch: (b·positions, n_patch).
-    patches: Vec<T>,
-    /// The back-propagated rows, before the activation: (b·k, n_out).
-    rows: Vec<T>,
-    /// Rows of the Jacobian by the layer's own parameters, where they have no two factors.
-    jacobian: Vec<T>,
+    work: Workspace<T>,
 }
 
 impl<T: Real> Pass<T> {
@@ -86,8 +67,9 @@ impl<T: Real> Pass<T> {
     pub fn inputs_mut(&mut self, network: &Network, batch: usize) -> &mut [T] {
         self.batch = batch;
         self.traces.resize_with(network.layers().len(), Trace::default);
-        self.inputs.resize(batch * network.n_inputs(), T::zero());
-        &mut self.inputs
+        self.values.resize_with(network.layers().len() + 1, Vec::new);
+        self.values[0].resize(batch * network.n_inputs(), T::zero());
+        &mut self.values[0]
     }
 
     /// Takes a batch of inputs, (b, n_inputs), f32 or f64.
@@ -102,44 +84,27 @@ impl<T: Real> Pass<T> {
 
     /// Outputs (b, c) at the inputs last written.
     pub fn forward(&mut self, network: &Network, params: &[T]) -> &[T] {
-        let b = self.batch;
-        for (l, layer) in network.layers().iter().enumerate() {
-            let (before, after) = self.traces.split_at_mut(l);
-            let Trace { outputs, slopes, patches, .. } = &mut after[0];
-            let inputs = before.last().map_or(&self.inputs, |trace| &trace.outputs);
-            match layer {
-                Layer::Dense(dense) => {
-                    outputs.resize(b * dense.n_outputs, T::zero());
-                    dense.apply(params, inputs, outputs, &mut self.panel);
-                    activate(dense.activation, outputs, slopes);
-                }
-                Layer::Convolution(convolution) => {
-                    let filters = &convolution.filters;
-                    convolution.unfold(inputs, patches);
-                    outputs.resize(b * layer.n_outputs(), T::zero());
-                    filters.apply(params, patches, outputs, &mut self.panel);
-                    activate(filters.activation, outputs, slopes);
-                }
-                Layer::Dueling(dueling) => dueling.apply(inputs, outputs),
-                Layer::Products(products) => products.apply(inputs, outputs),
-            }
+        let Self { batch, values, traces, work, .. } = self;
+        for (l, (layer, trace)) in network.layers().iter().zip(traces).enumerate() {
+            let (inputs, outputs) = values.split_at_mut(l + 1);
+            outputs[0].resize(*batch * layer.n_outputs(), T::zero());
+            layer.on().forward(params, &inputs[l], &mut outputs[0], trace, work);
         }
-        append_free(&self.traces[self.traces.len() - 1].outputs, &params[network.free_outputs()], b, &mut self.outputs);
+        append_free(&values[network.layers().len()], &params[network.free_outputs()], *batch, &mut self.outputs);
         self.outputs()
     }
 
     /// Outputs (b, c) of the last [`Pass::forward`].
     pub fn outputs(&self) -> &[T] {
-        if self.outputs.is_empty() { &self.traces[self.traces.len() - 1].outputs } else { &self.outputs }
+        if self.outputs.is_empty() { &self.values[self.traces.len()] } else { &self.outputs }
     }
 
     /// Forgets all samples of the batch but these, in ascending order. What is known of them stays.
     pub fn select(&mut self, samples: &[usize]) {
         let batch = std::mem::replace(&mut self.batch, samples.len());
         assert!(samples.is_sorted_by(|a, b| a < b) && samples.last().is_none_or(|&last| last < batch));
-        let layers =
-            self.traces.iter_mut().flat_map(|trace| [&mut trace.outputs, &mut trace.slopes, &mut trace.patches]);
-        for values in layers.chain([&mut self.inputs, &mut self.outputs]) {
+        let layers = self.traces.iter_mut().flat_map(|trace| [&mut trace.slopes, &mut trace.patches]);
+        for values in layers.chain(&mut self.values).chain([&mut self.outputs]) {
             let width = values.len() / batch.max(1);
             for (to, &from) in samples.iter().enumerate() {
                 values.copy_within(from * width..(from + 1) * width, to * width);
@@ -163,37 +128,31 @@ impl<T: Real> Pass<T> {
             rows.extend(dependent.iter().map(|&x| T::of(x)));
             self.free_rows.extend(free.iter().map(|&x| T::of(x)));
         }
-        for l in (0..last).rev() {
-            let (lower, upper) = self.traces.split_at_mut(l + 1);
-            let Trace { outputs, slopes, rows, .. } = &mut lower[l];
-            carry(&layers[l + 1], params, outputs, &upper[0].rows, [&mut self.patches, &mut self.panel], rows);
-            scale_by_derivative(layers[l].activation(), outputs, slopes, layers[l].n_outputs(), rows);
+        for (l, layer) in layers.iter().enumerate().skip(1).rev() {
+            let (below, above) = self.traces.split_at_mut(l);
+            let Trace { slopes, rows, .. } = &mut below[l - 1];
+            let inputs = &self.values[l];
+            layer.on().carry(At { params, inputs, trace: &above[0] }, rows, &mut self.work);
+            scale_by_derivative(layers[l - 1].activation(), inputs, slopes, layer.n_inputs(), rows);
         }
     }
 
     /// The rows last propagated, carried on to the inputs of the network: (b·k, n_inputs).
     pub fn rows_at_inputs(&mut self, network: &Network, params: &[T]) -> &[T] {
-        let Self { inputs, traces, patches, panel, input_rows, .. } = self;
-        carry(&network.layers()[0], params, inputs, &traces[0].rows, [patches, panel], input_rows);
+        let at = At { params, inputs: &self.values[0], trace: &self.traces[0] };
+        network.layers()[0].on().carry(at, &mut self.input_rows, &mut self.work);
         &self.input_rows
     }
 
     /// Jᵀ S v for the rows last propagated; `weights` is v (b·k) and `result` has length p.
     pub fn pull_back(&mut self, network: &Network, weights: &[f64], result: &mut [T]) {
-        let (b, k) = (self.batch, self.rows_per_sample);
-        assert_eq!(weights.len(), b * k, "one weight a row");
-        let weighted = &mut self.weighted;
+        assert_eq!(weights.len(), self.batch * self.rows_per_sample, "one weight a row");
         for (l, layer) in network.layers().iter().enumerate() {
-            if let Some(dense) = layer.dense() {
-                weighted.resize(b * layer.n_outputs(), T::zero());
-                weigh_rows(&self.traces[l].rows, weights, k, weighted, dense.n_outputs, &mut result[dense.bias()]);
-                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
-                dense.pull_back(inputs, weighted, result, &mut self.panel);
-            }
+            layer.on().pull_back(&self.values[l], &self.traces[l], weights, result, &mut self.work);
         }
         if let Some(free) = network.free() {
-            weighted.resize(b * free.n_outputs, T::zero());
-            weigh_rows(&self.free_rows, weights, k, weighted, free.n_outputs, &mut result[free.bias()]);
+            self.work.weighted.resize(self.batch * free.n_outputs, T::zero());
+            weigh_rows(&self.free_rows, weights, &mut self.work.weighted, free.n_outputs, &mut result[free.bias()]);
         }
     }
 
@@ -203,27 +162,13 @@ impl<T: Real> Pass<T> {
         for (l, layer) in network.layers().iter().enumerate() {
             let [front, back] = &mut self.tangents;
             let (incoming, outgoing) = if l % 2 == 0 { (&*front, back) } else { (&*back, front) };
-            // The inputs of the network do not change.
-            let incoming = Some(incoming).filter(|_| l > 0);
             outgoing.clear();
             outgoing.resize(b * layer.n_outputs(), T::zero());
-            if let Some(dense) = layer.dense() {
-                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
-                dense.apply(tangent, inputs, outgoing, &mut self.panel);
-            }
-            match (layer, incoming) {
-                (_, None) => {}
-                (Layer::Dense(dense), Some(incoming)) => dense.add(params, incoming, outgoing, &mut self.panel),
-                (Layer::Convolution(convolution), Some(incoming)) => {
-                    convolution.unfold(incoming, &mut self.patches);
-                    convolution.filters.add(params, &self.patches, outgoing, &mut self.panel);
-                }
-                (Layer::Dueling(dueling), Some(incoming)) => dueling.apply(incoming, outgoing),
-                (Layer::Products(products), Some(incoming)) => {
-                    products.push_forward(&self.traces[l - 1].outputs, incoming, outgoing);
-                }
-            }
-            let Trace { outputs, slopes, .. } = &self.traces[l];
+            let at = At { params, inputs: &self.values[l], trace: &self.traces[l] };
+            // The inputs of the network do not change.
+            let incoming = Some(&incoming[..]).filter(|_| l > 0);
+            layer.on().push(at, tangent, incoming, outgoing, &mut self.work);
+            let (outputs, slopes) = (&self.values[l + 1], &self.traces[l].slopes);
             scale_by_derivative(layer.activation(), outputs, slopes, layer.n_outputs(), outgoing);
         }
         let last = &self.tangents[network.layers().len() % 2];
@@ -232,71 +177,15 @@ impl<T: Real> Pass<T> {
     }
 
     /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major, for the rows last propagated.
-    pub fn gram(&mut self, network: &Network, gram: &mut [f64]) {
-        let (b, k) = (self.batch, self.rows_per_sample);
-        let n = b * k;
+    pub fn gram(&mut self, network: &Network, gram: &mut [f64], panels: &mut GramPanels) {
+        let Self { batch: b, rows_per_sample: k, values, traces, free_rows, work, .. } = self;
+        let n = *b * *k;
         assert_eq!(gram.len(), n * n, "Gram matrix of {n} rows");
-        for (l, layer) in network.layers().iter().enumerate() {
-            if let Some(dense) = layer.dense().filter(|_| !has_two_factors(layer)) {
-                let mut jacobian = std::mem::take(&mut self.traces[l].jacobian);
-                let inputs = dense_inputs(layer, l, &self.inputs, &self.traces);
-                let rows = &self.traces[l].rows;
-                dense.explicit_rows(inputs, rows, layer.n_positions(), k, &mut jacobian, &mut self.panel);
-                self.traces[l].jacobian = jacobian;
-            }
-        }
-        // Without inputs A Aᵀ is zero, and D alone is the Jacobian.
-        let alone = |rows, width| Factors { inputs: Matrix::new(&[], b, 0), rows: Matrix::new(rows, n, width) };
-        let mut factors = Vec::with_capacity(network.layers().len() + 1);
-        for (l, layer) in network.layers().iter().enumerate() {
-            let Trace { rows, jacobian, .. } = &self.traces[l];
-            match layer.dense() {
-                None => {}
-                Some(dense) if has_two_factors(layer) => factors.push(Factors {
-                    inputs: Matrix::new(dense_inputs(layer, l, &self.inputs, &self.traces), b, dense.n_inputs),
-                    rows: Matrix::new(rows, n, dense.n_outputs),
-                }),
-                Some(_) => factors.push(alone(jacobian, jacobian.len() / n)),
-            }
-        }
-        factors.extend(network.free().map(|free| alone(&self.free_rows, free.n_outputs)));
-        T::gram(&factors, k, gram);
-    }
-}
-
-/// What [`Layer::dense`] of layer l is applied to: (b·positions, n_in).
-fn dense_inputs<'a, T>(layer: &Layer, l: usize, inputs: &'a [T], traces: &'a [Trace<T>]) -> &'a [T] {
-    match layer {
-        Layer::Convolution(_) => &traces[l].patches,
-        Layer::Dense(_) | Layer::Dueling(_) | Layer::Products(_) if l == 0 => inputs,
-        Layer::Dense(_) | Layer::Dueling(_) | Layer::Products(_) => &traces[l - 1].outputs,
-    }
-}
-
-/// Whether the Jacobian by a layer's parameters is (A, 1) times D, row by row: one place, with a bias.
-fn has_two_factors(layer: &Layer) -> bool {
-    layer.n_positions() == 1 && layer.dense().is_some_and(|dense| dense.has_bias)
-}
-
-/// Rows at a layer's outputs, before its activation, to rows at its inputs.
-///
-/// Storage: patches of a convolution, the panel of a product.
-fn carry<T: Real>(
-    layer: &Layer,
-    params: &[T],
-    inputs: &[T],
-    rows: &[T],
-    [patches, panel]: [&mut Vec<T>; 2],
-    into: &mut Vec<T>,
-) {
-    match layer {
-        Layer::Dense(dense) => dense.carry(params, rows, into, panel),
-        Layer::Convolution(convolution) => {
-            convolution.filters.carry(params, rows, patches, panel);
-            convolution.fold(patches, into);
-        }
-        Layer::Dueling(dueling) => dueling.carry(rows, into),
-        Layer::Products(products) => products.carry(inputs, rows, into),
+        let layers = network.layers().iter().zip(values).zip(traces);
+        let mut factors: Vec<_> =
+            layers.filter_map(|((layer, inputs), trace)| layer.on().factors(inputs, trace, *b, work)).collect();
+        factors.extend(network.free().map(|_| Factors::of_jacobian(free_rows, *b, n)));
+        T::gram(&factors, *k, gram, panels);
     }
 }
 
@@ -309,32 +198,4 @@ fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec
             joined.extend_from_slice(free);
         });
     }
-}
-
-/// Σₖ vᵢₖ δᵢₖ for every sample i, rows (b·k, n) to `weighted` (b, n), and the sum over samples, and
-/// over the positions of `n_columns` each in n, into `total`, unless that is empty.
-fn weigh_rows<T: Real>(rows: &[T], weights: &[f64], k: usize, weighted: &mut [T], n_columns: usize, total: &mut [T]) {
-    total.fill(T::zero());
-    let n = rows.len() / weights.len();
-    vectorized(
-        #[inline(always)]
-        || {
-            for i in 0..weighted.len() / n {
-                let sum = &mut weighted[i * n..][..n];
-                for row in 0..k {
-                    let weight = T::of(weights[i * k + row]);
-                    let entries = sum.iter_mut().zip(&rows[(i * k + row) * n..][..n]);
-                    match row {
-                        0 => entries.for_each(|(sum, &x)| *sum = weight * x),
-                        _ => entries.for_each(|(sum, &x)| *sum += weight * x),
-                    }
-                }
-                if !total.is_empty() {
-                    for sum in sum.chunks_exact(n_columns) {
-                        total.iter_mut().zip(sum).for_each(|(total, &x)| *total += x);
-                    }
-                }
-            }
-        },
-    );
 }

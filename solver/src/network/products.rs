@@ -1,6 +1,9 @@
 //! Products of the inputs, which make a linear layer after them a quadratic form.
 
-use crate::linalg::real::Real;
+use crate::{
+    linalg::real::Real,
+    network::layer_pass::{At, LayerPass, Trace, Workspace},
+};
 
 /// From x (n) to the products of a symmetric form, in the order of its upper triangle by rows: xᵢ² on
 /// the diagonal, 2 xᵢ xⱼ beside it, so that their inner product with the triangle of H is xᵀHx.
@@ -24,34 +27,35 @@ impl Products {
 
     /// (b, n) to (b, n(n + 1)/2), in place of what `outputs` held.
     pub fn apply<T: Real>(&self, inputs: &[T], outputs: &mut Vec<T>) {
+        outputs.resize(inputs.len() / self.n_inputs * self.n_outputs(), T::zero());
         self.bilinear(inputs, inputs, outputs);
     }
 
-    /// The change of the products per unit of a change of x: xᵢtⱼ + xⱼtᵢ, twice the symmetric bilinear
-    /// form.
-    pub(crate) fn push_forward<T: Real>(&self, inputs: &[T], tangents: &[T], outputs: &mut Vec<T>) {
-        self.bilinear(inputs, tangents, outputs);
-        outputs.iter_mut().for_each(|x| *x += *x);
-    }
-
     /// ½(xᵢyⱼ + xⱼyᵢ) on the diagonal, twice that beside it.
-    fn bilinear<T: Real>(&self, x: &[T], y: &[T], outputs: &mut Vec<T>) {
-        outputs.clear();
+    fn bilinear<T: Real>(&self, x: &[T], y: &[T], outputs: &mut [T]) {
         let n = self.n_inputs;
-        for (x, y) in x.chunks_exact(n).zip(y.chunks_exact(n)) {
-            let products = self.pairs().map(|(i, j)| if i == j { x[i] * y[i] } else { x[i] * y[j] + x[j] * y[i] });
-            outputs.extend(products);
+        let rows = x.chunks_exact(n).zip(y.chunks_exact(n)).zip(outputs.chunks_exact_mut(self.n_outputs()));
+        for ((x, y), outputs) in rows {
+            for ((i, j), output) in self.pairs().zip(outputs) {
+                *output = if i == j { x[i] * y[i] } else { x[i] * y[j] + x[j] * y[i] };
+            }
         }
     }
+}
 
-    /// Rows at the products (b·k, n(n + 1)/2) to rows at x (b·k, n), for inputs (b, n).
-    pub(crate) fn carry<T: Real>(&self, inputs: &[T], rows: &[T], into: &mut Vec<T>) {
-        let (n, n_outputs) = (self.n_inputs, self.n_outputs());
+impl<T: Real> LayerPass<T> for Products {
+    fn forward(&self, _: &[T], inputs: &[T], outputs: &mut [T], _: &mut Trace<T>, _: &mut Workspace<T>) {
+        self.bilinear(inputs, inputs, outputs);
+    }
+
+    /// Rows at the products (b·k, n(n + 1)/2) to rows at x (b·k, n).
+    fn carry(&self, at: At<'_, T>, into: &mut Vec<T>, _: &mut Workspace<T>) {
+        let (n, n_outputs, rows) = (self.n_inputs, self.n_outputs(), &at.trace.rows);
         into.clear();
         into.resize(rows.len() / n_outputs * n, T::zero());
-        let k = into.len() / inputs.len();
+        let k = into.len() / at.inputs.len();
         for (row, (into, products)) in into.chunks_exact_mut(n).zip(rows.chunks_exact(n_outputs)).enumerate() {
-            let x = &inputs[row / k * n..][..n];
+            let x = &at.inputs[row / k * n..][..n];
             for ((i, j), &d) in self.pairs().zip(products) {
                 // Twice over for xᵢ², once each for 2xᵢxⱼ, which is 2d on either side.
                 into[i] += (d + d) * x[j];
@@ -59,6 +63,14 @@ impl Products {
                     into[j] += (d + d) * x[i];
                 }
             }
+        }
+    }
+
+    /// xᵢtⱼ + xⱼtᵢ, twice the symmetric bilinear form.
+    fn push(&self, at: At<'_, T>, _: &[T], incoming: Option<&[T]>, outgoing: &mut [T], _: &mut Workspace<T>) {
+        if let Some(incoming) = incoming {
+            self.bilinear(at.inputs, incoming, outgoing);
+            outgoing.iter_mut().for_each(|x| *x += *x);
         }
     }
 }

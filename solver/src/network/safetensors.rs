@@ -132,14 +132,14 @@ mod tests {
     use rand::SeedableRng;
 
     use super::*;
-    use crate::network::{activation::Activation, convolution::Kernel, initialization::Initialisation};
+    use crate::network::{activation::Activation, convolution::Kernel, initialization::Initialization};
 
     #[test]
     fn a_network_reads_back_as_it_was_written() {
         for text in ["3-5-2+2", "6x5x2-4k3s1-3k2s2p1-7-4-dueling", "4-quadratic", "4-quadratic-constant"] {
             let network = Network::parse(text, Activation::Tanh).unwrap();
             let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
-            let mut params = Initialisation::Uniform.draw(&network, rng);
+            let mut params = Initialization::Uniform.draw(&network, rng);
             params[network.free_outputs()].fill(0.5);
             let snapshot = Snapshot::new(network.clone(), &Tensor::new(params.clone(), &Device::Cpu).unwrap()).unwrap();
             let path = std::env::temp_dir().join(format!("egn-solver-{}.safetensors", std::process::id()));

@@ -193,7 +193,7 @@ impl<T: Real> Adam<T> {
 }
 
 impl<T: Real> Optimizer<T> for Adam<T> {
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let AdamConfig { lr, beta1, beta2, eps, max_grad_norm } = self.config;
         let p = problem.n_params();
         for state in [&mut self.gradient, &mut self.first_moment, &mut self.second_moment] {

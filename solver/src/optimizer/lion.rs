@@ -111,7 +111,7 @@ impl<T: Real> Lion<T> {
 }
 
 impl<T: Real> Optimizer<T> for Lion<T> {
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let LionConfig { lr, beta1, beta2, weight_decay, max_grad_norm } = self.config;
         let p = problem.n_params();
         let Self { momentum, proposed, gradient, direction, .. } = self;

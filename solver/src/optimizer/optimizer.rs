@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     error::SolverError,
-    linalg::real::Real,
+    linalg::{cholesky::RowSystem, real::Real},
     optimizer::problem::Problem,
     state::{State, StateError},
 };
@@ -15,7 +15,7 @@ pub trait Optimizer<T: Real>: Send {
     ///
     /// # Errors
     /// When no step could be taken; the parameters and the optimizer's own state are then as before.
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError>;
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError>;
 
     /// All that later steps depend on, the parameters aside.
     fn state(&self) -> State;
@@ -28,12 +28,22 @@ pub trait Optimizer<T: Real>: Send {
 }
 
 /// What a step needs to know of the run around it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct StepContext {
+#[derive(Debug, Default)]
+pub struct StepContext<'a> {
     /// Fraction of training done, in [0, 1]: where schedules stand.
     pub progress: f64,
     /// Also report what costs extra: gradient norm and solve residual of an EGN step.
     pub diagnose: bool,
+    /// Storage of row systems that is shared with networks which step before and after; without it an
+    /// optimizer uses its own.
+    pub storage: Option<&'a mut RowSystem>,
+}
+
+impl<'a> StepContext<'a> {
+    /// The same with storage that other networks share.
+    pub fn lending(self, storage: &'a mut RowSystem) -> Self {
+        Self { storage: Some(storage), ..self }
+    }
 }
 
 /// What a step did. Fields that do not apply to the optimizer, or were not asked for, are `None`.

@@ -1,22 +1,13 @@
-//! What an optimizer may ask of the thing it minimises.
+//! What an optimizer may ask of the thing it minimizes.
 //!
-//! *Design.* A first-order method asks for a gradient, a Gauss-Newton method for a linearisation;
+//! *Design.* A first-order method asks for a gradient, a Gauss-Newton method for a linearization;
 //! neither pays for the other. The parameters are one slice that the optimizer changes in
 //! place, where they stay once its step is known to be good; those of trials are taken back.
 
 use crate::{
     error::SolverError,
-    linalg::{params::Block, real::Real},
+    linalg::{gram_tiles::GramPanels, params::Block, real::Real},
 };
-
-/// Loss and size of a batch at the parameters it was linearised at.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Linearization {
-    /// L = (1/b) Σ ℓᵢ.
-    pub loss: f64,
-    /// Samples, b.
-    pub batch: usize,
-}
 
 /// A loss as a function of a flat parameter vector θ (p).
 pub trait Problem<T: Real> {
@@ -38,27 +29,44 @@ pub trait Problem<T: Real> {
     /// When the loss is not finite or the batch is empty.
     fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError>;
 
-    /// Linearises at θ: fills ρ (b·k) and prepares [`Problem::gram`] and [`Problem::pull_back`].
+    /// Linearizes at θ.
     ///
     /// # Errors
-    /// As [`Problem::gradient`].
-    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError>;
+    /// As [`Problem::gradient`], and when the loss has no curvature.
+    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError>;
 
-    /// Whether g = JᵀSρ/b. Where it is not, ρ means nothing and only [`Problem::gradient`] has g.
-    fn spans_residual(&self) -> bool {
-        true
+    /// The loss alone, which may be NaN.
+    fn loss(&mut self) -> f64;
+}
+
+/// A problem linearized at θ: H = JᵀSSᵀJ/b, and g = JᵀSρ/b unless S does not span it.
+///
+/// It borrows the problem, so the parameters stand still while it is in use.
+pub trait Linearized<T: Real> {
+    /// L = (1/b) Σ ℓᵢ at θ.
+    fn value(&self) -> f64;
+
+    /// Samples, b.
+    fn batch(&self) -> usize;
+
+    /// Rows and columns of SᵀJ: b·k and p.
+    fn shape(&self) -> [usize; 2];
+
+    /// ρ, (b·k).
+    fn rho(&self) -> &[f64];
+
+    /// g (p), where it is not JᵀSρ/b.
+    fn separate_gradient(&self) -> Option<&[T]> {
+        None
     }
 
-    /// Lower triangle of SᵀKS, (b·k, b·k) column-major, at the last linearisation. Every entry of
-    /// it is to be written: `gram` comes with anything in it.
-    fn gram(&mut self, gram: &mut [f64]);
+    /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major. Every entry of it is to be written:
+    /// `gram` comes with anything in it; `panels` is storage for whoever has a use for it.
+    fn gram(&mut self, gram: &mut [f64], panels: &mut GramPanels);
 
-    /// Jᵀ S v into `result` (p), at the last linearisation.
+    /// Writes Jᵀ S v into `result` (p).
     fn pull_back(&mut self, v: &[f64], result: &mut [T]);
 
-    /// Sᵀ J t into `result` (b·k), at the last linearisation, for a `tangent` t (p).
+    /// Writes Sᵀ J t into `result` (b·k), for a `tangent` t (p).
     fn push_forward(&mut self, tangent: &[T], result: &mut Vec<f64>);
-
-    /// The loss alone, which may be NaN; the last linearisation is lost.
-    fn loss(&mut self) -> f64;
 }

@@ -112,7 +112,7 @@ impl<T: Real> RmsProp<T> {
 }
 
 impl<T: Real> Optimizer<T> for RmsProp<T> {
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let RmsPropConfig { lr, alpha, eps, momentum, max_grad_norm } = self.config;
         let p = problem.n_params();
         let Self { averages, proposed, gradient, .. } = self;

@@ -5,8 +5,8 @@ use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    Activation, Direction, EgnConfig, Form, Initialisation, Learner, Loss, Model, Network, NetworkProblem,
-    OptimizerConfig, OptimizerName, Pass, Precision, Problem, SgnConfig, SolverError, StepContext,
+    Activation, Direction, EgnConfig, Form, GramPanels, Initialization, Learner, Loss, Model, Network, NetworkProblem,
+    OptimizerConfig, OptimizerName, Pass, Precision, Problem, RowSystem, SgnConfig, SolverError, StepContext,
     loss::{Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
 };
@@ -59,14 +59,14 @@ proptest! {
             let (expected, condition) = dense_direction(&setting, loss, lambda);
             let mut model = setting.model();
             let mut problem = NetworkProblem::new(&mut model, loss);
-            let mut direction = Direction::default();
+            let (mut direction, system) = (Direction::default(), &mut RowSystem::default());
             let tolerance = 1e-11 + 1e-14 * condition;
             let spans = loss.spans_residual();
             // In the form that is cheapest, then in each that is right for the loss.
             for form in [None, Some(Form::Rows).filter(|_| spans), Some(Form::Parameters), Some(Form::Woodbury)] {
                 let solution = match form {
-                    None => direction.solve(&mut problem, lambda, true).unwrap(),
-                    Some(form) => direction.solve_as(form, &mut problem, lambda, true).unwrap(),
+                    None => direction.solve(problem.linearize().unwrap(), lambda, true, system).unwrap(),
+                    Some(form) => direction.solve_as(form, problem.linearize().unwrap(), lambda, true, system).unwrap(),
                 };
                 // Rounding of the dense solve grows with its condition number, that of Woodbury's form
                 // with the square root of it too: g and JᵀSw cancel.
@@ -77,7 +77,7 @@ proptest! {
                 assert!(relative.abs() <= tolerance, "norm off by {relative:e}");
                 assert!(solution.slope < 0.0, "{form:?}: a step up, {solution:?}");
             }
-            let solution = direction.solve(&mut problem, lambda, true).unwrap();
+            let solution = direction.solve(problem.linearize().unwrap(), lambda, true, system).unwrap();
             let mut gradient = vec![0.0; expected.len()];
             problem.gradient(&mut gradient).unwrap();
             let slope: f64 = gradient.iter().zip(&expected).map(|(g, d)| g * d).sum();
@@ -110,7 +110,7 @@ proptest! {
         pass.propagate_rows(network, params, &rows);
 
         let mut gram = vec![f64::NAN; n * n];
-        pass.gram(network, &mut gram);
+        pass.gram(network, &mut gram, &mut GramPanels::default());
         let expected = &half * half.transpose();
         let scale = expected.amax();
         for j in 0..n {
@@ -228,7 +228,7 @@ fn free_outputs_are_the_same_for_every_sample() -> Result<(), SolverError> {
     let rng = &mut ChaCha8Rng::seed_from_u64(1);
     for precision in [Precision::F32, Precision::F64] {
         let optimizer = OptimizerName::Egn.into();
-        let mut learner = Learner::new(network.clone(), Initialisation::Uniform, precision, &optimizer, rng)?;
+        let mut learner = Learner::new(network.clone(), Initialization::Uniform, precision, &optimizer, rng)?;
         let inputs = Tensor::new(&[[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]], &Device::Cpu)?;
         assert!(learner.forward(&inputs)?.rows().all(|row| row[2..] == [0.0, 0.0] && row[0] != 0.0));
         assert_eq!(learner.forward(&inputs.narrow(0, 0, 0)?)?.rows().count(), 0);

@@ -4,7 +4,7 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig, MomentumForm, Network,
+    Activation, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig, MomentumForm, Network,
     OptimizerConfig, OptimizerName, Report, Restart, Schedule, StepContext, loss::SquaredError, schedule::Moving,
     testing::explicit_jacobian,
 };
@@ -38,7 +38,7 @@ impl Curve {
     }
 
     fn learner(&self, optimizer: &OptimizerConfig) -> Learner {
-        let params = Initialisation::Uniform.draw(&self.network, &mut ChaCha8Rng::seed_from_u64(9));
+        let params = Initialization::Uniform.draw(&self.network, &mut ChaCha8Rng::seed_from_u64(9));
         Learner::from_params(self.network.clone(), Tensor::new(params, &Device::Cpu).unwrap(), optimizer).unwrap()
     }
 
@@ -48,7 +48,7 @@ impl Curve {
 
     fn step(&self, learner: &mut Learner, progress: f64) -> Report {
         let loss = SquaredError { targets: &self.targets };
-        learner.step(&self.inputs(), &loss, StepContext { progress, diagnose: true }).unwrap()
+        learner.step(&self.inputs(), &loss, StepContext { progress, diagnose: true, storage: None }).unwrap()
     }
 
     fn residual(&self, learner: &mut Learner) -> Vec<f64> {

@@ -4,9 +4,9 @@ use crate::kinds::{N_NETWORKS, Sizes, network};
 use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialisation, Learner, LineSearchConfig,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig,
     LionConfig, Loss, MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision,
-    Problem, RmsPropConfig, SgdConfig, SgnConfig, SolverError, State, StepContext,
+    Problem, RmsPropConfig, RowSystem, SgdConfig, SgnConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -34,7 +34,7 @@ fn egn(lambda: f64) -> OptimizerConfig {
 
 fn learner(widths: &[usize], precision: Precision, optimizer: &OptimizerConfig) -> Learner {
     let network = Network::mlp(widths, Activation::Tanh);
-    Learner::new(network, Initialisation::Uniform, precision, optimizer, &mut ChaCha8Rng::seed_from_u64(5)).unwrap()
+    Learner::new(network, Initialization::Uniform, precision, optimizer, &mut ChaCha8Rng::seed_from_u64(5)).unwrap()
 }
 
 fn inputs(values: &[f64], width: usize) -> Tensor {
@@ -140,7 +140,7 @@ fn a_singular_system_without_damping_is_refused_with_its_numbers() {
 
 #[test]
 fn one_sample_without_damping_is_fitted_to_first_order() {
-    // A linear network is its own linearisation: one full step removes the residual.
+    // A linear network is its own linearization: one full step removes the residual.
     for (precision, tolerance) in [(Precision::F64, 1e-14), (Precision::F32, 1e-6)] {
         for optimizer in
             [egn(0.0), OptimizerConfig::Sgn(SgnConfig { lambda: 0.0.into(), cg_steps: 1, ..Default::default() })]
@@ -338,13 +338,32 @@ fn a_learner_restored_from_its_state_goes_on_bit_for_bit() {
 #[test]
 fn a_step_from_an_evaluation_is_the_step_there() {
     let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), SquaredError { targets: &[1.0, 0.0, 0.5] });
-    let context = StepContext::default();
     for optimizer in every_optimizer() {
         let [mut plain, mut evaluated] = [(); 2].map(|()| learner(&[1, 3, 1], Precision::F64, &optimizer));
         for _ in 0..3 {
-            let report = evaluated.evaluate(&x).unwrap().step(&loss, context);
-            assert_eq!(plain.step(&x, &loss, context), report, "{optimizer:?}");
+            let report = evaluated.evaluate(&x).unwrap().step(&loss, StepContext::default());
+            assert_eq!(plain.step(&x, &loss, StepContext::default()), report, "{optimizer:?}");
             assert_eq!(bits(&plain), bits(&evaluated), "{optimizer:?}");
+        }
+    }
+}
+
+/// Whatever stands in storage that is lent, a step is the one with storage of its own.
+#[test]
+fn networks_that_share_storage_do_not_meet_in_it() {
+    let egn = OptimizerConfig::Egn(EgnConfig::default());
+    let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), SquaredError { targets: &[1.0, 0.0, 0.5] });
+    for precision in [Precision::F32, Precision::F64] {
+        let [mut alone, mut sharing] = [(); 2].map(|()| learner(&[1, 3, 1], precision, &egn));
+        let mut larger = learner(&[2, 40, 40, 2], precision, &egn);
+        let mut system = RowSystem::default();
+        for broken in [0.5, f64::NAN, f64::INFINITY] {
+            let lost = (inputs(&[broken; 100], 2), SquaredError { targets: &[0.0; 100] });
+            let lent = StepContext::default().lending(&mut system);
+            assert_eq!(larger.step(&lost.0, &lost.1, lent).is_ok(), broken == 0.5);
+            let lent = StepContext::default().lending(&mut system);
+            assert_eq!(sharing.step(&x, &loss, lent), alone.step(&x, &loss, StepContext::default()));
+            assert_eq!(bits(&sharing), bits(&alone));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Initialisation, Loss, Model, Network, Outputs,
+    Initialization, Loss, Model, Network, Outputs,
     loss::{
         BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, ChosenDistribution, CrossEntropy, PolicySample,
         QuadraticModel, Sampled, SquaredError, Weighted,
@@ -30,7 +30,7 @@ pub struct Setting {
 impl Setting {
     pub fn draw(network: Network, batch: usize, seed: u64) -> Self {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
-        let mut params: Vec<f64> = Initialisation::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
+        let mut params: Vec<f64> = Initialization::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
         params[network.free_outputs()].fill_with(|| rng.random_range(-1.0..1.0));
         let c = network.n_outputs();
         let many = |n: usize, rng: &mut ChaCha8Rng| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f64>>();

@@ -9,7 +9,7 @@ use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, Direction, EgnConfig, Initialisation, Learner, Linearization, LionConfig,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
     Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig,
     SgnConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy},
@@ -25,19 +25,27 @@ type Residual = fn(&[f64]) -> (Vec<f64>, Vec<Vec<f64>>);
 struct LeastSquares<T> {
     params: Vec<T>,
     residual: Residual,
+    /// At the point last evaluated, as the next two.
     jacobian: Vec<Vec<f64>>,
+    r: Vec<f64>,
+    value: f64,
 }
 
 impl<T: Real> LeastSquares<T> {
     fn new(start: &[f64], residual: Residual) -> Self {
-        Self { params: start.iter().map(|&x| T::of(x)).collect(), residual, jacobian: Vec::new() }
+        Self {
+            params: start.iter().map(|&x| T::of(x)).collect(),
+            residual,
+            jacobian: Vec::new(),
+            r: Vec::new(),
+            value: f64::NAN,
+        }
     }
 
-    fn evaluate(&mut self) -> (f64, Vec<f64>) {
+    fn evaluate(&mut self) {
         let theta: Vec<f64> = self.params.iter().map(|x| x.to_f64()).collect();
-        let (r, jacobian) = (self.residual)(&theta);
-        self.jacobian = jacobian;
-        (0.5 * dot(&r, &r), r)
+        (self.r, self.jacobian) = (self.residual)(&theta);
+        self.value = 0.5 * dot(&self.r, &self.r);
     }
 }
 
@@ -55,18 +63,41 @@ impl<T: Real> Problem<T> for LeastSquares<T> {
     }
 
     fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError> {
-        let (loss, r) = self.evaluate();
+        self.evaluate();
+        let r = self.r.clone();
         self.pull_back(&r, gradient);
-        Ok(loss)
+        Ok(self.value)
     }
 
-    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
-        let (loss, r) = self.evaluate();
-        *rho = r;
-        Ok(Linearization { loss, batch: 1 })
+    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError> {
+        self.evaluate();
+        Ok(self)
     }
 
-    fn gram(&mut self, gram: &mut [f64]) {
+    fn loss(&mut self) -> f64 {
+        self.evaluate();
+        self.value
+    }
+}
+
+impl<T: Real> Linearized<T> for LeastSquares<T> {
+    fn value(&self) -> f64 {
+        self.value
+    }
+
+    fn batch(&self) -> usize {
+        1
+    }
+
+    fn shape(&self) -> [usize; 2] {
+        [self.r.len(), self.params.len()]
+    }
+
+    fn rho(&self) -> &[f64] {
+        &self.r
+    }
+
+    fn gram(&mut self, gram: &mut [f64], _: &mut GramPanels) {
         let n = self.jacobian.len();
         for j in 0..n {
             for i in j..n {
@@ -85,63 +116,9 @@ impl<T: Real> Problem<T> for LeastSquares<T> {
         let tangent: Vec<f64> = tangent.iter().map(|t| t.to_f64()).collect();
         *result = self.jacobian.iter().map(|row| dot(row, &tangent)).collect();
     }
-
-    fn loss(&mut self) -> f64 {
-        self.evaluate().0
-    }
 }
 
-/// A problem that solves another before it answers, as one with an inner minimisation would.
-struct Nested(LeastSquares<f64>);
-
-impl Problem<f64> for Nested {
-    fn params(&mut self) -> &mut [f64] {
-        self.0.params()
-    }
-
-    fn n_params(&self) -> usize {
-        self.0.n_params()
-    }
-
-    fn gradient(&mut self, gradient: &mut [f64]) -> Result<f64, SolverError> {
-        self.0.gradient(gradient)
-    }
-
-    fn linearize(&mut self, rho: &mut Vec<f64>) -> Result<Linearization, SolverError> {
-        self.0.linearize(rho)
-    }
-
-    fn gram(&mut self, gram: &mut [f64]) {
-        let mut inner = LeastSquares::<f64>::new(&[-1.2, 1.0], rosenbrock);
-        Direction::default().solve(&mut inner, 0.1, true).unwrap();
-        self.0.gram(gram);
-    }
-
-    fn pull_back(&mut self, v: &[f64], result: &mut [f64]) {
-        self.0.pull_back(v, result);
-    }
-
-    fn push_forward(&mut self, tangent: &[f64], result: &mut Vec<f64>) {
-        self.0.push_forward(tangent, result);
-    }
-
-    fn loss(&mut self) -> f64 {
-        self.0.loss()
-    }
-}
-
-/// Learners of a thread share the storage of their systems, and do not meet in it.
-#[test]
-fn a_problem_may_solve_another() {
-    let (mut alone, mut nested) = (Direction::default(), Direction::default());
-    let start = [0.5; 8];
-    let expected = alone.solve(&mut LeastSquares::<f64>::new(&start, quadratic), 0.1, true).unwrap();
-    let solution = nested.solve(&mut Nested(LeastSquares::new(&start, quadratic)), 0.1, true).unwrap();
-    assert_eq!((solution, nested.values()), (expected, alone.values()));
-    assert!(solution.solve_residual.unwrap() < 1e-12, "{solution:?}");
-}
-
-/// Eight unknowns of curvature 1 to 1/300, coupled to their neighbours; minimum at θᵢ = i.
+/// Eight unknowns of curvature 1 to 1/300, coupled to their neighbors; minimum at θᵢ = i.
 fn quadratic(theta: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
     let n = theta.len();
     let scale = |i: usize| libm::pow(300_f64, -(i as f64) / (2.0 * (n - 1) as f64));
@@ -232,7 +209,7 @@ impl Toy {
 
 fn learner(network: Network, optimizer: &OptimizerConfig) -> Learner {
     let rng = &mut ChaCha8Rng::seed_from_u64(3);
-    Learner::new(network, Initialisation::Uniform, Precision::F64, optimizer, rng).unwrap()
+    Learner::new(network, Initialization::Uniform, Precision::F64, optimizer, rng).unwrap()
 }
 
 /// Two arms of 80 points, one turn and a half each. Lang and Witbrock (1988), shortened.

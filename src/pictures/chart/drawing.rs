@@ -23,7 +23,7 @@ pub(super) const SIZE: (u32, u32) = (1200, 480);
 /// Width and height of a panel on its own.
 pub(super) const PANEL_SIZE: (u32, u32) = (450, 300);
 
-/// Inter, SIL Open Font Licence (`src/fonts/OFL.txt`), cut down to Latin, Greek and signs.
+/// Inter, SIL Open Font License (`src/fonts/OFL.txt`), cut down to Latin, Greek and signs.
 pub(super) const FONT: &[u8] = include_bytes!("../../fonts/Inter-Regular.ttf");
 
 /// plotters' font sizes in units of the em that they come out as.
@@ -37,8 +37,8 @@ const GREY: RGBColor = RGBColor(0x65, 0x6d, 0x76);
 const AXIS: RGBColor = RGBColor(0xa8, 0xae, 0xb5);
 const GRID: RGBColor = RGBColor(0xe9, 0xec, 0xef);
 
-/// Okabe and Ito (2008), *Color Universal Design*: eight colours told apart by colour-blind eyes,
-/// less the yellow that vanishes on white. An optimizer has the same colour in every chart.
+/// Okabe and Ito (2008), *Color Universal Design*: eight colors told apart by color-blind eyes,
+/// less the yellow that vanishes on white. An optimizer has the same color in every chart.
 fn color(optimizer: &str) -> RGBColor {
     match optimizer {
         "egn" => RGBColor(0x00, 0x72, 0xb2),
@@ -56,7 +56,7 @@ fn color(optimizer: &str) -> RGBColor {
     }
 }
 
-/// The colour of an optimizer as `#rrggbb`.
+/// The color of an optimizer as `#rrggbb`.
 pub(super) fn color_name(optimizer: &str) -> String {
     let RGBColor(red, green, blue) = color(optimizer);
     format!("#{red:02x}{green:02x}{blue:02x}")

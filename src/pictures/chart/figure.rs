@@ -56,7 +56,7 @@ pub struct Chart {
 pub(super) struct Line {
     pub(super) optimizer: String,
     pub(super) label: String,
-    /// Optimizers differ in colour, agents and settings in dashes: which of them this is.
+    /// Optimizers differ in color, agents and settings in dashes: which of them this is.
     pub(super) dash: usize,
 }
 
@@ -82,13 +82,11 @@ impl Chart {
         if let Some(other) = cohorts.iter().find(|cohort| cohort.env != *env) {
             return Err(ChartError::SeveralEnvironments { first: env.clone(), second: other.env.clone() });
         }
-        let mut agents: Vec<&str> = cohorts.iter().map(|cohort| cohort.agent.as_str()).collect();
+        let mut agents: Vec<String> = cohorts.iter().map(|cohort| cohort.agent_title()).collect();
         agents.dedup();
-        let names: Vec<String> = agents.iter().map(|agent| agent.to_uppercase()).collect();
         let kinds: BTreeSet<_> = cohorts.iter().map(|cohort| (&cohort.agent, &cohort.variant)).collect();
         let line = |cohort: &&Cohort| {
-            let of_agent =
-                if agents.len() > 1 { format!("{} · ", cohort.agent.to_uppercase()) } else { String::new() };
+            let of_agent = if agents.len() > 1 { format!("{} · ", cohort.agent_title()) } else { String::new() };
             let label = format!("{of_agent}{}, {}", cohort.optimizer_title(), seeds(cohort));
             let dash = kinds.iter().position(|kind| *kind == (&cohort.agent, &cohort.variant)).unwrap_or_default();
             Line { optimizer: cohort.optimizer.clone(), label, dash }
@@ -98,7 +96,7 @@ impl Chart {
             curves: cohorts.iter().filter_map(|cohort| LearningCurve::of(cohort, axis, &mut stream())).collect(),
         };
         Ok(Self {
-            title: format!("{env} · {}", names.join(", ")),
+            title: format!("{env} · {}", agents.join(", ")),
             threshold,
             lines: cohorts.iter().map(line).collect(),
             panels: [(Axis::EnvSteps, "Environment steps"), (Axis::CpuSeconds, "CPU seconds of training")]

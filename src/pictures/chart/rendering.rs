@@ -22,7 +22,7 @@ const PNG_SCALE: u32 = 2;
 pub struct LegendEntry<'a> {
     /// What the cohort is called.
     pub label: &'a str,
-    /// Colour of its lines, `#rrggbb`.
+    /// Color of its lines, `#rrggbb`.
     pub color: String,
     /// Lengths that are drawn and left out in turn (pixels), none for a whole line.
     pub dashes: &'static [f64],

@@ -10,14 +10,14 @@ use crate::pictures::film::episode::{Film, FilmError};
 /// How long the last picture of an episode is held (s).
 const HOLD_SECONDS: f64 = 0.7;
 
-/// NeuQuant's speed from 1 (best colours) to 30, for frames of more than 256 colours; others keep
+/// NeuQuant's speed from 1 (best colors) to 30, for frames of more than 256 colors; others keep
 /// theirs exactly.
 const QUANTISER_SPEED: i32 = 10;
 
 /// All films one after the other, for ever.
 ///
 /// *Design.* Each frame holds only the rectangle that differs from the one before, with a palette of
-/// its own: a tenth of the size, and the colours are exact.
+/// its own: a tenth of the size, and the colors are exact.
 ///
 /// # Errors
 /// [`FilmError::Encoding`] when a frame is larger than a GIF can be (65,535 pixels a side).

@@ -1,6 +1,6 @@
 //! A greedy episode, frame by frame.
 
-use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, stream};
+use egn_agents::{Actions, ActorState, AgentError, Mode, Policy};
 use egn_envs::{Env, EnvError, EnvId, Frame, Pcg64};
 use egn_train::config::env_name::{EnvName, EnvSettings};
 
@@ -82,12 +82,12 @@ pub fn film(env: &mut dyn Env, policy: &dyn Policy, seed: u64, max_frames: usize
     let mut observation = vec![0.0; env.observation_space().len()];
     let mut actions = Actions::none(env.action_space());
     // A greedy policy draws nothing.
-    let mut streams = [stream(0, Purpose::Exploration, 0)];
+    let mut states = [ActorState::new(0, 0)];
     env.reset(&mut rng, &mut observation).map_err(failed)?;
     let mut frames = vec![picture(env)?];
     while frames.len() < max_frames {
         actions.clear();
-        policy.act(&observation, Mode::Greedy, &mut streams, &mut actions)?;
+        policy.act(&observation, Mode::Greedy, &mut states, &mut actions)?;
         let step = env.step(actions.get(0), &mut rng, &mut observation).map_err(failed)?;
         frames.push(picture(env)?);
         if step.outcome().is_end() {
@@ -106,13 +106,7 @@ mod tests {
     struct Right;
 
     impl Policy for Right {
-        fn act(
-            &self,
-            _: &[f32],
-            _: Mode,
-            _: &mut [egn_agents::Stream],
-            actions: &mut Actions,
-        ) -> Result<(), AgentError> {
+        fn act(&self, _: &[f32], _: Mode, _: &mut [ActorState], actions: &mut Actions) -> Result<(), AgentError> {
             let Actions::Discrete(actions) = actions else { panic!("CartPole's actions are discrete") };
             actions.push(1);
             Ok(())
@@ -149,7 +143,7 @@ mod tests {
                 let at = 3 * ((y + usize::from(read.top)) * width + x + usize::from(read.left));
                 canvas[at..at + 3].copy_from_slice(&pixel[..3]);
             }
-            assert!(canvas == frame.pixels(), "a frame with few colours is kept exactly");
+            assert!(canvas == frame.pixels(), "a frame with few colors is kept exactly");
         }
         assert!(decoder.read_next_frame().unwrap().is_none());
     }

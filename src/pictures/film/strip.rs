@@ -15,7 +15,7 @@ const MAX_WIDTH: usize = 240;
 const MIN_WIDTH: usize = 100;
 /// Pixels around every frame.
 const MARGIN: usize = 6;
-/// Colour of the film between the frames: dark, for most frames are white.
+/// Color of the film between the frames: dark, for most frames are white.
 const FILM: [u8; 3] = [38, 38, 44];
 
 /// Frames from the first to the last, equally far apart in time, left to right, as a PNG.

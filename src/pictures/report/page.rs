@@ -98,7 +98,7 @@ fn warnings(cohorts: &[Cohort]) -> Vec<String> {
 
 /// The curves of one agent.
 fn charts(cohorts: &[Cohort], threshold: Option<f64>) -> Result<String> {
-    let title = format!("<h3>{}</h3>\n", escaped(&cohorts[0].agent.to_uppercase()));
+    let title = format!("<h3>{}</h3>\n", escaped(&cohorts[0].agent_title()));
     let chart = match Chart::of(cohorts, threshold) {
         Ok(chart) => chart,
         Err(error @ ChartError::Empty) => return Ok(title + &format!("<p class=\"grey\">No chart: {error}.</p>\n")),

@@ -12,8 +12,8 @@ use crate::environments::group::Environments;
 /// What stands before the id of an environment that Python runs.
 pub const GYMNASIUM: &str = "gymnasium:";
 
-/// What stands before the name of an environment that a program of its own brings along.
-const CUSTOM: &str = "custom:";
+/// What stands before the name of an environment or agent that a program of its own brings along.
+pub const CUSTOM: &str = "custom:";
 
 /// Names an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,9 +36,9 @@ pub struct EnvSettings {
     pub normalize_observation: bool,
     /// Whether rewards are divided by the standard deviation of discounted returns, in training alone.
     pub normalize_reward: bool,
-    /// Greatest magnitude of an entry of a normalised observation, above 0.
+    /// Greatest magnitude of an entry of a normalized observation, above 0.
     pub clip_observation: f64,
-    /// Greatest magnitude of a normalised reward, above 0.
+    /// Greatest magnitude of a normalized reward, above 0.
     pub clip_reward: f64,
 }
 
@@ -109,9 +109,14 @@ impl EnvName {
     }
 }
 
-/// The name of an environment as part of a file's name: without slashes and colons.
-pub fn file_stem(env: &str) -> String {
-    env.replace(['/', ':'], "-")
+/// The name of an environment or agent as part of a file's name: without slashes and colons.
+pub fn file_stem(name: &str) -> String {
+    name.replace(['/', ':'], "-")
+}
+
+/// Whether a name can be folders of a record, which must not lead out of their root.
+pub(super) fn is_folder(name: &str) -> bool {
+    !name.split('/').any(|part| part.is_empty() || part.starts_with('.'))
 }
 
 #[cfg(unix)]
@@ -176,8 +181,6 @@ impl FromStr for EnvName {
     type Err = EnvError;
 
     fn from_str(name: &str) -> Result<Self, EnvError> {
-        // What follows becomes folders of a record, which must not lead out of their root.
-        let is_folder = |id: &str| !id.split('/').any(|part| part.is_empty() || part.starts_with('.'));
         match (name.strip_prefix(GYMNASIUM), name.strip_prefix(CUSTOM)) {
             (Some(id), _) if is_folder(id) => Ok(Self::Gymnasium(id.to_owned())),
             (_, Some(own)) if is_folder(own) => Ok(Self::Custom(own.to_owned())),

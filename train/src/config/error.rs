@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use egn_agents::AgentName;
 use egn_envs::EnvError;
-use egn_solver::SettingError;
+use egn_solver::{OptimizerName, SettingError};
 
 use crate::config::suggest::did_you_mean;
 
@@ -65,11 +65,27 @@ pub enum ConfigError {
     /// The environment refuses its settings.
     #[error("env.kwargs: {0}")]
     Kwargs(#[source] EnvError),
+    /// An agent of a program's own cannot be recorded under its name with its settings.
+    #[error("agent custom:{name}: {message}")]
+    CustomAgent {
+        /// What it is called.
+        name: String,
+        /// Why not.
+        message: String,
+    },
     /// An agent without a critic has settings for one.
     #[error("section critic_optimizer has no meaning for agent {agent}, which has no critic; use optimizer")]
     NoCritic {
         /// The agent.
-        agent: AgentName,
+        agent: String,
+    },
+    /// The critic's optimizer is not of the run's kind.
+    #[error("critic_optimizer is {critic} and optimizer {optimizer}: a run has one kind, with settings for each")]
+    TwoOptimizers {
+        /// The critic's optimizer.
+        critic: OptimizerName,
+        /// The optimizer.
+        optimizer: OptimizerName,
     },
     /// Environments are to step while an agent learns that learns from its present policy alone.
     #[error(
@@ -78,7 +94,7 @@ pub enum ConfigError {
     )]
     NoReplay {
         /// The agent.
-        agent: AgentName,
+        agent: String,
         /// The agents that may.
         with_replay: Vec<AgentName>,
     },

@@ -9,6 +9,7 @@
 //! declared in one place only: the struct that holds it. The number of workers is no setting of
 //! the experiment, since it changes no result, and is not recorded.
 
+pub mod agent_choice;
 pub mod env_name;
 pub mod error;
 pub mod run_config;
@@ -17,6 +18,7 @@ mod sections;
 pub mod sources;
 pub mod suggest;
 
+pub use agent_choice::{AgentChoice, CustomAgent};
 pub use error::ConfigError;
 pub use run_config::{RunConfig, flat_settings};
 pub use run_settings::RunSettings;

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fmt::Display};
 
-use egn_agents::{AgentConfig, AgentName};
-use egn_envs::normalize::{Normalizer, ObservationNormalizer, RewardNormalizer};
-use egn_solver::{OptimizerConfig, OptimizerName, SettingError};
+use egn_agents::{AgentError, AgentName, AgentSettings, Normalizer, ObservationNormalizer, RewardNormalizer};
+use egn_solver::{EgnConfig, OptimizerConfig, SettingError};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
 
 use crate::config::{
-    env_name::{EnvName, EnvSettings},
+    agent_choice::{AgentChoice, CustomAgent},
+    env_name::{CUSTOM, EnvName, EnvSettings},
     error::ConfigError,
     run_settings::RunSettings,
     sections::{check_names, merge, section},
@@ -22,19 +22,46 @@ const UNSET: &str = "none";
 /// Sections of a configuration.
 const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimizer"];
 
-/// Everything that decides a record.
+/// Everything that decides a record; by default CartPole-v1 is learned by DQN with EGN.
+///
+/// ```
+/// use egn_agents::{AgentConfig, a2c::A2cConfig};
+/// use egn_solver::{AdamConfig, OptimizerConfig};
+/// use egn_train::config::{RunConfig, RunSettings};
+///
+/// let config = RunConfig {
+///     run: RunSettings { env: "Pendulum-v1".parse()?, steps: 50_000, ..RunSettings::default() },
+///     agent: AgentConfig::A2c(A2cConfig { gamma: 0.9, ..A2cConfig::default() }).into(),
+///     optimizer: OptimizerConfig::Adam(AdamConfig { lr: 1e-3.into(), ..AdamConfig::default() }),
+///     ..RunConfig::default()
+/// };
+/// config.validate()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunConfig {
     /// Section `run`.
     pub run: RunSettings,
     /// Section `env`.
     pub env: EnvSettings,
-    /// Section `agent`.
-    pub agent: AgentConfig,
-    /// Section `optimizer`: of the policy, or of the only network.
+    /// Section `agent`, and its name in section `run`.
+    pub agent: AgentChoice,
+    /// Section `optimizer`, and its name in section `run`: of the policy, or of the only network.
     pub optimizer: OptimizerConfig,
-    /// Section `critic_optimizer`: what differs for the critic, on top of `optimizer`.
-    pub critic_optimizer: OptimizerConfig,
+    /// Section `critic_optimizer`: the critic's, of the same kind, where it is not as `optimizer`.
+    pub critic_optimizer: Option<OptimizerConfig>,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            run: RunSettings::default(),
+            env: EnvSettings::default(),
+            agent: AgentName::Dqn.into(),
+            optimizer: OptimizerConfig::Egn(EgnConfig::default()),
+            critic_optimizer: None,
+        }
+    }
 }
 
 impl RunConfig {
@@ -49,25 +76,24 @@ impl RunConfig {
         }
         let mut run = section(&table, "run")?;
         check_names(&run)?;
-        run.entry("seed").or_insert(Value::Integer(0));
+        let [agent, optimizer] = ["agent", "optimizer"].map(|key| run.remove(key));
+        let [agent, optimizer] =
+            [&agent, &optimizer].map(|name| name.as_ref().and_then(Value::as_str).unwrap_or_default());
         let run: RunSettings = typed("run", run)?;
-        let agent: AgentConfig = tagged("agent", run.agent, section(&table, "agent")?)?;
         let base = section(&table, "optimizer")?;
         let mut critic = base.clone();
-        let of_critic = section(&table, "critic_optimizer")?;
-        if !of_critic.is_empty() && !agent.settings().has_critic() {
-            return Err(ConfigError::NoCritic { agent: run.agent });
-        }
-        merge(&mut critic, &of_critic);
+        merge(&mut critic, &section(&table, "critic_optimizer")?);
+        let (optimizer, critic): (OptimizerConfig, OptimizerConfig) =
+            (tagged("optimizer", optimizer, base)?, tagged("critic_optimizer", optimizer, critic)?);
         let mut env = section(&table, "env")?;
         if let Some(Value::Table(kwargs)) = env.get_mut("kwargs") {
             kwargs.retain(|_, value| !is_unset(value));
         }
         let config = Self {
             env: typed("env", env)?,
-            agent,
-            optimizer: optimizer(run.optimizer, "optimizer", base)?,
-            critic_optimizer: optimizer(run.optimizer, "critic_optimizer", critic)?,
+            agent: agent_of(agent, section(&table, "agent")?)?,
+            critic_optimizer: Some(critic).filter(|critic| *critic != optimizer),
+            optimizer,
             run: RunSettings { eval_every: Some(run.eval_every()), ..run },
         };
         config.validate()?;
@@ -82,18 +108,24 @@ impl RunConfig {
         Self::from_table(text.parse::<Table>()?)
     }
 
-    /// The complete configuration, from which [`RunConfig::from_toml`] makes an equal one.
+    /// The complete configuration, from which [`RunConfig::from_toml`] makes one of the same run.
     pub fn to_toml(&self) -> String {
-        let agent = settings_of(&self.agent);
+        let mut run = table_of(&RunSettings { eval_every: Some(self.run.eval_every()), ..self.run.clone() });
+        run.insert("agent".to_owned(), Value::String(self.agent.to_string()));
+        run.insert("optimizer".to_owned(), Value::String(self.optimizer.name().to_string()));
+        let agent = match &self.agent {
+            AgentChoice::BuiltIn(agent) => settings_of(agent),
+            AgentChoice::Custom(agent) => agent.settings.clone(),
+        };
         let optimizer = settings_of(&self.optimizer);
-        let mut critic_optimizer = settings_of(&self.critic_optimizer);
+        let mut critic_optimizer = settings_of(self.critic_optimizer());
         // What only the critic leaves unset must not come back from `optimizer`.
         for key in optimizer.keys() {
             critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
         }
-        let sections = [table_of(&self.run), table_of(&self.env), agent, optimizer, critic_optimizer];
+        let sections = [run, table_of(&self.env), agent, optimizer, critic_optimizer];
         let mut table: Table = SECTIONS.map(str::to_owned).into_iter().zip(sections.map(Value::Table)).collect();
-        if !self.agent.settings().has_critic() {
+        if self.critic_optimizer.is_none() && !self.agent.settings().is_ok_and(|agent| agent.has_critic()) {
             table.remove("critic_optimizer");
         }
         if self.env == EnvSettings::default() {
@@ -103,35 +135,58 @@ impl RunConfig {
         table.to_string()
     }
 
-    fn validate(&self) -> Result<(), ConfigError> {
-        let within = |section, result: Result<(), SettingError>| {
-            result.map_err(|source| ConfigError::Setting { section, source })
-        };
-        let RunSettings { agent, steps, overlap, .. } = self.run;
-        let settings = self.agent.settings();
+    /// Checks that settings are in their ranges and go together; of another program's agent that cannot be known.
+    ///
+    /// # Errors
+    /// The first setting that is not.
+    pub fn validate(&self) -> Result<(), ConfigError> {
         within("run", self.run.validate())?;
-        if overlap && !settings.has_replay() {
-            let with_replay = AgentName::ALL.iter().copied().filter(|agent| agent.has_replay()).collect();
-            return Err(ConfigError::NoReplay { agent, with_replay });
-        }
         within("env", self.env.validate())?;
         self.try_kwargs()?;
+        if let Ok(settings) = self.agent.settings() {
+            self.validate_agent(settings)?;
+        }
+        within("optimizer", self.optimizer.validate())?;
+        within("critic_optimizer", self.critic_optimizer().validate())?;
+        match (self.critic_optimizer().name(), self.optimizer.name()) {
+            (critic, optimizer) if critic != optimizer => Err(ConfigError::TwoOptimizers { critic, optimizer }),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_agent(&self, settings: &dyn AgentSettings) -> Result<(), ConfigError> {
         within("agent", settings.validate())?;
+        let RunSettings { steps, overlap, .. } = self.run;
+        if overlap && !settings.has_replay() {
+            let with_replay = AgentName::ALL.iter().copied().filter(|agent| agent.has_replay()).collect();
+            return Err(ConfigError::NoReplay { agent: self.agent.to_string(), with_replay });
+        }
         if let Some(learning_starts) = settings.learning_starts().filter(|&starts| starts >= steps) {
             return Err(ConfigError::NothingLearned { learning_starts, steps });
         }
-        within("optimizer", self.optimizer.validate())?;
-        within("critic_optimizer", self.critic_optimizer.validate())
+        if self.critic_optimizer.is_some() && !settings.has_critic() {
+            return Err(ConfigError::NoCritic { agent: self.agent.to_string() });
+        }
+        Ok(())
     }
 
-    /// A normaliser as section `env` asks for, which has seen nothing yet; γ is the agent's.
-    pub fn normalizer(&self, n_observations: usize) -> Normalizer {
+    /// The critic's optimizer.
+    pub fn critic_optimizer(&self) -> &OptimizerConfig {
+        self.critic_optimizer.as_ref().unwrap_or(&self.optimizer)
+    }
+
+    /// A normalizer as section `env` asks for, which has seen nothing yet; γ is the agent's.
+    ///
+    /// # Errors
+    /// When rewards are to be normalized and the agent is another program's.
+    pub fn normalizer(&self, n_observations: usize) -> Result<Normalizer, AgentError> {
         let EnvSettings { normalize_observation, normalize_reward, clip_observation, clip_reward, .. } = self.env;
-        Normalizer {
+        let gamma = || self.agent.settings().map(AgentSettings::gamma);
+        let rewards = |gamma| RewardNormalizer::new(self.run.envs, gamma, clip_reward);
+        Ok(Normalizer {
             observations: normalize_observation.then(|| ObservationNormalizer::new(n_observations, clip_observation)),
-            rewards: normalize_reward
-                .then(|| RewardNormalizer::new(self.run.envs, self.agent.settings().gamma(), clip_reward)),
-        }
+            rewards: normalize_reward.then(gamma).transpose()?.map(rewards),
+        })
     }
 
     /// Whether one of our environments takes its settings; of others it is not known here.
@@ -190,8 +245,20 @@ fn table_of(settings: &impl Serialize) -> Table {
     Table::try_from(settings).expect("settings are numbers, names and lists")
 }
 
-fn optimizer(name: OptimizerName, section: &str, table: Table) -> Result<OptimizerConfig, ConfigError> {
-    tagged(section, name, table)
+/// The agent of this name with these settings; another program's refuses them later.
+fn agent_of(name: &str, mut settings: Table) -> Result<AgentChoice, ConfigError> {
+    match name.strip_prefix(CUSTOM) {
+        Some(custom) => {
+            settings.retain(|_, value| !is_unset(value));
+            Ok(AgentChoice::Custom(CustomAgent { name: custom.to_owned(), settings, algorithm: None }))
+        }
+        None => Ok(AgentChoice::BuiltIn(tagged("agent", name, settings)?)),
+    }
+}
+
+/// A refusal that says which section the setting is in.
+fn within(section: &'static str, result: Result<(), SettingError>) -> Result<(), ConfigError> {
+    result.map_err(|source| ConfigError::Setting { section, source })
 }
 
 /// What serde says without the names of Rust's types.
@@ -242,6 +309,8 @@ fn read<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
+    use egn_solver::{AdamConfig, OptimizerName};
+
     use super::*;
     use crate::config::sources::Sources;
 
@@ -264,6 +333,25 @@ mod tests {
                 assert_eq!(RunConfig::from_toml(&config.to_toml()).unwrap(), config);
             }
         }
+    }
+
+    #[test]
+    fn a_configuration_made_of_structs_is_read_back_with_nothing_left_open() {
+        let adam = |lr: f64| OptimizerConfig::Adam(AdamConfig { lr: lr.into(), ..AdamConfig::default() });
+        let ppo = AgentChoice::from(AgentName::Ppo);
+        for (agent, critic_optimizer) in [(&ppo, None), (&ppo, Some(adam(0.5))), (&RunConfig::default().agent, None)] {
+            let agent = agent.clone();
+            let config = RunConfig { agent, optimizer: adam(0.1), critic_optimizer, ..RunConfig::default() };
+            config.validate().unwrap();
+            let read = RunConfig::from_toml(&config.to_toml()).unwrap();
+            assert_eq!(read.run.eval_every, Some(2000));
+            assert_eq!(RunConfig { run: config.run.clone(), ..read }, config);
+        }
+        let two = RunConfig { agent: ppo, critic_optimizer: Some(adam(0.1)), ..RunConfig::default() };
+        assert_eq!(
+            two.validate().unwrap_err().to_string(),
+            "critic_optimizer is adam and optimizer egn: a run has one kind, with settings for each"
+        );
     }
 
     #[test]
@@ -293,7 +381,8 @@ mod tests {
         let table = "run = { env = 'CartPole-v1', agent = 'ppo', optimizer = 'egn' }
             optimizer = { lambda = 0.25, kl_limit = 0.01 }
             critic_optimizer = { lr = 0.5, kl_limit = 'none' }";
-        let OptimizerConfig::Egn(egn) = RunConfig::from_toml(table).unwrap().critic_optimizer else { panic!() };
+        let config = RunConfig::from_toml(table).unwrap();
+        let OptimizerConfig::Egn(egn) = config.critic_optimizer() else { panic!("egn was asked for") };
         assert_eq!((egn.lambda, egn.lr, egn.kl_limit), (0.25.into(), 0.5.into(), None));
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use egn_agents::AgentName;
-use egn_solver::{OptimizerName, Precision, SettingError, require};
+use egn_envs::EnvId;
+use egn_solver::{Precision, SettingError, require};
 use serde::{Deserialize, Serialize};
 
 use crate::config::env_name::EnvName;
@@ -13,44 +13,32 @@ pub const TRAINING_SEED: u64 = 10_000;
 /// First seed of the evaluations after training: fresh episodes.
 pub const FINAL_SEED: u64 = 20_000;
 
-/// What is trained, on what, for how long: section `run`.
+/// Where an agent is trained, and for how long: section `run`, which names agent and optimizer, too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
     /// Environment id, or `gymnasium:<id>`, or `custom:<name>` in a program that brings its own.
     #[serde(with = "as_text")]
     pub env: EnvName,
-    /// Agent.
-    pub agent: AgentName,
-    /// Optimizer of every network.
-    pub optimizer: OptimizerName,
     /// Seed of every random stream.
-    #[serde(default)]
     pub seed: u64,
     /// Environment steps, all environments together, 1 or more. A rollout is never cut short, so
     /// training may go over by less than a rollout.
-    #[serde(default = "RunSettings::default_steps")]
     pub steps: u64,
     /// Environments that step side by side, 1 or more.
-    #[serde(default = "RunSettings::default_envs")]
     pub envs: usize,
     /// Number type of the networks.
-    #[serde(default)]
     pub precision: Precision,
     /// Whether environments step while the agent learns, with the policy from before: for agents that
     /// learn from a replay memory.
-    #[serde(default)]
     pub overlap: bool,
     /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
     pub eval_every: Option<u64>,
     /// Greedy episodes of an evaluation in training, 1 to 10,000.
-    #[serde(default = "RunSettings::default_eval_episodes")]
     pub eval_episodes: usize,
     /// Greedy episodes of the evaluations after training, 1 to 100,000.
-    #[serde(default = "RunSettings::default_final_episodes")]
     pub final_episodes: usize,
     /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
-    #[serde(default = "RunSettings::default_max_failed_updates")]
     pub max_failed_updates: u64,
     /// Record with whose networks training starts, as they were at its end; with random ones unless given.
     pub init_from: Option<PathBuf>,
@@ -58,27 +46,26 @@ pub struct RunSettings {
     pub init_digest: Option<String>,
 }
 
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            env: EnvName::Registered(EnvId::CartPole),
+            seed: 0,
+            steps: 100_000,
+            envs: 1,
+            precision: Precision::default(),
+            overlap: false,
+            eval_every: None,
+            eval_episodes: 20,
+            final_episodes: 100,
+            max_failed_updates: 100,
+            init_from: None,
+            init_digest: None,
+        }
+    }
+}
+
 impl RunSettings {
-    fn default_steps() -> u64 {
-        100_000
-    }
-
-    fn default_envs() -> usize {
-        1
-    }
-
-    fn default_eval_episodes() -> usize {
-        20
-    }
-
-    fn default_final_episodes() -> usize {
-        100
-    }
-
-    fn default_max_failed_updates() -> u64 {
-        100
-    }
-
     /// Environment steps between two evaluations.
     pub fn eval_every(&self) -> u64 {
         self.eval_every.unwrap_or((self.steps / 50).max(1))

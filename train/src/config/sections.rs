@@ -6,7 +6,7 @@ use egn_solver::OptimizerName;
 use toml::{Table, Value};
 
 use crate::config::{
-    env_name::{EnvName, GYMNASIUM},
+    env_name::{CUSTOM, EnvName, GYMNASIUM, is_folder},
     error::ConfigError,
 };
 
@@ -38,6 +38,7 @@ pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
     for (key, accepted) in [("env", envs), ("agent", agents), ("optimizer", optimizers)] {
         match run.get(key) {
             Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
+            Some(Value::String(name)) if key == "agent" && name.strip_prefix(CUSTOM).is_some_and(is_folder) => {}
             Some(Value::String(name)) if key != "env" && accepted.contains(name) => {}
             Some(name) => {
                 let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);

@@ -55,12 +55,26 @@ impl Sources {
         for pair in &self.set {
             set(&mut overrides, pair)?;
         }
+        rename_old_keys(&mut overrides);
         let mut table = match &self.config {
             Some(path) => read_table(path)?,
             None => preset_for(self.presets, &overrides)?,
         };
         merge(&mut table, &overrides);
         RunConfig::from_table(table)
+    }
+}
+
+/// Keys that have another name now, (section, old, new), so that an old file and a new flag speak of one key.
+const RENAMED: [(&str, &str, &str); 1] = [("agent", "normalise_advantage", "normalize_advantage")];
+
+fn rename_old_keys(table: &mut Table) {
+    for (section, old, new) in RENAMED {
+        if let Some(section) = table.get_mut(section).and_then(Value::as_table_mut)
+            && let Some(value) = section.remove(old)
+        {
+            section.entry(new).or_insert(value);
+        }
     }
 }
 
@@ -93,8 +107,9 @@ fn read_table(path: &Path) -> Result<Table, ConfigError> {
 
 fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     let refuse = |message: String| ConfigError::File { path: path.to_owned(), message };
-    let table: Table =
+    let mut table: Table =
         text.parse().map_err(|error: toml::de::Error| refuse(error.to_string().trim_end().to_owned()))?;
+    rename_old_keys(&mut table);
     // Before it is merged, which would lay a section over what is none.
     match table.keys().try_for_each(|name| section(&table, name).map(drop)) {
         Ok(()) => Ok(table),
@@ -136,6 +151,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_old_key_and_its_new_name_are_one_key() {
+        let names = "env = 'CartPole-v1'\nagent = 'a2c'\noptimizer = 'adam'";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("old.toml");
+        fs::write(&file, format!("[run]\n{names}\n[agent]\nnormalise_advantage = true")).unwrap();
+        let resolved = |pair: &str| {
+            let set = vec![pair.to_owned()];
+            let config = Sources { config: Some(file.clone()), set, ..Default::default() }.resolve().unwrap();
+            config.to_toml().contains("normalize_advantage = true")
+        };
+        assert!(resolved("agent.gamma=0.9"));
+        assert!(!resolved("agent.normalize_advantage=false"));
+        assert!(!resolved("agent.normalise_advantage=false"));
+    }
+
+    #[test]
     fn every_committed_preset_resolves() {
         let mut n_presets = 0;
         for file in PRESETS.files() {
@@ -150,8 +181,9 @@ mod tests {
                 table.insert("run".into(), Value::Table(run.parse().unwrap()));
                 RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
             } else {
-                let run = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}")).run;
-                assert_eq!(stem, format!("{}-{}-{}", run.env.file_stem(), run.agent, run.optimizer));
+                let config = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
+                let (env, optimizer) = (config.run.env.file_stem(), config.optimizer.name());
+                assert_eq!(stem, format!("{env}-{}-{optimizer}", config.agent));
             }
             n_presets += 1;
         }

@@ -3,7 +3,7 @@
 //!
 //! | part | nodes |
 //! |---|---|
-//! | normalised observations | Add, Mul, Min, Max |
+//! | normalized observations | Add, Mul, Min, Max |
 //! | dense | Gemm |
 //! | convolution | Reshape and Transpose to channels first, Conv, and back |
 //! | dueling | Gemm with V + A − mean A as its matrix |
@@ -18,8 +18,7 @@
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
-use egn_agents::{ActionValues, GreedyRule};
-use egn_envs::normalize::ObservationNormalizer;
+use egn_agents::{ActionValues, GreedyRule, ObservationNormalizer};
 use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
 
 use crate::formats::protobuf::Message;
@@ -173,8 +172,8 @@ impl Graph {
         let clip = vec![normalizer.clip as f32; shift.len()];
         let unclip: Vec<f32> = clip.iter().map(|clip| -clip).collect();
         let [shift, scale, high, low] = [shift, scale, clip, unclip].map(|row| self.floats(&[row.len()], &row));
-        let centred = self.node("Add", &[OBSERVATION, &shift], &[]);
-        let scaled = self.node("Mul", &[&centred, &scale], &[]);
+        let centered = self.node("Add", &[OBSERVATION, &shift], &[]);
+        let scaled = self.node("Mul", &[&centered, &scale], &[]);
         let below = self.node("Min", &[&scaled, &high], &[]);
         self.node("Max", &[&below, &low], &[])
     }

@@ -19,7 +19,9 @@ const NETWORK_COPIES: f64 = 8.0;
 /// [`ConfigError::Memory`], which names the settings which decide it.
 pub fn check_memory(config: &RunConfig, observations: &Space, actions: &Space) -> Result<(), ConfigError> {
     let spaces = Spaces { n_observations: observations.len(), actions };
-    let workload = config.agent.settings().workload(spaces, config.run.envs, config.run.steps);
+    // Another program's agent is refused when it is to be built.
+    let Ok(agent) = config.agent.settings() else { return Ok(()) };
+    let workload = agent.workload(spaces, config.run.envs, config.run.steps);
     let (needed, total) = (bytes(config, &workload, spaces.n_observations), total_bytes());
     if total == 0.0 || needed < total {
         return Ok(());

@@ -187,16 +187,16 @@ impl Record {
 
     /// Mean greedy return at the end: the final evaluation, or the last one there was.
     pub fn final_return(&self) -> Option<f64> {
-        let summarised = self.summary.as_ref().and_then(|summary| summary.final_evaluation);
+        let summarized = self.summary.as_ref().and_then(|summary| summary.final_evaluation);
         let last = || self.curve.last().map(CurvePoint::evaluation);
-        summarised.or_else(last).map(|evaluation| evaluation.mean)
+        summarized.or_else(last).map(|evaluation| evaluation.mean)
     }
 
     /// Mean greedy return of the best policy seen.
     pub fn best_return(&self) -> Option<f64> {
-        let summarised = self.summary.as_ref().and_then(|summary| summary.best);
+        let summarized = self.summary.as_ref().and_then(|summary| summary.best);
         let best = || self.curve.iter().map(|point| point.mean).max_by(f64::total_cmp);
-        summarised.map(|evaluation| evaluation.mean).or_else(best)
+        summarized.map(|evaluation| evaluation.mean).or_else(best)
     }
 
     /// The first evaluation after some training whose mean is at least `threshold`.

@@ -30,7 +30,7 @@ use crate::{
     trainer::{
         callback::Callback,
         error::TrainError,
-        evaluation::{EvaluationError, greedy_returns, summarise},
+        evaluation::{EvaluationError, greedy_returns, summarize},
         setup::{Interval, Trainer, build_agent},
         trained::Trained,
     },
@@ -81,7 +81,7 @@ pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callba
 /// Where the record of a run lies below `records`.
 pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
     let run = &config.run;
-    record_dir(records, &run.env.to_string(), &run.agent.to_string(), &run.optimizer.to_string(), run.seed)
+    record_dir(records, &run.env.to_string(), &config.agent.to_string(), &config.optimizer.name().to_string(), run.seed)
 }
 
 /// Whether a run fits into memory and its agent can act in the environment, told before anything is
@@ -90,11 +90,12 @@ pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
 /// # Errors
 /// When not.
 pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
-    check_memory(config, &opened.observation_space, &opened.action_space)?;
     let unfit = |error| match error {
         AgentError::ActionSpace { .. } => RunError::Unfit { env: config.run.env.clone(), source: error },
         other => TrainError::from(other).into(),
     };
+    config.validate()?;
+    check_memory(config, &opened.observation_space, &opened.action_space)?;
     build_agent(config, &opened.observation_space, &opened.action_space).map_err(unfit)?;
     Ok(())
 }
@@ -118,7 +119,7 @@ fn remove_partial_files(dir: &Path) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Trains on any environment and writes the record under the names in `config`.
+/// Trains on environments of the caller's own and writes the record under the names in `config`.
 ///
 /// # Errors
 /// As [`run`].
@@ -129,6 +130,8 @@ pub fn run_in(
     execution: &Execution<'_>,
     watch: &mut dyn Callback,
 ) -> Result<Summary, RunError> {
+    config.validate()?;
+    config.agent.settings().map_err(TrainError::from)?;
     let settings = &config.run;
     let dir = dir_of(config, execution.records);
     let _lock = lock(&dir)?;
@@ -159,7 +162,6 @@ pub fn run_in(
     let trainer = Trainer {
         config,
         environments,
-        agent: None,
         reward_threshold,
         n_workers: execution.n_workers,
         stop: execution.stop,
@@ -173,8 +175,8 @@ pub fn run_in(
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         env: settings.env.to_string(),
-        agent: settings.agent.to_string(),
-        optimizer: settings.optimizer.to_string(),
+        agent: config.agent.to_string(),
+        optimizer: config.optimizer.name().to_string(),
         seed: settings.seed,
         env_steps: 0,
         updates: 0,
@@ -238,9 +240,9 @@ fn verdicts(
     trained: &Trained,
 ) -> Result<[Option<Evaluation>; 2], EvaluationError> {
     let judge = |env_steps, trained_policy: &TrainedPolicy| {
-        let policy = trained_policy.policy(config.agent.settings(), &trained.action_space)?;
+        let policy = trained_policy.policy(config.agent.settings()?, &trained.action_space)?;
         let returns = greedy_returns(environments, &*policy, config.run.final_episodes, FINAL_SEED)?;
-        Ok::<_, EvaluationError>(summarise(env_steps, &returns))
+        Ok::<_, EvaluationError>(summarize(env_steps, &returns))
     };
     let last = judge(trained.env_steps, &trained.last)?;
     let best = trained.best.as_ref().map(|(chosen, policy)| judge(chosen.env_steps, policy)).transpose()?;

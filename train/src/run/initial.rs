@@ -105,13 +105,13 @@ impl Initial {
 
 fn policy(config: &RunConfig, env: &Opened) -> Result<Network, TrainError> {
     let spaces = Spaces { n_observations: env.observation_space.len(), actions: &env.action_space };
-    Ok(config.agent.settings().actor(spaces)?.network)
+    Ok(config.agent.settings()?.actor(spaces)?.network)
 }
 
 fn described((config, network): (&RunConfig, &Network)) -> String {
     let activation = network.layers().iter().find_map(Layer::dense).map(|dense| dense.activation);
     let activation = activation.map_or_else(String::new, |activation| format!(" with {activation:?}").to_lowercase());
-    format!("{} policy {network}{activation}", config.agent.name())
+    format!("{} policy {network}{activation}", config.agent)
 }
 
 /// The settings with the record to start from, if there is one, named for good: by its full path and the

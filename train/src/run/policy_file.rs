@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use egn_agents::{AgentError, Spaces, TrainedPolicy, normalizer_state, restore_normalizer};
+use egn_agents::{AgentError, Spaces, TrainedPolicy};
 use egn_envs::Space;
 use egn_solver::{Snapshot, SolverError, State, StateError};
 
@@ -68,7 +68,7 @@ pub fn save(policy: &TrainedPolicy, path: &Path) -> Result<(), RunError> {
     }
     let failed = |source| RunError::Policy { path: path.to_owned(), source };
     if let Some(normalizer) = &policy.normalizer {
-        let bytes = normalizer_state(normalizer).to_bytes();
+        let bytes = normalizer.state().to_bytes();
         let bytes = bytes.map_err(|error| failed(SolverError::Tensor { message: error.to_string() }))?;
         write_whole(&normalizer_path(path), &bytes)?;
     }
@@ -86,18 +86,18 @@ pub fn load(
     action_space: &Space,
 ) -> Result<TrainedPolicy, PolicyFileError> {
     let n_observations = observation_space.len();
-    let plan = config.agent.settings().actor(Spaces { n_observations, actions: action_space })?;
+    let plan = config.agent.settings()?.actor(Spaces { n_observations, actions: action_space })?;
     let network = Snapshot::load(path, plan.network)?;
     let params = network.parameters();
     let n_bad = params.iter().filter(|x| !x.is_finite()).count();
     if n_bad > 0 {
         return Err(PolicyFileError::NotFinite { n_bad, n_params: params.len() });
     }
-    let mut normalizer = config.normalizer(n_observations).observations;
+    let mut normalizer = config.normalizer(n_observations)?.observations;
     if let Some(normalizer) = &mut normalizer {
         let path = normalizer_path(path);
         let bytes = fs::read(&path).map_err(|source| RecordError::io("read", &path, source))?;
-        let read = State::from_bytes(&bytes).and_then(|state| restore_normalizer(normalizer, &state));
+        let read = State::from_bytes(&bytes).and_then(|state| normalizer.restore(&state));
         read.map_err(|source| PolicyFileError::Normalizer { path, source })?;
     }
     Ok(TrainedPolicy { network, normalizer })

@@ -15,6 +15,7 @@ use crate::{
         error::RunError,
         policy_file::{self, BEST_POLICY, LAST_POLICY, PolicyFileError},
     },
+    trainer::error::TrainError,
 };
 
 /// Which policy of a record.
@@ -112,6 +113,7 @@ impl SavedPolicy {
     /// is damaged.
     pub fn open(record: &Path, which: WhichPolicy, python: Option<&Path>) -> Result<Self, SavedPolicyError> {
         let config = read_config(record)?;
+        let agent = config.agent.settings().map_err(|error| RunError::from(TrainError::from(error)))?;
         let path = record.join(which.file());
         if !path.exists() {
             let has_best = record.join(BEST_POLICY).exists();
@@ -120,7 +122,7 @@ impl SavedPolicy {
         let env = config.run.env.open(&config.env, python).map_err(RunError::Env)?;
         let trained = policy_file::load(&path, &config, &env.observation_space, &env.action_space)
             .map_err(|source| SavedPolicyError::Policy { path: path.clone(), source })?;
-        let policy = trained.policy(config.agent.settings(), &env.action_space);
+        let policy = trained.policy(agent, &env.action_space);
         let policy = policy.map_err(|source| SavedPolicyError::Policy { path, source: source.into() })?;
         Ok(Self { config, env, trained, policy })
     }

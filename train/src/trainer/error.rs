@@ -3,11 +3,17 @@
 use egn_agents::AgentError;
 use egn_solver::{SolverError, StateError};
 
-use crate::{record::error::RecordError, trainer::evaluation::EvaluationError, workers::task::WorkerError};
+use crate::{
+    config::error::ConfigError, record::error::RecordError, trainer::evaluation::EvaluationError,
+    workers::task::WorkerError,
+};
 
 /// Why a run broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The settings do not go together.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// An environment failed or panicked.
     #[error(transparent)]
     Worker(#[from] WorkerError),
@@ -50,6 +56,7 @@ impl TrainError {
     /// Whether a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
+            Self::Config(_) => true,
             Self::Agent(error) => error.is_usage(),
             Self::Record(error) => error.is_usage(),
             Self::Worker(_)

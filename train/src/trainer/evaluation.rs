@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use egn_agents::{Actions, AgentError, Mode, Policy, Purpose, stream};
+use egn_agents::{Actions, ActorState, AgentError, Mode, Policy};
 
 use crate::{
     environments::group::{Draws, Environments, GroupError, NO_STEP, checked_group},
@@ -65,17 +65,19 @@ pub fn greedy_returns(
     let (mut observations, mut steps) = (vec![0.0; n_episodes * width], vec![NO_STEP; n_episodes]);
     let mut alive: Vec<usize> = (0..n_episodes).collect();
     group.reset(&alive, &mut observations).map_err(failed)?;
-    // A greedy policy draws nothing.
-    let mut streams = vec![stream(0, Purpose::Exploration, 0); n_episodes];
+    // Whose episode goes on.
+    let mut states = vec![ActorState::new(0, 0); n_episodes];
     let mut returns = vec![0.0; n_episodes];
     let mut seen = Vec::with_capacity(observations.len());
     for _ in 0..MAX_STEPS {
         seen.clear();
         alive.iter().for_each(|&i| seen.extend_from_slice(&observations[i * width..(i + 1) * width]));
         actions.clear();
-        policy.act(&seen, Mode::Greedy, &mut streams, &mut actions)?;
+        policy.act(&seen, Mode::Greedy, &mut states, &mut actions)?;
         group.step(&alive, &actions, &mut observations, &mut steps).map_err(failed)?;
         alive.iter().for_each(|&i| returns[i] += steps[i].reward);
+        let mut goes_on = alive.iter().map(|&i| !steps[i].outcome().is_end());
+        states.retain(|_| goes_on.next() == Some(true));
         alive.retain(|&i| !steps[i].outcome().is_end());
         if alive.is_empty() {
             break;
@@ -85,7 +87,7 @@ pub fn greedy_returns(
 }
 
 /// Mean, standard deviation, least and greatest of some returns.
-pub fn summarise(env_steps: u64, returns: &[f64]) -> Evaluation {
+pub fn summarize(env_steps: u64, returns: &[f64]) -> Evaluation {
     let n = returns.len() as f64;
     let mean = returns.iter().sum::<f64>() / n;
     let variance = returns.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n;

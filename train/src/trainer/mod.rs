@@ -20,5 +20,5 @@ mod training;
 
 pub use callback::{Callback, Flow, RolloutEvent};
 pub use error::TrainError;
-pub use setup::{Interval, MakeAgent, Trainer, build_agent};
+pub use setup::{Interval, Trainer, build_agent};
 pub use trained::Trained;

@@ -2,7 +2,7 @@
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 
-use egn_agents::{Agent, AgentError, NormalizedAgent, Setting};
+use egn_agents::{AgentContext, AgentError, NormalizedAgent};
 use egn_envs::Space;
 use egn_solver::State;
 
@@ -17,9 +17,6 @@ pub enum Interval {
     Wall(Duration),
 }
 
-/// Makes an agent for the spaces and optimizers of a run.
-pub type MakeAgent<'a> = dyn Fn(&Setting) -> Result<Box<dyn Agent>, AgentError> + 'a;
-
 /// What is trained and where.
 pub struct Trainer<'a> {
     /// All settings.
@@ -27,8 +24,6 @@ pub struct Trainer<'a> {
     /// Makes the environments, of training and of evaluation; a function `Fn(usize) -> Result<Box<dyn
     /// Env>, EnvError>` from index to environment is one.
     pub environments: &'a dyn Environments,
-    /// Makes an agent of the caller's own, in place of the one that `config` names.
-    pub agent: Option<&'a MakeAgent<'a>>,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,
     /// Threads that step environments.
@@ -47,17 +42,12 @@ pub struct Trainer<'a> {
 impl<'a> Trainer<'a> {
     /// On one thread, without checkpoints.
     pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
-        let (agent, reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None, None);
-        Self { config, environments, agent, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }
-    }
-
-    /// The same with an agent of the caller's own.
-    pub fn with_agent(self, make: &'a MakeAgent<'a>) -> Self {
-        Self { agent: Some(make), ..self }
+        let (reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None);
+        Self { config, environments, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }
     }
 }
 
-/// The agent of a run, untrained, behind a normaliser that has seen nothing.
+/// The agent of a run, untrained, behind a normalizer that has seen nothing.
 ///
 /// # Errors
 /// When it cannot act in these spaces.
@@ -66,24 +56,16 @@ pub fn build_agent(
     observation_space: &Space,
     action_space: &Space,
 ) -> Result<NormalizedAgent, AgentError> {
-    let agent = config.agent.settings().build(&setting(config, observation_space, action_space))?;
-    Ok(normalized(config, agent, observation_space))
-}
-
-pub(super) fn normalized(config: &RunConfig, agent: Box<dyn Agent>, observation_space: &Space) -> NormalizedAgent {
-    NormalizedAgent::new(agent, config.normalizer(observation_space.len()))
-}
-
-pub(super) fn setting(config: &RunConfig, observation_space: &Space, action_space: &Space) -> Setting {
-    let RunConfig { run, optimizer, critic_optimizer, .. } = config;
-    Setting {
+    let RunConfig { run, optimizer, .. } = config;
+    let agent = config.agent.settings()?.build(&AgentContext {
         observation_space: observation_space.clone(),
         action_space: action_space.clone(),
         total_steps: run.steps,
         seed: run.seed,
         precision: run.precision,
         optimizer: optimizer.clone(),
-        critic_optimizer: critic_optimizer.clone(),
+        critic_optimizer: config.critic_optimizer().clone(),
         linear_quadratic: run.env.linear_quadratic(),
-    }
+    })?;
+    Ok(NormalizedAgent::new(agent, config.normalizer(observation_space.len())?))
 }

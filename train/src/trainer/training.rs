@@ -17,8 +17,8 @@ use crate::{
     trainer::{
         callback::{Callback, Flow, RolloutEvent},
         error::TrainError,
-        evaluation::{greedy_returns, summarise},
-        setup::{Interval, Trainer, build_agent, normalized, setting},
+        evaluation::{greedy_returns, summarize},
+        setup::{Interval, Trainer, build_agent},
         trained::Trained,
     },
     workers::{
@@ -34,19 +34,14 @@ impl Trainer<'_> {
     /// When the run cannot begin. A failure after that is in [`Trained::error`], with what was
     /// learned until then.
     pub fn train(&self, callbacks: &mut [&mut dyn Callback]) -> Result<Trained, TrainError> {
+        self.config.validate()?;
         let settings = &self.config.run;
         thread::scope(|scope| {
             let saved = self.resume.map(|state| state.part("workers"));
             let n_workers = self.n_workers;
             let workers =
                 Workers::start(scope, self.environments, settings.envs, n_workers, settings.seed, saved.as_ref())?;
-            let (observations, actions) = (workers.observation_space(), workers.action_space());
-            let agent = match self.agent {
-                None => build_agent(self.config, observations, actions)?,
-                Some(make) => {
-                    normalized(self.config, make(&setting(self.config, observations, actions))?, observations)
-                }
-            };
+            let agent = build_agent(self.config, workers.observation_space(), workers.action_space())?;
             let mut training = Training::begin(self, agent, &workers)?;
             let result = training.train(&workers, callbacks);
             training.into_trained(result, &workers)
@@ -316,7 +311,7 @@ impl<'a> Training<'a> {
         let n_episodes = self.trainer.config.run.eval_episodes;
         let environments = self.trainer.environments;
         let returns = self.watch.paused(|| greedy_returns(environments, &*policy, n_episodes, TRAINING_SEED))?;
-        let evaluation = summarise(self.clock.env_steps, &returns);
+        let evaluation = summarize(self.clock.env_steps, &returns);
         // Of equals the later one, which has learned from more.
         if self.best.as_ref().is_none_or(|(best, _)| evaluation.mean >= best.mean) {
             let policy = self.agent.trained_policy()?;

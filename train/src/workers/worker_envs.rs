@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use egn_agents::{Actions, AgentError, Mode, Purpose, Rollout, Stream, position, seek, stream};
+use egn_agents::{Actions, ActorState, AgentError, Mode, Purpose, Rollout, Stream, position, seek, stream};
 use egn_envs::{Outcome, Step};
 use egn_solver::{State, StateError};
 
@@ -33,7 +33,7 @@ pub(super) struct Share {
     pub envs: Box<dyn EnvGroup>,
     /// All indices within the share.
     everyone: Vec<usize>,
-    exploration: Vec<Stream>,
+    actors: Vec<ActorState>,
     /// What each environment shows now, (environment, observation).
     observations: Vec<f32>,
     /// What the last step of each environment brought.
@@ -80,14 +80,14 @@ impl Share {
         saved: Option<&State>,
     ) -> Result<Self, WorkerError> {
         let (first_env, size) = (indices.start, indices.len());
-        let streams = |purpose| indices.clone().map(move |i| stream(seed, purpose, i as u64));
         let failed = |error: GroupError| in_run(error, first_env, seed);
-        let mut draws: Vec<Stream> = streams(Purpose::Environment).collect();
-        let mut exploration: Vec<Stream> = streams(Purpose::Exploration).collect();
+        let numbers = || indices.clone().map(|i| i as u64);
+        let mut draws: Vec<Stream> = numbers().map(|i| stream(seed, Purpose::Environment, i)).collect();
+        let mut actors: Vec<ActorState> = numbers().map(|i| ActorState::new(seed, i)).collect();
         if let Some(state) = saved {
             for (i, env) in indices.clone().enumerate() {
                 let state = state.part(&env.to_string());
-                let sought = seek_both(&mut draws[i], &mut exploration[i], &state);
+                let sought = take_back(&mut draws[i], &mut actors[i], &state);
                 sought.map_err(|error| unfit(&error, env, seed))?;
             }
         }
@@ -99,7 +99,7 @@ impl Share {
             n_envs_of_run,
             seed,
             everyone: (0..size).collect(),
-            exploration,
+            actors,
             observations: vec![0.0; size * envs.observation_space().len()],
             steps: vec![NO_STEP; size],
             episodes: vec![Tally::default(); size],
@@ -128,8 +128,8 @@ impl Share {
         let state = |i: usize| {
             let mut state = State::default();
             state.put("start", &self.starts[i]);
-            state.put("exploration", &position(&self.exploration[i]));
-            state.put("noise", self.exploration[i].noise());
+            state.put("exploration", &position(&self.actors[i].rng));
+            state.put("noise", &self.actors[i].noise);
             state.put("observation", &self.observations[i * width..(i + 1) * width]);
             match &self.since[i] {
                 Actions::Discrete(actions) => state.put("actions", actions),
@@ -162,7 +162,7 @@ impl Share {
             let replayed = self.replay(i, &actions);
             if replayed.is_err() || self.observations[i * width..(i + 1) * width] != saved {
                 self.reset(&[i]).map_err(|error| in_run(error, first_env, seed))?;
-                self.exploration[i].forget();
+                self.actors[i].begin_episode();
                 restarted.push(first_env + i);
             }
         }
@@ -219,9 +219,9 @@ impl Share {
             let mode = Mode::Explore { progress: env_steps as f64 / task.total_steps as f64 };
             actions.clear();
             // A batch for every group, whatever else this worker has: the same rounding for any share.
-            let groups = self.observations.chunks(GROUP_SIZE * width).zip(self.exploration.chunks_mut(GROUP_SIZE));
-            for (observations, streams) in groups {
-                task.policy.act(observations, mode, streams, &mut actions)?;
+            let groups = self.observations.chunks(GROUP_SIZE * width).zip(self.actors.chunks_mut(GROUP_SIZE));
+            for (observations, states) in groups {
+                task.policy.act(observations, mode, states, &mut actions)?;
             }
             let row_of = |i: usize| (i * task.n_steps + t) * width..(i * task.n_steps + t + 1) * width;
             for (i, observation) in self.observations.chunks_exact(width).enumerate() {
@@ -244,7 +244,7 @@ impl Share {
                     let Tally { length, episode_return } = *tally;
                     let (env, outcome) = (self.first_env + i, step.outcome());
                     episodes.push(Episode { env, step: t, length, episode_return, outcome });
-                    self.exploration[i].forget();
+                    self.actors[i].begin_episode();
                     ended.push(i);
                 }
             }
@@ -267,12 +267,12 @@ fn unfit(error: &StateError, env: usize, seed: u64) -> WorkerError {
     WorkerError { envs: env..env + 1, seed, message: error.to_string() }
 }
 
-/// Puts the streams of one environment where its saved state says.
-fn seek_both(draws: &mut Stream, exploration: &mut Stream, state: &State) -> Result<(), StateError> {
-    for (stream, name) in [(draws, "start"), (&mut *exploration, "exploration")] {
+/// Puts the streams of one environment, and the noise of its actions, where its saved state says.
+fn take_back(draws: &mut Stream, actor: &mut ActorState, state: &State) -> Result<(), StateError> {
+    for (stream, name) in [(draws, "start"), (&mut actor.rng, "exploration")] {
         let position = state.get_all::<u64>(name, 2)?;
         seek(stream, [position[0], position[1]]);
     }
-    exploration.recall(state.get("noise")?);
+    actor.noise = state.get("noise")?;
     Ok(())
 }

@@ -12,8 +12,6 @@
 //! without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b, and g·d = −dᵀHd −
 //! λ‖d‖².
 
-use std::cell::Cell;
-
 use crate::{
     error::SolverError,
     linalg::{
@@ -23,7 +21,7 @@ use crate::{
         real::Real,
         vector::{inner_product, sum_of_squares},
     },
-    optimizer::problem::{Linearization, Problem},
+    optimizer::problem::Linearized,
 };
 
 /// The side of the parameters needs a forward-mode pass for each of them, where the side of the batch
@@ -46,12 +44,6 @@ pub enum Form {
     Woodbury,
 }
 
-thread_local! {
-    /// The storage of a thread's row systems, which is megabytes that are wanted in a solve only: networks
-    /// that step in turns find it in the cache.
-    static SYSTEM: Cell<RowSystem> = Cell::default();
-}
-
 /// The last direction, and storage kept from step to step.
 pub struct Direction<T> {
     rho: Vec<f64>,
@@ -69,8 +61,6 @@ pub struct Direction<T> {
 pub struct Solution {
     /// Loss of the batch at θ.
     pub loss: f64,
-    /// Samples, b.
-    pub batch: usize,
     /// ‖d‖.
     pub norm: f64,
     /// g·d, never positive.
@@ -97,96 +87,74 @@ impl<T: Real> Direction<T> {
         &self.values
     }
 
-    /// Linearises `problem` and solves for d with damping λ, in the form that is cheapest; `diagnose`
-    /// asks for the norms that cost extra.
+    /// Solves for d with damping λ, in the form that is cheapest; `diagnose` asks for the norms that
+    /// cost extra.
     ///
     /// # Errors
-    /// When the loss is not finite, or the system is singular, which λ > 0 excludes in exact
-    /// arithmetic.
+    /// When the system is singular, which λ > 0 excludes in exact arithmetic.
     ///
     /// Source: Korbit et al., arXiv 2405.14402, with a square root of Q so that the system is
     /// symmetric.
     pub fn solve(
         &mut self,
-        problem: &mut dyn Problem<T>,
+        linearized: &mut dyn Linearized<T>,
         damping: f64,
         diagnose: bool,
+        system: &mut RowSystem,
     ) -> Result<Solution, SolverError> {
-        let at = self.linearize(problem, false)?;
-        let form = if PASS_COST * problem.n_params() <= self.rho.len() {
+        let [n_rows, n_params] = linearized.shape();
+        let form = if PASS_COST * n_params <= n_rows {
             Form::Parameters
-        } else if self.gradient.is_empty() {
+        } else if linearized.separate_gradient().is_none() {
             Form::Rows
         } else {
             Form::Woodbury
         };
-        self.side(form, problem, at, damping, diagnose)
+        self.solve_as(form, linearized, damping, diagnose, system)
     }
 
-    /// [`Direction::solve`] in the given form. [`Form::Rows`] is right only for a loss whose S spans r
-    /// ([`Problem::spans_residual`]).
+    /// Solves for d in the given form. [`Form::Rows`] is right only where ρ gives the gradient
+    /// ([`Linearized::gradient`]).
     ///
     /// # Errors
-    /// As there.
+    /// When the system is singular, which λ > 0 excludes in exact arithmetic.
     pub fn solve_as(
         &mut self,
         form: Form,
-        problem: &mut dyn Problem<T>,
+        linearized: &mut dyn Linearized<T>,
         damping: f64,
         diagnose: bool,
+        system: &mut RowSystem,
     ) -> Result<Solution, SolverError> {
-        let at = self.linearize(problem, form == Form::Woodbury)?;
-        self.side(form, problem, at, damping, diagnose)
-    }
-
-    fn side(
-        &mut self,
-        form: Form,
-        problem: &mut dyn Problem<T>,
-        at: Linearization,
-        damping: f64,
-        diagnose: bool,
-    ) -> Result<Solution, SolverError> {
-        // Out of its place, for a problem may solve others.
-        let mut system = SYSTEM.take();
-        let solution = match form {
-            Form::Rows => self.row_side(&mut system, problem, at, damping, diagnose),
-            Form::Parameters => self.parameter_side(&mut system, problem, at, damping, diagnose),
-            Form::Woodbury => self.woodbury(&mut system, problem, at, damping, diagnose),
-        };
-        SYSTEM.set(system);
-        solution
-    }
-
-    fn linearize(&mut self, problem: &mut dyn Problem<T>, needs_gradient: bool) -> Result<Linearization, SolverError> {
-        let p = problem.n_params();
+        self.batch = linearized.batch();
+        self.rho.clear();
+        self.rho.extend_from_slice(linearized.rho());
+        self.values.resize(linearized.shape()[1], T::zero());
         self.gradient.clear();
-        if needs_gradient || !problem.spans_residual() {
-            self.gradient.resize(p, T::zero());
-            problem.gradient(&mut self.gradient)?;
+        self.gradient.extend_from_slice(linearized.separate_gradient().unwrap_or_default());
+        match form {
+            Form::Rows => self.row_side(system, linearized, damping, diagnose),
+            Form::Parameters => self.parameter_side(system, linearized, damping, diagnose),
+            Form::Woodbury => self.woodbury(system, linearized, damping, diagnose),
         }
-        let at = problem.linearize(&mut self.rho)?;
-        self.batch = at.batch;
-        self.values.resize(p, T::zero());
-        Ok(at)
     }
 
     fn row_side(
         &mut self,
         system: &mut RowSystem,
-        problem: &mut dyn Problem<T>,
-        Linearization { loss, batch }: Linearization,
+        linearized: &mut dyn Linearized<T>,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let Self { rho, v, values, .. } = self;
-        problem.gram(system.gram_mut(rho.len()));
+        let Self { rho, v, values, batch, .. } = self;
+        let (gram, panels) = system.gram_and_panels(rho.len());
+        linearized.gram(gram, panels);
         v.clear();
         v.extend(rho.iter().map(|r| -r));
-        let smallest_pivot = system.solve(damping, batch, v)?.smallest_pivot;
-        problem.pull_back(v, values);
+        let smallest_pivot = system.solve(damping, *batch, v)?.smallest_pivot;
+        linearized.pull_back(v, values);
 
-        let b = batch as f64;
+        let b = *batch as f64;
         let norm = sum_of_squares(values).sqrt();
         let mut change: f64 = rho.iter().zip(&*v).map(|(rho, v)| (rho + b * damping * v).powi(2)).sum();
         if change < CANCELLED * CANCELLED * sum_of_squares(rho) {
@@ -194,8 +162,7 @@ impl<T: Real> Direction<T> {
         }
         let curvature = change / b;
         Ok(Solution {
-            loss,
-            batch,
+            loss: linearized.value(),
             norm,
             slope: -curvature - damping * norm * norm,
             curvature,
@@ -210,8 +177,7 @@ impl<T: Real> Direction<T> {
     fn parameter_side(
         &mut self,
         system: &mut RowSystem,
-        problem: &mut dyn Problem<T>,
-        Linearization { loss, batch }: Linearization,
+        linearized: &mut dyn Linearized<T>,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
@@ -221,12 +187,12 @@ impl<T: Real> Direction<T> {
         for j in 0..p {
             self.values.fill(T::zero());
             self.values[j] = T::one();
-            problem.push_forward(&self.values, &mut self.change);
+            linearized.push_forward(&self.values, &mut self.change);
             columns.extend_from_slice(&self.change);
         }
         let factor = Matrix::new(&columns, p, n);
         matmul(system.gram_mut(p), Start::Zero, factor, factor.transposed(), &mut Vec::new());
-        let b = batch as f64;
+        let b = self.batch as f64;
         let slope = |column: &[f64]| column.iter().zip(&self.rho).map(|(c, rho)| c * rho).sum();
         let slopes: Vec<f64> = if self.gradient.is_empty() {
             columns.chunks_exact(n).map(slope).collect()
@@ -234,14 +200,13 @@ impl<T: Real> Direction<T> {
             self.gradient.iter().map(|g| b * g.to_f64()).collect()
         };
         let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
-        let smallest_pivot = system.solve(damping, batch, &mut d)?.smallest_pivot;
+        let smallest_pivot = system.solve(damping, self.batch, &mut d)?.smallest_pivot;
         self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
 
-        problem.push_forward(&self.values, &mut self.change);
+        linearized.push_forward(&self.values, &mut self.change);
         let (slope, curvature) = self.along_change(&self.values);
         Ok(Solution {
-            loss,
-            batch,
+            loss: linearized.value(),
             norm: sum_of_squares(&self.values).sqrt(),
             slope,
             curvature,
@@ -255,24 +220,29 @@ impl<T: Real> Direction<T> {
     fn woodbury(
         &mut self,
         system: &mut RowSystem,
-        problem: &mut dyn Problem<T>,
-        Linearization { loss, batch }: Linearization,
+        linearized: &mut dyn Linearized<T>,
         damping: f64,
         diagnose: bool,
     ) -> Result<Solution, SolverError> {
-        let Self { rho, v: w, values, gradient, change, .. } = self;
-        problem.gram(system.gram_mut(rho.len()));
-        problem.push_forward(gradient, change);
+        let Self { rho, v: w, values, gradient, change, batch } = self;
+        let b = *batch as f64;
+        if gradient.is_empty() {
+            gradient.resize(values.len(), T::zero());
+            w.clear();
+            w.extend(rho.iter().map(|rho| rho / b));
+            linearized.pull_back(w, gradient);
+        }
+        let (gram, panels) = system.gram_and_panels(rho.len());
+        linearized.gram(gram, panels);
+        linearized.push_forward(gradient, change);
         w.clone_from(change);
-        let smallest_pivot = system.solve(damping, batch, w)?.smallest_pivot;
-        problem.pull_back(w, values);
+        let smallest_pivot = system.solve(damping, *batch, w)?.smallest_pivot;
+        linearized.pull_back(w, values);
         let scale = T::of(1.0 / damping);
         values.iter_mut().zip(&*gradient).for_each(|(d, &g)| *d = scale * (*d - g));
 
-        let b = batch as f64;
         Ok(Solution {
-            loss,
-            batch,
+            loss: linearized.value(),
             norm: sum_of_squares(values).sqrt(),
             slope: inner_product(gradient, values),
             curvature: b * sum_of_squares(w),
@@ -285,9 +255,9 @@ impl<T: Real> Direction<T> {
         })
     }
 
-    /// g·t and tᵀHt of any tangent t (p), at the last linearisation: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
-    pub fn measure(&mut self, problem: &mut dyn Problem<T>, tangent: &[T]) -> (f64, f64) {
-        problem.push_forward(tangent, &mut self.change);
+    /// g·t and tᵀHt of any tangent t (p), where the last direction was solved for: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
+    pub fn measure(&mut self, linearized: &mut dyn Linearized<T>, tangent: &[T]) -> (f64, f64) {
+        linearized.push_forward(tangent, &mut self.change);
         self.along_change(tangent)
     }
 

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     error::SolverError,
     linalg::{
+        cholesky::RowSystem,
         real::Real,
         vector::{all_finite, sum_of_squares},
     },
@@ -39,7 +40,7 @@ use crate::{
         name::OptimizerName,
         optimizer::{Optimizer, Rejection, Report, StepContext},
         parameters::{place, take_step},
-        problem::Problem,
+        problem::{Linearized, Problem},
         schedule::Schedule,
         settings::{BuildOptimizer, OptimizerSettings},
     },
@@ -140,6 +141,8 @@ pub struct Egn<T> {
     last_alpha: Option<f64>,
     /// θ before a step that may be taken back.
     origin: Vec<T>,
+    /// Where no storage is lent.
+    system: RowSystem,
 }
 
 /// The loss along the direction used, to second order: f + α slope + ½α² curvature.
@@ -161,18 +164,19 @@ impl<T: Real> Egn<T> {
             damping: AdaptiveDamping::default(),
             last_alpha: None,
             origin: Vec::new(),
+            system: RowSystem::default(),
         }
     }
 
     /// Momentum: the direction to follow, into `used`, and the model along it.
-    fn combine(&mut self, problem: &mut dyn Problem<T>, solution: &Solution) -> Along {
+    fn combine(&mut self, linearized: &mut dyn Linearized<T>, solution: &Solution) -> Along {
         let EgnConfig { momentum, momentum_form, .. } = self.config;
         self.used.clear();
         if momentum == 0.0 {
             return Along { norm: solution.norm, slope: solution.slope, curvature: solution.curvature };
         }
         self.momentum.propose(momentum, momentum_form, self.direction.values(), &mut self.used);
-        let (slope, curvature) = self.direction.measure(problem, &self.used);
+        let (slope, curvature) = self.direction.measure(linearized, &self.used);
         Along { norm: sum_of_squares(&self.used).sqrt(), slope, curvature }
     }
 
@@ -268,7 +272,7 @@ struct Advance {
 
 impl<T: Real> Optimizer<T> for Egn<T> {
     /// As for every optimizer; adaptive damping is raised by a solve that fails.
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let scheduled = self.config.lambda.at(context.progress);
         let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));
         let raise = |damping: &mut AdaptiveDamping, config: &EgnConfig, error| {
@@ -279,9 +283,11 @@ impl<T: Real> Optimizer<T> for Egn<T> {
             config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
             error
         };
-        let solution = self.direction.solve(problem, lambda, context.diagnose);
+        let linearized = problem.linearize().map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let system = context.storage.unwrap_or(&mut self.system);
+        let solution = self.direction.solve(linearized, lambda, context.diagnose, system);
         let solution = solution.map_err(|error| raise(&mut self.damping, &self.config, error))?;
-        let along = self.combine(problem, &solution);
+        let along = self.combine(linearized, &solution);
 
         let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
         let lr = self.config.lr.at(context.progress);

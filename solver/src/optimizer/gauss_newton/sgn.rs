@@ -19,7 +19,7 @@ use crate::{
         name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::take_step,
-        problem::{Linearization, Problem},
+        problem::Problem,
         schedule::Schedule,
         settings::{BuildOptimizer, OptimizerSettings},
     },
@@ -102,18 +102,15 @@ impl<T: Real> Sgn<T> {
 }
 
 impl<T: Real> Optimizer<T> for Sgn<T> {
-    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext) -> Result<Report, SolverError> {
+    fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let lambda = self.config.lambda.at(context.progress);
-        let mut rho = Vec::new();
-        let mut gradient = vec![T::zero(); problem.n_params()];
-        if !problem.spans_residual() {
-            problem.gradient(&mut gradient)?;
-        }
-        let Linearization { loss, batch } = problem.linearize(&mut rho)?;
-        let b = batch as f64;
-        if problem.spans_residual() {
-            rho.iter_mut().for_each(|rho| *rho /= b);
-            problem.pull_back(&rho, &mut gradient);
+        let linearized = problem.linearize()?;
+        let (loss, b) = (linearized.value(), linearized.batch() as f64);
+        let mut rho: Vec<f64> = linearized.rho().iter().map(|rho| rho / b).collect();
+        let mut gradient = vec![T::zero(); linearized.shape()[1]];
+        match linearized.separate_gradient() {
+            Some(given) => gradient.copy_from_slice(given),
+            None => linearized.pull_back(&rho, &mut gradient),
         }
         let gradient_norm = sum_of_squares(&gradient).sqrt();
 
@@ -121,9 +118,9 @@ impl<T: Real> Optimizer<T> for Sgn<T> {
         direction.resize(gradient.len(), T::zero());
         let mut product = vec![T::zero(); gradient.len()];
         let mut apply = |t: &[T], product: &mut [T]| {
-            problem.push_forward(t, &mut rho);
+            linearized.push_forward(t, &mut rho);
             rho.iter_mut().for_each(|rho| *rho /= b);
-            problem.pull_back(&rho, product);
+            linearized.pull_back(&rho, product);
             add_scaled(product, lambda, t);
         };
 

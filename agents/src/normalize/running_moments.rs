@@ -1,5 +1,7 @@
 //! Mean and variance of a stream, updated in batches.
 
+use egn_solver::{State, StateError};
+
 /// Mean and population variance of everything seen so far, entry by entry.
 ///
 /// Batches are merged by the formula of Chan, Golub and LeVeque (1979), *Updating Formulae and a
@@ -45,6 +47,26 @@ impl RunningMoments {
             self.variance[i] = merged / total;
         }
         self.count = total;
+    }
+
+    /// The statistics: `mean` and `variance` (n), and `count`.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        state.put("mean", &self.mean);
+        state.put("variance", &self.variance);
+        state.put("count", &[self.count]);
+        state
+    }
+
+    /// Takes back [`RunningMoments::state`].
+    ///
+    /// # Errors
+    /// When the state is of points of another length; nothing has changed then.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        let n = self.mean.len();
+        let (mean, variance) = (state.get_all("mean", n)?, state.get_all("variance", n)?);
+        *self = Self { mean, variance, count: state.number("count")? };
+        Ok(())
     }
 }
 

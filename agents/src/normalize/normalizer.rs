@@ -4,7 +4,9 @@
 //! saved with it, and must not depend on how environments are spread over threads. Whoever owns the
 //! rollouts feeds them, in environment order.
 
-use crate::running_moments::RunningMoments;
+use egn_solver::{State, StateError};
+
+use crate::normalize::running_moments::RunningMoments;
 
 /// What brings an agent's observations and rewards to unit scale; what is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -13,6 +15,36 @@ pub struct Normalizer {
     pub observations: Option<ObservationNormalizer>,
     /// For what it is paid in training.
     pub rewards: Option<RewardNormalizer>,
+}
+
+impl Normalizer {
+    /// All statistics: parts `observations` and `rewards`, and the running `returns`.
+    pub fn state(&self) -> State {
+        let mut state = State::default();
+        if let Some(normalizer) = &self.observations {
+            state.put_part("observations", normalizer.state());
+        }
+        if let Some(normalizer) = &self.rewards {
+            state.put_part("rewards", normalizer.moments.state());
+            state.put("returns", &normalizer.returns);
+        }
+        state
+    }
+
+    /// Takes back [`Normalizer::state`].
+    ///
+    /// # Errors
+    /// When the state is of other observations, or of another number of environments.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        if let Some(normalizer) = &mut self.observations {
+            normalizer.restore(&state.part("observations"))?;
+        }
+        if let Some(normalizer) = &mut self.rewards {
+            normalizer.moments.restore(&state.part("rewards"))?;
+            normalizer.returns = state.get_all("returns", normalizer.returns.len())?;
+        }
+        Ok(())
+    }
 }
 
 /// Added to a variance before its root is taken, so that a constant entry does not divide by zero.
@@ -24,7 +56,7 @@ const EPSILON: f64 = 1e-8;
 pub struct ObservationNormalizer {
     /// Statistics of the observations seen.
     pub moments: RunningMoments,
-    /// Greatest magnitude that a normalised entry keeps.
+    /// Greatest magnitude that a normalized entry keeps.
     pub clip: f64,
 }
 
@@ -46,7 +78,7 @@ impl ObservationNormalizer {
         self.moments.variance.iter().map(|variance| (variance + EPSILON).sqrt()).collect()
     }
 
-    /// Normalises a batch of observations in place.
+    /// Normalizes a batch of observations in place.
     pub fn apply(&self, observations: &mut [f32]) {
         let (mean, deviations) = (&self.moments.mean, self.deviations());
         for row in observations.chunks_exact_mut(mean.len()) {
@@ -55,6 +87,22 @@ impl ObservationNormalizer {
                 *x = scaled.clamp(-self.clip, self.clip) as f32;
             }
         }
+    }
+
+    /// The statistics ([`RunningMoments::state`]), and `clip`.
+    pub fn state(&self) -> State {
+        let mut state = self.moments.state();
+        state.put("clip", &[self.clip]);
+        state
+    }
+
+    /// Takes back [`ObservationNormalizer::state`].
+    ///
+    /// # Errors
+    /// When the state is of observations of another length.
+    pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
+        self.clip = state.number("clip")?;
+        self.moments.restore(state)
     }
 }
 
@@ -66,7 +114,7 @@ pub struct RewardNormalizer {
     pub moments: RunningMoments,
     /// Discount γ of the running returns.
     pub discount: f64,
-    /// Greatest magnitude that a normalised reward keeps.
+    /// Greatest magnitude that a normalized reward keeps.
     pub clip: f64,
     /// Running return of each environment's present episode.
     pub returns: Vec<f64>,
@@ -94,7 +142,7 @@ impl RewardNormalizer {
         }
     }
 
-    /// The reward, normalised.
+    /// The reward, normalized.
     pub fn apply(&self, reward: f64) -> f64 {
         (reward / (self.moments.variance[0] + EPSILON).sqrt()).clamp(-self.clip, self.clip)
     }
@@ -105,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn normalised_observations_have_mean_zero_and_variance_one() {
+    fn normalized_observations_have_mean_zero_and_variance_one() {
         let mut observations: Vec<f32> = (0..200).flat_map(|i| [i as f32, 7.0]).collect();
         let mut normalizer = ObservationNormalizer::new(2, 10.0);
         normalizer.observe(&observations);
@@ -166,7 +214,7 @@ mod tests {
             variance: Vec<f64>,
             reward_variance: f64,
         }
-        let text = include_str!("../../tests/data/sb3/normalize.json");
+        let text = include_str!("../../../tests/data/sb3/normalize.json");
         let recording: Recording = serde_json::from_str(text).expect("a recording");
         let n_envs = recording.steps[0].rewards.len();
         let mut observations = ObservationNormalizer::new(recording.mean.len(), recording.clip_observation);
