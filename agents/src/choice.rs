@@ -6,53 +6,23 @@ use serde::{
     Deserialize, Serialize,
     de::value::{Error, MapAccessDeserializer, MapDeserializer},
 };
+use strum::{EnumDiscriminants, VariantArray};
 
 use crate::{
     algorithms::{a2c, c51, ddpg, dqn, lqr_pi, ppo, qrdqn, reinforce, sac, td3, trpo},
     settings::agent_settings::AgentSettings,
 };
 
-/// Makes of the list of agents, one line each, whatever is said of all of them.
-macro_rules! agents {
-    ($($(#[$about:meta])* $agent:ident($settings:ty),)+) => {
-        /// The textbook name of one of these agents, as on the command line and in files.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        pub enum AgentName {
-            $($(#[$about])* $agent,)+
-        }
-
-        impl AgentName {
-            /// All names, as they are listed.
-            pub const ALL: &[Self] = &[$(Self::$agent),+];
-        }
-
-        /// An agent with its settings, in files `{ <name> = <settings> }`.
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-        #[serde(rename_all = "lowercase")]
-        pub enum AgentConfig {
-            $($(#[$about])* $agent($settings),)+
-        }
-
-        impl AgentConfig {
-            /// The algorithm's name.
-            pub fn name(&self) -> AgentName {
-                match self {
-                    $(Self::$agent(_) => AgentName::$agent,)+
-                }
-            }
-
-            /// The settings, which answer for their algorithm.
-            pub fn settings(&self) -> &dyn AgentSettings {
-                match self {
-                    $(Self::$agent(settings) => settings,)+
-                }
-            }
-        }
-    };
-}
-
-agents! {
+/// An agent with its settings, in files `{ <name> = <settings> }`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
+#[serde(rename_all = "lowercase")]
+#[strum_discriminants(
+    doc = "The textbook name of one of these agents, as on the command line and in files.",
+    name(AgentName),
+    derive(PartialOrd, Ord, Hash, Serialize, Deserialize, VariantArray),
+    serde(rename_all = "lowercase")
+)]
+pub enum AgentConfig {
     /// Deep Q-networks.
     Dqn(dqn::DqnConfig),
     /// Categorical deep Q-networks.
@@ -75,7 +45,32 @@ agents! {
     Reinforce(reinforce::ReinforceConfig),
     /// Policy iteration for linear-quadratic problems.
     #[serde(rename = "lqr-pi")]
+    #[strum_discriminants(serde(rename = "lqr-pi"))]
     LqrPi(lqr_pi::LqrPiConfig),
+}
+
+impl AgentConfig {
+    /// The agent's name.
+    pub fn name(&self) -> AgentName {
+        self.into()
+    }
+
+    /// The settings, which answer for their algorithm.
+    pub fn settings(&self) -> &dyn AgentSettings {
+        match self {
+            Self::Dqn(settings) => settings,
+            Self::C51(settings) => settings,
+            Self::QrDqn(settings) => settings,
+            Self::Ddpg(settings) => settings,
+            Self::Td3(settings) => settings,
+            Self::Sac(settings) => settings,
+            Self::Ppo(settings) => settings,
+            Self::A2c(settings) => settings,
+            Self::Trpo(settings) => settings,
+            Self::Reinforce(settings) => settings,
+            Self::LqrPi(settings) => settings,
+        }
+    }
 }
 
 impl fmt::Display for AgentName {
@@ -104,6 +99,9 @@ impl From<AgentName> for AgentConfig {
 }
 
 impl AgentName {
+    /// All names, as they are listed.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
     /// One line on what the algorithm is.
     pub fn summary(self) -> &'static str {
         AgentConfig::from(self).settings().summary()

@@ -1,6 +1,6 @@
 //! What an agent is made for and with, where its run stands, and how much memory it asks for.
 
-use egn_envs::{LqrProblem, Space};
+use egn_envs::Space;
 use egn_solver::{OptimizerConfig, Precision, StepContext};
 
 use crate::error::AgentError;
@@ -87,9 +87,6 @@ pub struct AgentContext {
     pub optimizer: OptimizerConfig,
     /// Optimizer of the critic, where there is one.
     pub critic_optimizer: OptimizerConfig,
-    /// What the environment is known to be, for agents that report how far they are from its optimum;
-    /// nothing is learned from it.
-    pub linear_quadratic: Option<&'static LqrProblem>,
 }
 
 impl AgentContext {

@@ -20,6 +20,7 @@ use crate::{
     context::Clock,
     error::AgentError,
     experience::rollout::Rollout,
+    networks::temperature::TEMPERATURE,
     normalize::normalizer::Normalizer,
     policies::policy::Policy,
     trained::{TrainedPolicy, normalized},
@@ -125,7 +126,7 @@ pub fn networks_of(agent: State) -> State {
 fn is_network(name: &str) -> bool {
     match name.split_once('/') {
         // SAC's α, which is no network: it is found anew.
-        Some(("temperature", _)) => false,
+        Some((TEMPERATURE, _)) => false,
         _ => name.ends_with("/params") || name.starts_with("normalizer/observations/"),
     }
 }

@@ -6,7 +6,7 @@
 use egn_solver::{State, StateError};
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-/// Random numbers for one purpose, from a generator that is stable across versions, unlike `StdRng`.
+/// Random numbers for one purpose, from a generator that is the same in every version.
 pub type Stream = ChaCha8Rng;
 
 /// What the numbers of a stream are for.

@@ -53,7 +53,10 @@ impl Learner {
             Precision::F32 => DType::F32,
             Precision::F64 => DType::F64,
         };
-        Self::from_params(network, Tensor::new(params, &Device::Cpu)?.to_dtype(dtype)?, optimizer)
+        let params = Tensor::new(params, &Device::Cpu)?.to_dtype(dtype)?;
+        let mut learner = Self::from_params(network, params, optimizer)?;
+        learner.trained.seed(rng);
+        Ok(learner)
     }
 
     /// A network with the given flat parameters, f32 or f64, which it takes a copy of.
@@ -178,6 +181,7 @@ trait Trained: Send {
     fn outputs(&self) -> &Outputs;
     fn select(&mut self, samples: &[usize]);
     fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64>;
+    fn seed(&mut self, rng: &mut dyn RngCore);
     fn set_free_outputs(&mut self, value: f64);
     fn snapshot(&self) -> Snapshot;
     fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot;
@@ -221,6 +225,10 @@ impl<T: Real> Trained for WithOptimizer<T> {
 
     fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64> {
         self.model.input_gradient(cotangents)
+    }
+
+    fn seed(&mut self, rng: &mut dyn RngCore) {
+        self.optimizer.seed(rng);
     }
 
     fn set_free_outputs(&mut self, value: f64) {

@@ -3,7 +3,7 @@
 use crate::{
     error::SolverError,
     linalg::{gram_tiles::GramPanels, params::Block, real::Real},
-    loss::loss::Loss,
+    loss::{few_rows::FewRows, loss::Loss},
     network::model::Model,
     optimizer::problem::{Linearized, Problem},
 };
@@ -14,6 +14,8 @@ pub struct NetworkProblem<'a, T> {
     loss: &'a dyn Loss,
     /// Whether the model's outputs are those of its parameters and inputs.
     is_evaluated: bool,
+    /// Whether the rows of the last linearization are few of many.
+    has_few_rows: bool,
     /// L, where the problem was last linearized.
     value: f64,
 }
@@ -21,12 +23,12 @@ pub struct NetworkProblem<'a, T> {
 impl<'a, T: Real> NetworkProblem<'a, T> {
     /// `loss` at the batch last loaded into `model`.
     pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
-        Self { model, loss, is_evaluated: false, value: f64::NAN }
+        Self { model, loss, is_evaluated: false, has_few_rows: false, value: f64::NAN }
     }
 
     /// `loss` where `model` was last evaluated, its parameters being the same since.
     pub(crate) fn evaluated(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
-        Self { model, loss, is_evaluated: true, value: f64::NAN }
+        Self { model, loss, is_evaluated: true, has_few_rows: false, value: f64::NAN }
     }
 
     fn checked(&self, loss: f64) -> Result<f64, SolverError> {
@@ -70,7 +72,7 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         self.checked(loss)
     }
 
-    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError> {
+    fn linearize(&mut self, rows: Option<FewRows>) -> Result<&mut dyn Linearized<T>, SolverError> {
         let mut gradient = std::mem::take(&mut self.model.gradient);
         gradient.clear();
         if !self.loss.spans_residual() {
@@ -80,7 +82,12 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         self.model.gradient = gradient;
         self.outputs()?;
         let mut root = std::mem::take(&mut self.model.root);
-        let loss = self.loss.root(&self.model.outputs, &mut root);
+        let outputs = &self.model.outputs;
+        let loss = match rows {
+            None => self.loss.root(outputs, &mut root),
+            Some(rows) => self.loss.few_rows(outputs, rows, &mut root),
+        };
+        self.has_few_rows = rows.is_some();
         if root.rho.is_empty() {
             return Err(SolverError::NoCurvature { n_outputs: self.model.outputs.n_outputs });
         }
@@ -115,6 +122,14 @@ impl<T: Real> Linearized<T> for NetworkProblem<'_, T> {
 
     fn separate_gradient(&self) -> Option<&[T]> {
         Some(&self.model.gradient[..]).filter(|gradient| !gradient.is_empty())
+    }
+
+    fn full_curvature(&mut self, tangent: &[T]) -> Option<f64> {
+        let Model { network, params, pass, outputs, .. } = &mut *self.model;
+        self.has_few_rows.then(|| {
+            let change: Vec<f64> = pass.push_forward(network, params, tangent).iter().map(|x| x.to_f64()).collect();
+            self.loss.curvature_along(outputs, &change) / pass.batch() as f64
+        })
     }
 
     fn gram(&mut self, gram: &mut [f64], panels: &mut GramPanels) {

@@ -3,7 +3,10 @@
 //! They panic with the numbers when a check fails, so they belong in tests.
 
 use crate::{
-    loss::loss::{Loss, Outputs, Root},
+    loss::{
+        loss::{Loss, Outputs},
+        root::Root,
+    },
     network::{network::Network, pass::Pass},
 };
 

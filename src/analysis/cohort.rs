@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use egn_envs::EnvId;
+use egn_solver::OptimizerName;
 use egn_train::{config::env_name::CUSTOM, record::contents::Record};
 
 /// The optimizer that every other is measured against.
-pub const BASELINE: &str = "adam";
+pub const BASELINE: OptimizerName = OptimizerName::Adam;
 
 /// All seeds of one agent with one optimizer and the same settings on one environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +33,7 @@ impl Cohort {
     pub fn of(records: Vec<Record>) -> Vec<Self> {
         let mut by_name: BTreeMap<Names, BTreeMap<Settings, Vec<Record>>> = BTreeMap::new();
         for record in records {
-            let is_baseline = record.optimizer == BASELINE;
+            let is_baseline = record.optimizer.parse() == Ok(BASELINE);
             let names = (record.env.clone(), record.agent.clone(), is_baseline, record.optimizer.clone());
             by_name.entry(names).or_default().entry(record.settings.clone()).or_default().push(record);
         }
@@ -60,10 +61,10 @@ impl Cohort {
 
     /// What the optimizer is called in charts and tables, with what sets this cohort apart.
     pub fn optimizer_title(&self) -> String {
-        let name = match self.optimizer.as_str() {
-            BASELINE => "Adam (baseline)".to_owned(),
-            name @ ("egn" | "sgd" | "sgn") => name.to_uppercase(),
-            name => name.to_owned(),
+        let name = match self.optimizer.parse() {
+            Ok(BASELINE) => "Adam (baseline)".to_owned(),
+            Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => self.optimizer.to_uppercase(),
+            Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion) | Err(_) => self.optimizer.clone(),
         };
         self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))
     }

@@ -9,7 +9,7 @@ use egn_train::{
     config::run_config::RunConfig,
     record::{
         contents::{Ended, Record},
-        layout::{CONFIG, CURVE},
+        layout::{CONFIG, CURVE, SUMMARY},
     },
     run::{checkpoint, execution::dir_of},
 };
@@ -61,7 +61,7 @@ impl Planned {
     fn is_of_older_program(&self) -> bool {
         let modified = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
         let program = std::env::current_exe().ok().and_then(|path| modified(&path));
-        program.zip(modified(&self.dir.join("summary.json"))).is_some_and(|(program, record)| program > record)
+        program.zip(modified(&self.dir.join(SUMMARY))).is_some_and(|(program, record)| program > record)
     }
 
     /// Whether its record is that of a stopped run with these settings, which goes on from its

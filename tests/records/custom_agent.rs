@@ -1,4 +1,4 @@
-//! A program's own agent in its own environment: recorded, resumed, verified and charted like any other.
+//! A program's own agent in its own environment is recorded, resumed, verified and charted.
 
 use std::{
     fs,

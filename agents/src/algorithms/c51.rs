@@ -409,7 +409,6 @@ mod tests {
             precision: Precision::F64,
             optimizer: OptimizerName::Adam.into(),
             critic_optimizer: OptimizerName::Adam.into(),
-            linear_quadratic: None,
         }
     }
 

@@ -120,6 +120,7 @@ pub struct LqrPi {
     form: Learner,
     /// The controller that is being judged.
     controller: LinearController,
+    /// What reports are measured against.
     optimum: Option<Optimum>,
 }
 
@@ -137,9 +138,15 @@ impl LqrPi {
         Ok(Self {
             form: Learner::from_params(linear, params, &context.optimizer)?,
             controller: LinearController::idle(n, limits),
-            optimum: context.linear_quadratic.and_then(|problem| Optimum::of(problem, config.gamma)),
+            optimum: None,
             config,
         })
+    }
+
+    /// The same agent, which also reports how far it is from the optimum of `problem`, where that is
+    /// known for its discount; nothing is learned from it.
+    pub fn with_optimum_of(self, problem: &LqrProblem) -> Self {
+        Self { optimum: Optimum::of(problem, self.config.gamma), ..self }
     }
 
     /// φ(z) − γ φ(z′) of every transition (b, p), and its cost (b).

@@ -50,7 +50,7 @@ use crate::{
         body::widths,
         critics::{Critics, Judgement, pairs},
         off_policy::{OffPolicy, Rounds},
-        temperature::Temperature,
+        temperature::{TEMPERATURE, Temperature},
     },
     policies::{
         action_range::ActionRange,
@@ -323,7 +323,7 @@ impl Agent for Sac {
         for i in 0..n_updates {
             entropy = self.update(clock, i == 0, &mut learned)?;
         }
-        learned.metrics = vec![("entropy", entropy), ("temperature", self.temperature.value()?)];
+        learned.metrics = vec![("entropy", entropy), (TEMPERATURE, self.temperature.value()?)];
         Ok(learned)
     }
 
@@ -339,7 +339,7 @@ impl Agent for Sac {
         let mut state = State::default();
         state.put_part("actor", self.actor.state());
         state.put_part("critics", self.critics.state());
-        state.put_part("temperature", self.temperature.state());
+        state.put_part(TEMPERATURE, self.temperature.state());
         self.experience.put_into(&mut state);
         state
     }
@@ -347,7 +347,7 @@ impl Agent for Sac {
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.actor.restore(&state.part("actor"))?;
         self.critics.restore(&state.part("critics"))?;
-        self.temperature.restore(&state.part("temperature"))?;
+        self.temperature.restore(&state.part(TEMPERATURE))?;
         self.experience.restore(state)
     }
 }

@@ -339,7 +339,6 @@ mod tests {
                 precision: Precision::F32,
                 optimizer: OptimizerConfig::Egn(EgnConfig { kl_limit, ..Default::default() }),
                 critic_optimizer: OptimizerName::Egn.into(),
-                linear_quadratic: None,
             };
             Trpo::new(TrpoConfig { target_kl: 0.01.into(), ..Default::default() }, &context).unwrap().rule
         };

@@ -280,7 +280,6 @@ mod tests {
             precision: Precision::F64,
             optimizer: optimizer.clone(),
             critic_optimizer: optimizer,
-            linear_quadratic: None,
         };
         let mut networks = ActorCritic::new(perceptron(&[4]), 0.0, &context).unwrap();
         let n = 10;

@@ -183,7 +183,6 @@ mod tests {
             precision: Precision::F64,
             optimizer: OptimizerName::Adam.into(),
             critic_optimizer: OptimizerName::Adam.into(),
-            linear_quadratic: None,
         };
         let mut critics = Critics::new(&context, 2, &[16], 0.5, &mut stream(3, Purpose::Initialization, 0)).unwrap();
         let observations = [0.1, -0.4, 0.7, 0.2, -0.9, 0.5, 0.3, 0.3];

@@ -101,7 +101,6 @@ mod tests {
             precision: Precision::F32,
             optimizer: OptimizerName::Adam.into(),
             critic_optimizer: OptimizerName::Adam.into(),
-            linear_quadratic: None,
         };
         let memory = Memory { capacity: 50, n_steps: 1, gamma: 0.5, priority: 0.0 };
         OffPolicy::new(memory, Rounds { learning_starts: 8, gradient_steps: 3, batch_size: 5 }, &context)

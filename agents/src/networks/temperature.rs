@@ -11,6 +11,9 @@ use egn_solver::{
 
 use crate::agent::Update;
 
+/// What α is called in reports and in a saved state.
+pub(crate) const TEMPERATURE: &str = "temperature";
+
 /// α, found or given.
 pub(crate) enum Temperature {
     /// α, as given.
@@ -69,7 +72,7 @@ impl Temperature {
         let input = nothing()?;
         let outputs = log_alpha.forward(&input)?.clone();
         let loss = linear(outputs, slope);
-        Ok(Some(Update { network: "temperature", result: log_alpha.step(&input, &loss, context) }))
+        Ok(Some(Update { network: TEMPERATURE, result: log_alpha.step(&input, &loss, context) }))
     }
 }
 

@@ -1,6 +1,9 @@
 //! Cross-entropy of independent yes-or-no outputs.
 
-use super::loss::{LEAST_LOG_P, Loss, Outputs, Root};
+use super::{
+    loss::{LEAST_LOG_P, Loss, Outputs},
+    root::Root,
+};
 
 /// ℓ = Σ softplus(z) − y z over c logits, with y in [0, 1]. Q = diag(p(1 − p)), exact; c rows a sample.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,8 @@
 
 use super::{
     cross_entropy::{SoftmaxRoot, log_softmax},
-    loss::{Loss, Outputs, Root, chosen},
+    loss::{Loss, Outputs, chosen},
+    root::Root,
 };
 
 /// Cross-entropy of the chosen action's distribution over N atoms, p = softmax(z), with a target m:

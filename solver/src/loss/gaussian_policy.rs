@@ -1,9 +1,10 @@
 //! Policy gradient for continuous actions.
 
 use super::{
-    loss::{Loss, Outputs, Root},
+    loss::{Loss, Outputs},
     policy_gradient::KlPenalty,
     policy_gradient::surrogate,
+    root::Root,
 };
 
 /// The clipped surrogate of PPO with an entropy bonus for a diagonal Gaussian policy:

@@ -7,6 +7,8 @@
 //! [`Weighted`](crate::loss::weighted::Weighted) gives any loss a weight for every sample.
 //! Everything here is f64, whatever the network is.
 
+use super::{few_rows::FewRows, root::Root};
+
 /// Least log p under the square root of a curvature: e⁻⁸⁰ is far below rounding next to any other
 /// entry of S, and its inverse root is still far from overflow.
 pub(super) const LEAST_LOG_P: f64 = -80.0;
@@ -30,15 +32,6 @@ impl Outputs {
     pub fn rows(&self) -> std::slice::ChunksExact<'_, f64> {
         self.values.chunks_exact(self.n_outputs)
     }
-}
-
-/// Square root of the curvature and what it leaves of the residual.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Root {
-    /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.
-    pub rows: Vec<f64>,
-    /// ρ with S ρ = r, (b·k); see [`Loss::spans_residual`].
-    pub rho: Vec<f64>,
 }
 
 /// The choice of a sample among n outputs, or groups of outputs.
@@ -71,6 +64,22 @@ pub trait Loss {
 
     /// The loss, and Sᵀ and ρ of every sample into `root`.
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
+
+    /// The loss, and few rows of every sample in place of all that [`Loss::root`] has, into `root`.
+    fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
+        let value = self.root(outputs, root);
+        rows.turn(root, outputs.batch(), outputs.n_outputs);
+        value
+    }
+
+    /// Σ tᵢᵀ Q tᵢ over the samples for a change t (b, c) of the outputs, with all rows.
+    fn curvature_along(&self, outputs: &Outputs, change: &[f64]) -> f64 {
+        let (mut root, c) = (Root::default(), outputs.n_outputs);
+        self.root(outputs, &mut root);
+        let k = root.rho.len() / outputs.batch().max(1);
+        let along = |(row, s): (usize, &[f64])| s.iter().zip(&change[row / k * c..]).map(|(s, t)| s * t).sum::<f64>();
+        root.rows.chunks_exact(c).enumerate().map(along).map(|x| x * x).sum()
+    }
 
     /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature cannot;
     /// its ρ is then meaningless.

@@ -1,9 +1,10 @@
 //! Policy gradient for discrete actions.
 
 use super::{
-    cross_entropy::SoftmaxRoot,
-    cross_entropy::log_softmax,
-    loss::{Loss, Outputs, Root},
+    cross_entropy::{SoftmaxRoot, log_softmax, softmax_curvature_along},
+    few_rows::FewRows,
+    loss::{Loss, Outputs},
+    root::Root,
 };
 
 /// What is known of one action taken.
@@ -122,6 +123,22 @@ impl Loss for CategoricalPolicyGradient<'_> {
         let value = self.scan(outputs, |_, log_p, r| softmax.push(log_p, r));
         KlPenalty::scale(self.kl, root);
         value
+    }
+
+    fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
+        let mut softmax = SoftmaxRoot::few(outputs.n_outputs, rows, root);
+        let value = self.scan(outputs, |_, log_p, r| softmax.push(log_p, r));
+        KlPenalty::scale(self.kl, root);
+        value
+    }
+
+    fn curvature_along(&self, outputs: &Outputs, change: &[f64]) -> f64 {
+        let mut changes = change.chunks_exact(outputs.n_outputs);
+        let mut sum = 0.0;
+        self.scan(outputs, |_, log_p, _| {
+            sum += changes.next().map_or(0.0, |change| softmax_curvature_along(log_p, change));
+        });
+        (1.0 + self.kl.map_or(0.0, |kl| kl.coefficient)) * sum
     }
 }
 

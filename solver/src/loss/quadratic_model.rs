@@ -1,6 +1,9 @@
 //! A quadratic model of an objective that somebody else evaluated.
 
-use super::loss::{Loss, Outputs, Root};
+use super::{
+    loss::{Loss, Outputs},
+    root::Root,
+};
 
 /// ℓ(f) = v + rᵀ(f − f₀) + ½ (f − f₀)ᵀ Q (f − f₀), with v, r and Q of every sample given at f₀.
 ///

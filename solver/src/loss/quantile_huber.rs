@@ -1,6 +1,9 @@
 //! Quantile regression on the output groups chosen for each sample.
 
-use super::loss::{Loss, Outputs, Root, chosen};
+use super::{
+    loss::{Loss, Outputs, chosen},
+    root::Root,
+};
 
 /// Quantile Huber loss of the chosen action's N quantiles θ against m target samples y:
 ///

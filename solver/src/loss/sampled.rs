@@ -3,7 +3,10 @@
 use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
-use super::loss::{Loss, Outputs, Root};
+use super::{
+    loss::{Loss, Outputs},
+    root::Root,
+};
 
 /// How much of a loss's curvature a step sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

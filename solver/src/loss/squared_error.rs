@@ -1,6 +1,9 @@
 //! Squared error on every output, and on one chosen output a sample.
 
-use super::loss::{Loss, Outputs, Root, chosen};
+use super::{
+    loss::{Loss, Outputs, chosen},
+    root::Root,
+};
 
 /// ℓ = ½ Σ (f − y)² over all c outputs. Q = I, so k = c rows a sample.
 #[derive(Debug, Clone, Copy)]

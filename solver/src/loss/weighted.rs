@@ -1,6 +1,10 @@
 //! A weight for every sample of another loss.
 
-use super::loss::{Loss, Outputs, Root};
+use super::{
+    few_rows::FewRows,
+    loss::{Loss, Outputs},
+    root::Root,
+};
 
 /// wᵢ ℓᵢ, as importance weights of prioritized replay are used: r and Q are w times what they were, S
 /// and ρ are √w times. The mean is still over b samples.
@@ -30,6 +34,19 @@ impl Loss for Weighted<'_> {
         scale(&mut root.rows, self.weights, f64::sqrt);
         scale(&mut root.rho, self.weights, f64::sqrt);
         self.value(outputs)
+    }
+
+    fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
+        self.loss.few_rows(outputs, rows, root);
+        scale(&mut root.rows, self.weights, f64::sqrt);
+        scale(&mut root.rho, self.weights, f64::sqrt);
+        self.value(outputs)
+    }
+
+    fn curvature_along(&self, outputs: &Outputs, change: &[f64]) -> f64 {
+        let mut scaled = change.to_vec();
+        scale(&mut scaled, self.weights, f64::sqrt);
+        self.loss.curvature_along(outputs, &scaled)
     }
 
     fn spans_residual(&self) -> bool {

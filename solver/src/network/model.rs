@@ -5,7 +5,7 @@ use candle_core::Tensor;
 use crate::{
     error::SolverError,
     linalg::real::Real,
-    loss::loss::{Outputs, Root},
+    loss::{loss::Outputs, root::Root},
     network::{network::Network, pass::Pass},
 };
 

@@ -1,5 +1,6 @@
 //! The one trait behind which every optimizer stands.
 
+use rand::RngCore;
 use serde::Serialize;
 
 use crate::{
@@ -16,6 +17,9 @@ pub trait Optimizer<T: Real>: Send {
     /// # Errors
     /// When no step could be taken; the parameters and the optimizer's own state are then as before.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError>;
+
+    /// Takes from a stream what the optimizer draws with, if it draws; once, before its first step.
+    fn seed(&mut self, _rng: &mut dyn RngCore) {}
 
     /// All that later steps depend on, the parameters aside.
     fn state(&self) -> State;

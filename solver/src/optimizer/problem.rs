@@ -7,6 +7,7 @@
 use crate::{
     error::SolverError,
     linalg::{gram_tiles::GramPanels, params::Block, real::Real},
+    loss::few_rows::FewRows,
 };
 
 /// A loss as a function of a flat parameter vector θ (p).
@@ -29,11 +30,11 @@ pub trait Problem<T: Real> {
     /// When the loss is not finite or the batch is empty.
     fn gradient(&mut self, gradient: &mut [T]) -> Result<f64, SolverError>;
 
-    /// Linearizes at θ.
+    /// Linearizes at θ, with few rows of every sample, where that is asked for and there are more.
     ///
     /// # Errors
     /// As [`Problem::gradient`], and when the loss has no curvature.
-    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError>;
+    fn linearize(&mut self, rows: Option<FewRows>) -> Result<&mut dyn Linearized<T>, SolverError>;
 
     /// The loss alone, which may be NaN.
     fn loss(&mut self) -> f64;
@@ -57,6 +58,11 @@ pub trait Linearized<T: Real> {
 
     /// g (p), where it is not JᵀSρ/b.
     fn separate_gradient(&self) -> Option<&[T]> {
+        None
+    }
+
+    /// tᵀHt of a `tangent` t (p) with all rows of every sample, where few of them are kept.
+    fn full_curvature(&mut self, _tangent: &[T]) -> Option<f64> {
         None
     }
 

@@ -24,6 +24,11 @@ pub trait OptimizerSettings {
 
     /// Whether a step factors a system with a row for every output of the batch, which has to be held.
     fn holds_row_system(&self) -> bool;
+
+    /// Of the rows of a sample those that a step holds.
+    fn rows_kept(&self, rows_per_sample: u64) -> u64 {
+        rows_per_sample
+    }
 }
 
 /// Settings of an optimizer of networks whose numbers are `T`.

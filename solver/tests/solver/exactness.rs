@@ -7,7 +7,7 @@ use candle_core::{DType, Device, Tensor};
 use egn_solver::{
     Activation, Direction, EgnConfig, Form, GramPanels, Initialization, Learner, Loss, Model, Network, NetworkProblem,
     OptimizerConfig, OptimizerName, Pass, Precision, Problem, RowSystem, SgnConfig, SolverError, StepContext,
-    loss::{Root, SquaredError},
+    loss::{FewRows, Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
 };
 use nalgebra::DMatrix as Mat;
@@ -20,28 +20,45 @@ fn sizes() -> impl Strategy<Value = Sizes> {
     sizes.prop_map(|(n_inputs, hidden, n_outputs, extra)| Sizes { n_inputs, hidden, n_outputs, extra })
 }
 
-/// d by an LU solve of (H + λI) d = −g, with H and g from the explicit Jacobian.
-fn dense_direction(setting: &Setting, loss: &dyn Loss, lambda: f64) -> (Vec<f64>, f64) {
+/// What a dense solve in parameter space says.
+struct Dense {
+    /// d by an LU solve of (H̃ + λI) d = −g, with H̃ of the rows that are kept and g from the explicit Jacobian.
+    direction: Vec<f64>,
+    /// dᵀHd, with H of all rows.
+    curvature: f64,
+    /// Of H̃ + λI, roughly.
+    condition: f64,
+}
+
+fn dense(setting: &Setting, loss: &dyn Loss, rows: Option<FewRows>, lambda: f64) -> Dense {
     let (b, c, p) = (setting.batch(), setting.network.n_outputs(), setting.network.n_params());
     let jacobian = explicit_jacobian(&setting.network, &setting.params, &setting.x);
     let outputs = setting.model().forward().clone();
     let (mut residual, mut root) = (Vec::new(), Root::default());
     loss.residual(&outputs, &mut residual);
-    loss.root(&outputs, &mut root);
-    let k = root.rho.len() / b;
     let jacobian = Mat::from_fn(b * c, p, |i, j| jacobian[i * p + j]);
-    let s = Mat::from_fn(b * c, b * k, |i, row| if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 });
+    let hessian = |root: &Root| {
+        let k = root.rho.len() / b;
+        let s = Mat::from_fn(b * c, b * k, |i, row| if i / c == row / k { root.rows[row * c + i % c] } else { 0.0 });
+        let half = s.transpose() * &jacobian;
+        half.transpose() * &half / b as f64
+    };
+    loss.root(&outputs, &mut root);
+    let full = hessian(&root);
+    let mut h = full.clone();
+    if let Some(rows) = rows {
+        loss.few_rows(&outputs, rows, &mut root);
+        h = hessian(&root);
+    }
     let r = Mat::from_fn(b * c, 1, |i, _| residual[i]);
-    let half = s.transpose() * &jacobian;
-    let mut h = half.transpose() * &half;
-    h /= b as f64;
     let largest = (0..p).map(|i| h[(i, i)]).fold(0.0, f64::max);
     for i in 0..p {
         h[(i, i)] += lambda;
     }
     let g = jacobian.transpose() * r;
-    let d = h.lu().solve(&g).expect("λ > 0");
-    ((0..p).map(|i| -d[(i, 0)] / b as f64).collect(), p as f64 * largest / lambda)
+    let d = h.lu().solve(&g).expect("λ > 0") / -(b as f64);
+    let curvature = (d.transpose() * full * &d)[(0, 0)];
+    Dense { direction: d.iter().copied().collect(), curvature, condition: p as f64 * largest / lambda }
 }
 
 proptest! {
@@ -56,7 +73,7 @@ proptest! {
         let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
         let lambda = libm::pow(10_f64, exponent);
         setting.with_loss(which, |loss| {
-            let (expected, condition) = dense_direction(&setting, loss, lambda);
+            let Dense { direction: expected, condition, .. } = dense(&setting, loss, None, lambda);
             let mut model = setting.model();
             let mut problem = NetworkProblem::new(&mut model, loss);
             let (mut direction, system) = (Direction::default(), &mut RowSystem::default());
@@ -65,8 +82,8 @@ proptest! {
             // In the form that is cheapest, then in each that is right for the loss.
             for form in [None, Some(Form::Rows).filter(|_| spans), Some(Form::Parameters), Some(Form::Woodbury)] {
                 let solution = match form {
-                    None => direction.solve(problem.linearize().unwrap(), lambda, true, system).unwrap(),
-                    Some(form) => direction.solve_as(form, problem.linearize().unwrap(), lambda, true, system).unwrap(),
+                    None => direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap(),
+                    Some(form) => direction.solve_as(form, problem.linearize(None).unwrap(), lambda, true, system).unwrap(),
                 };
                 // Rounding of the dense solve grows with its condition number, that of Woodbury's form
                 // with the square root of it too: g and JᵀSw cancel.
@@ -77,13 +94,40 @@ proptest! {
                 assert!(relative.abs() <= tolerance, "norm off by {relative:e}");
                 assert!(solution.slope < 0.0, "{form:?}: a step up, {solution:?}");
             }
-            let solution = direction.solve(problem.linearize().unwrap(), lambda, true, system).unwrap();
+            let solution = direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap();
             let mut gradient = vec![0.0; expected.len()];
             problem.gradient(&mut gradient).unwrap();
             let slope: f64 = gradient.iter().zip(&expected).map(|(g, d)| g * d).sum();
             assert!((slope - solution.slope).abs() <= 1e-9 + tolerance * slope.abs(), "{slope} {}", solution.slope);
             let relative = (norm(&gradient) - solution.gradient_norm.unwrap()).abs() / norm(&gradient);
             assert!(relative < 1e-7, "gradient norm off by {relative:e}");
+        });
+    }
+
+    /// With few rows a sample the step is exact for the curvature that is left, and what is said of it is true
+    /// of all rows.
+    #[test]
+    fn a_step_with_few_rows_equals_the_dense_one_with_those_rows(
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..48,
+        which in 0..N_LOSSES, per_sample in 1_usize..4, exponent in -3.0..3.0_f64, seed: u64,
+    ) {
+        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
+        let lambda = libm::pow(10_f64, exponent);
+        let rows = Some(FewRows { per_sample, seed });
+        setting.with_loss(which, |loss| {
+            let Dense { direction: expected, curvature, condition } = dense(&setting, loss, rows, lambda);
+            let mut model = setting.model();
+            let mut problem = NetworkProblem::new(&mut model, loss);
+            let (mut direction, system) = (Direction::default(), &mut RowSystem::default());
+            let solution = direction.solve(problem.linearize(rows).unwrap(), lambda, true, system).unwrap();
+            let tolerance = 1e-11 + 1e-14 * condition;
+            let error = distance(direction.values(), &expected) / norm(&expected);
+            assert!(error <= tolerance, "off by {error:e}, {tolerance:e} allowed");
+            let error = (solution.curvature - curvature).abs();
+            assert!(error <= 1e-14 + 4.0 * tolerance * curvature, "{} for {curvature}", solution.curvature);
+            let slope = direction.measure(problem.linearize(rows).unwrap(), &expected).0;
+            let error = (slope - solution.slope).abs();
+            assert!(error <= 1e-9 + tolerance * slope.abs(), "{slope} {}", solution.slope);
         });
     }
 

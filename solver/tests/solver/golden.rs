@@ -41,7 +41,8 @@ impl Case<'_> {
         within(tolerance, (value - self.loss_value).abs() / self.loss_value.abs().max(1e-3), id, "loss");
 
         let mut direction = Direction::default();
-        let solution = direction.solve(problem.linearize().unwrap(), *lambda, true, &mut RowSystem::default()).unwrap();
+        let solution =
+            direction.solve(problem.linearize(None).unwrap(), *lambda, true, &mut RowSystem::default()).unwrap();
         assert_eq!(solution.loss, value, "{id}: loss of a linearization");
         let size = if norm(&self.direction) < 1e-12 { 1e3 } else { norm(&self.direction) };
         within(tolerance, distance(direction.values(), &self.direction) / size, id, "direction");

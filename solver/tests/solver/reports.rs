@@ -147,6 +147,7 @@ fn combinations() -> Vec<EgnConfig> {
                                 all.push(EgnConfig {
                                     lr,
                                     lambda,
+                                    rows: None,
                                     kl_limit,
                                     momentum,
                                     momentum_form,

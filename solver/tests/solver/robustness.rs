@@ -348,6 +348,28 @@ fn a_step_from_an_evaluation_is_the_step_there() {
     }
 }
 
+/// The signs of probes go on where they stood.
+#[test]
+fn a_learner_with_few_rows_goes_on_as_it_would_have() {
+    let egn = |rows| OptimizerConfig::Egn(EgnConfig { rows, ..Default::default() });
+    let (x, loss) = (inputs(&[0.5, -1.0, 0.25], 1), CrossEntropy { labels: &[3, 0, 1] });
+    for precision in [Precision::F32, Precision::F64] {
+        let [mut whole, mut again] = [(); 2].map(|()| learner(&[1, 3, 4], precision, &egn(Some(2))));
+        let step = |learner: &mut Learner| learner.step(&x, &loss, StepContext::default()).unwrap();
+        for _ in 0..3 {
+            step(&mut whole);
+        }
+        again.restore(&whole.state()).unwrap();
+        assert_eq!(step(&mut whole), step(&mut again));
+        assert_eq!(bits(&whole), bits(&again));
+        // As many rows as there are leave a step as it is.
+        let [mut all, mut every] = [None, Some(3)].map(|rows| learner(&[1, 3, 4], precision, &egn(rows)));
+        let [of_all, of_every] = [&mut all, &mut every].map(step);
+        assert_eq!((of_all.step_norm, of_all.damping), (of_every.step_norm, of_every.damping));
+        assert_eq!(all.snapshot().parameters(), every.snapshot().parameters());
+    }
+}
+
 /// Whatever stands in storage that is lent, a step is the one with storage of its own.
 #[test]
 fn networks_that_share_storage_do_not_meet_in_it() {

@@ -12,7 +12,7 @@ use egn_solver::{
     Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
     Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig,
     SgnConfig, SolverError, StepContext,
-    loss::{BinaryCrossEntropy, CrossEntropy},
+    loss::{BinaryCrossEntropy, CrossEntropy, FewRows},
     schedule::Moving,
 };
 use rand::SeedableRng;
@@ -69,7 +69,7 @@ impl<T: Real> Problem<T> for LeastSquares<T> {
         Ok(self.value)
     }
 
-    fn linearize(&mut self) -> Result<&mut dyn Linearized<T>, SolverError> {
+    fn linearize(&mut self, _: Option<FewRows>) -> Result<&mut dyn Linearized<T>, SolverError> {
         self.evaluate();
         Ok(self)
     }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use egn_solver::OptimizerName;
 use plotters::{
     coord::{Shift, types::RangedCoordf64},
     drawing::DrawingAreaErrorKind,
@@ -40,18 +41,18 @@ const GRID: RGBColor = RGBColor(0xe9, 0xec, 0xef);
 /// Okabe and Ito (2008), *Color Universal Design*: eight colors told apart by color-blind eyes,
 /// less the yellow that vanishes on white. An optimizer has the same color in every chart.
 fn color(optimizer: &str) -> RGBColor {
-    match optimizer {
-        "egn" => RGBColor(0x00, 0x72, 0xb2),
-        "adam" => RGBColor(0xe6, 0x8a, 0x00),
-        "sgd" => RGBColor(0x00, 0x9e, 0x73),
-        name => {
+    match optimizer.parse() {
+        Ok(OptimizerName::Egn) => RGBColor(0x00, 0x72, 0xb2),
+        Ok(OptimizerName::Adam) => RGBColor(0xe6, 0x8a, 0x00),
+        Ok(OptimizerName::Sgd) => RGBColor(0x00, 0x9e, 0x73),
+        _ => {
             let others = [
                 RGBColor(0xcc, 0x79, 0xa7),
                 RGBColor(0xd5, 0x5e, 0x00),
                 RGBColor(0x56, 0xb4, 0xe9),
                 RGBColor(0x44, 0x44, 0x44),
             ];
-            others[name.bytes().map(usize::from).sum::<usize>() % others.len()]
+            others[optimizer.bytes().map(usize::from).sum::<usize>() % others.len()]
         }
     }
 }

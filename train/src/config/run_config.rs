@@ -135,7 +135,8 @@ impl RunConfig {
         table.to_string()
     }
 
-    /// Checks that settings are in their ranges and go together; of another program's agent that cannot be known.
+    /// Checks that settings are in their ranges and go together; those of another program's agent are
+    /// taken as they are.
     ///
     /// # Errors
     /// The first setting that is not.

@@ -13,7 +13,7 @@ pub const TRAINING_SEED: u64 = 10_000;
 /// First seed of the evaluations after training: fresh episodes.
 pub const FINAL_SEED: u64 = 20_000;
 
-/// Where an agent is trained, and for how long: section `run`, which names agent and optimizer, too.
+/// Where an agent is trained and for how long: section `run`, which names agent and optimizer too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {

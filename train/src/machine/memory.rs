@@ -33,7 +33,8 @@ fn bytes(config: &RunConfig, workload: &Workload, n_observations: usize) -> f64 
     let widths: Vec<f64> = workload.widths.iter().map(|&width| width as f64).collect();
     let params: f64 = widths.windows(2).map(|pair| (pair[0] + 1.0) * pair[1]).sum();
     let transitions = workload.transitions as f64 * (2.0 * 4.0 * n_observations as f64 + TRANSITION);
-    let rows = workload.batch_size as f64 * workload.rows_per_sample as f64;
+    let per_sample = config.optimizer.settings().rows_kept(workload.rows_per_sample);
+    let rows = workload.batch_size as f64 * per_sample as f64;
     // The side of the parameters is taken where rows outnumber them four to one.
     let side = if 4.0 * params <= rows { params } else { rows };
     let system = if config.optimizer.settings().holds_row_system() { 8.0 * side * side } else { 0.0 };

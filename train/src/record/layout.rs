@@ -14,7 +14,8 @@ pub(super) const EPISODES: &str = "episodes.csv";
 /// Every evaluation of a run, in its record.
 pub const CURVE: &str = "curve.csv";
 pub(super) const UPDATES: &str = "updates.jsonl";
-pub(super) const SUMMARY: &str = "summary.json";
+/// How a run ended, in its record.
+pub const SUMMARY: &str = "summary.json";
 
 /// Everything a record writer owns in its folder.
 pub(super) const FILES: [&str; 5] = [CONFIG, EPISODES, CURVE, UPDATES, SUMMARY];

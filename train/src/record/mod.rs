@@ -31,7 +31,7 @@ pub mod writer;
 pub use clock::without_clock_fields;
 pub use contents::{CurvePoint, Ended, EpisodeOutcome, EpisodeRow, Evaluation, Record, Summary, Threshold};
 pub use error::RecordError;
-pub use layout::{CLOCK_FIELDS, CONFIG, CURVE, SCHEMA, record_dir};
+pub use layout::{CLOCK_FIELDS, CONFIG, CURVE, SCHEMA, SUMMARY, record_dir};
 pub use log_file::{LogFile, Mark};
 pub use reader::{find_records, read_episodes};
 pub use writer::{RecordWriter, check_writable, write_whole};

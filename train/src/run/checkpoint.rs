@@ -17,11 +17,11 @@ use crate::{
     record::{
         contents::{Ended, Record},
         error::RecordError,
-        layout::CONFIG,
+        layout::{CONFIG, CURVE, SUMMARY},
         writer::write_whole,
     },
     run::error::RunError,
-    trainer::error::TrainError,
+    trainer::{error::TrainError, training::counters},
 };
 
 /// Where the state is, in its record.
@@ -139,8 +139,8 @@ pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
     let same = read(CONFIG).is_none_or(|text| text == config.to_toml());
     // Its header and the evaluation before training.
-    let n_rows = read("curve.csv").map_or(0, |text| text.lines().count());
-    same && n_rows <= 2 && !["summary.json", CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
+    let n_rows = read(CURVE).map_or(0, |text| text.lines().count());
+    same && n_rows <= 2 && ![SUMMARY, CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
 }
 
 /// What the record in `dir` holds that keeps a run with these settings from being begun there.
@@ -163,7 +163,7 @@ pub fn in_the_way(dir: &Path, config: &RunConfig) -> String {
 /// last, for a word on the screen.
 pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<(u64, Option<String>)> {
     let Found { state, instead } = find(dir, config, even_if_ended).ok()??;
-    state.get_all::<u64>("counters", 3).ok().map(|counters| (counters[0], instead))
+    counters(&state).ok().map(|[env_steps, ..]| (env_steps, instead))
 }
 
 /// Whether the record's `config.toml`, if it is still there, has the settings of the run that is to go on.

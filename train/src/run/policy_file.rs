@@ -20,8 +20,12 @@ pub const LAST_POLICY: &str = "policy.safetensors";
 /// The acting network with the best evaluation in training.
 pub const BEST_POLICY: &str = "best/policy.safetensors";
 
+/// The statistics of observations that a policy was trained on, beside it.
+const NORMALIZER: &str = "normalizer.safetensors";
+const BEST_NORMALIZER: &str = "best/normalizer.safetensors";
+
 /// Every file of a record's policies.
-pub const POLICY_FILES: [&str; 4] = [LAST_POLICY, "normalizer.safetensors", BEST_POLICY, "best/normalizer.safetensors"];
+pub const POLICY_FILES: [&str; 4] = [LAST_POLICY, NORMALIZER, BEST_POLICY, BEST_NORMALIZER];
 
 /// Why a policy cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +59,7 @@ pub enum PolicyFileError {
 
 /// Where the statistics of the policy in `path` are.
 fn normalizer_path(path: &Path) -> PathBuf {
-    path.with_file_name("normalizer.safetensors")
+    path.with_file_name(NORMALIZER)
 }
 
 /// Writes a policy, each of its files whole or not at all.

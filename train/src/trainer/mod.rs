@@ -16,7 +16,7 @@ pub mod error;
 pub mod evaluation;
 pub mod setup;
 pub mod trained;
-mod training;
+pub(crate) mod training;
 
 pub use callback::{Callback, Flow, RolloutEvent};
 pub use error::TrainError;

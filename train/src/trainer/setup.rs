@@ -2,11 +2,14 @@
 
 use std::{sync::atomic::AtomicBool, time::Duration};
 
-use egn_agents::{AgentContext, AgentError, NormalizedAgent};
+use egn_agents::{AgentConfig, AgentContext, AgentError, NormalizedAgent, lqr_pi::LqrPi};
 use egn_envs::Space;
 use egn_solver::State;
 
-use crate::{config::run_config::RunConfig, environments::group::Environments};
+use crate::{
+    config::{agent_choice::AgentChoice, run_config::RunConfig},
+    environments::group::Environments,
+};
 
 /// What lies between two checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -57,7 +60,7 @@ pub fn build_agent(
     action_space: &Space,
 ) -> Result<NormalizedAgent, AgentError> {
     let RunConfig { run, optimizer, .. } = config;
-    let agent = config.agent.settings()?.build(&AgentContext {
+    let context = AgentContext {
         observation_space: observation_space.clone(),
         action_space: action_space.clone(),
         total_steps: run.steps,
@@ -65,7 +68,12 @@ pub fn build_agent(
         precision: run.precision,
         optimizer: optimizer.clone(),
         critic_optimizer: config.critic_optimizer().clone(),
-        linear_quadratic: run.env.linear_quadratic(),
-    })?;
+    };
+    let agent = match (&config.agent, run.env.linear_quadratic()) {
+        (AgentChoice::BuiltIn(AgentConfig::LqrPi(settings)), Some(problem)) => {
+            Box::new(LqrPi::new(settings.clone(), &context)?.with_optimum_of(problem))
+        }
+        (agent, _) => agent.settings()?.build(&context)?,
+    };
     Ok(NormalizedAgent::new(agent, config.normalizer(observation_space.len())?))
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
-use egn_solver::State;
+use egn_solver::{State, StateError};
 
 use crate::{
     config::run_settings::TRAINING_SEED,
@@ -165,7 +165,7 @@ impl<'a> Training<'a> {
     fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("agent", self.agent.state());
-        state.put("counters", &[self.clock.env_steps, self.updates, self.updates_failed]);
+        state.put(COUNTERS, &[self.clock.env_steps, self.updates, self.updates_failed]);
         let (cpu_seconds, wall_seconds) = self.watch.read();
         state.put("seconds", &[cpu_seconds, wall_seconds]);
         for (network, failures) in &self.failures_in_a_row {
@@ -187,8 +187,7 @@ impl<'a> Training<'a> {
 
     fn restore(&mut self, state: &State, workers: &Workers) -> Result<(), TrainError> {
         self.agent.restore(&state.part("agent"))?;
-        let counters = state.get_all::<u64>("counters", 3)?;
-        (self.clock.env_steps, self.updates, self.updates_failed) = (counters[0], counters[1], counters[2]);
+        [self.clock.env_steps, self.updates, self.updates_failed] = counters(state)?;
         let seconds = state.get_all::<f64>("seconds", 2)?;
         self.watch = Stopwatch::resume((seconds[0], seconds[1]));
         let failures = state.part("failures");
@@ -363,6 +362,18 @@ impl<'a> Training<'a> {
             restarted: self.restarted.into_iter().collect(),
         })
     }
+}
+
+/// Environment steps, optimizer steps and failed ones, in a saved state.
+const COUNTERS: &str = "counters";
+
+/// Environment steps of a saved run, its optimizer steps, and those that failed.
+///
+/// # Errors
+/// When the state is not that of a run.
+pub(crate) fn counters(state: &State) -> Result<[u64; 3], StateError> {
+    let counters = state.get_all::<u64>(COUNTERS, 3)?;
+    Ok([counters[0], counters[1], counters[2]])
 }
 
 /// Every callback is asked; one that says stop is enough.

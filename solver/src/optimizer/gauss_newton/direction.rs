@@ -65,7 +65,7 @@ pub struct Solution {
     pub norm: f64,
     /// g·d, never positive.
     pub slope: f64,
-    /// dᵀHd.
+    /// dᵀHd, with all rows of every sample.
     pub curvature: f64,
     /// Smallest squared pivot of the system's Cholesky factor.
     pub smallest_pivot: f64,
@@ -114,7 +114,7 @@ impl<T: Real> Direction<T> {
     }
 
     /// Solves for d in the given form. [`Form::Rows`] is right only where ρ gives the gradient
-    /// ([`Linearized::gradient`]).
+    /// ([`Linearized::separate_gradient`]).
     ///
     /// # Errors
     /// When the system is singular, which λ > 0 excludes in exact arithmetic.
@@ -132,11 +132,13 @@ impl<T: Real> Direction<T> {
         self.values.resize(linearized.shape()[1], T::zero());
         self.gradient.clear();
         self.gradient.extend_from_slice(linearized.separate_gradient().unwrap_or_default());
-        match form {
+        let solution = match form {
             Form::Rows => self.row_side(system, linearized, damping, diagnose),
             Form::Parameters => self.parameter_side(system, linearized, damping, diagnose),
             Form::Woodbury => self.woodbury(system, linearized, damping, diagnose),
-        }
+        }?;
+        let curvature = linearized.full_curvature(&self.values).unwrap_or(solution.curvature);
+        Ok(Solution { curvature, ..solution })
     }
 
     fn row_side(
@@ -258,7 +260,8 @@ impl<T: Real> Direction<T> {
     /// g·t and tᵀHt of any tangent t (p), where the last direction was solved for: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
     pub fn measure(&mut self, linearized: &mut dyn Linearized<T>, tangent: &[T]) -> (f64, f64) {
         linearized.push_forward(tangent, &mut self.change);
-        self.along_change(tangent)
+        let (slope, curvature) = self.along_change(tangent);
+        (slope, linearized.full_curvature(tangent).unwrap_or(curvature))
     }
 
     /// The same where SᵀJt is known.

@@ -8,6 +8,8 @@
 //! ```
 //!
 //! What is added to the plain step, in the order in which it acts, each off by default:
+//! 0. `rows` m keeps m rows of each sample, the first of which carries the gradient: exact for the
+//!    curvature that is left ([`FewRows`]); what is said of the step, dᵀHd, is still of all rows;
 //! 1. adaptive λ chooses the damping of the solve;
 //! 2. momentum carries directions over, and begins anew after a step that was taken back: carried on, what
 //!    led astray once would lead astray again, whatever λ (O'Donoghue, Candès 2015, arXiv 1204.3982);
@@ -21,6 +23,7 @@
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
+use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -30,6 +33,7 @@ use crate::{
         real::Real,
         vector::{all_finite, sum_of_squares},
     },
+    loss::few_rows::{FewRows, mixed},
     optimizer::{
         gauss_newton::{
             adaptive_damping::{AdaptiveConfig, AdaptiveDamping},
@@ -56,6 +60,9 @@ pub struct EgnConfig {
     pub lr: Schedule,
     /// λ, in [0, ∞): damping in parameter space. Zero needs a row system of full rank.
     pub lambda: Schedule,
+    /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the gradient, for losses
+    /// with many; unset, all.
+    pub rows: Option<usize>,
     /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
     pub kl_limit: Option<Schedule>,
     /// μ, in [0, 1).
@@ -76,6 +83,7 @@ impl Default for EgnConfig {
         Self {
             lr: 1.0.into(),
             lambda: 1.0.into(),
+            rows: None,
             kl_limit: None,
             momentum: 0.0,
             momentum_form: MomentumForm::default(),
@@ -94,6 +102,7 @@ impl EgnConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
+        require(self.rows.is_none_or(|rows| rows > 0), "rows", "1 or more", self.rows)?;
         if let Some(limit) = self.kl_limit {
             limit.require("kl_limit", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
         }
@@ -121,6 +130,10 @@ impl OptimizerSettings for EgnConfig {
     fn holds_row_system(&self) -> bool {
         true
     }
+
+    fn rows_kept(&self, rows_per_sample: u64) -> u64 {
+        self.rows.map_or(rows_per_sample, |rows| rows_per_sample.min(rows as u64))
+    }
 }
 
 impl<T: Real> BuildOptimizer<T> for EgnConfig {
@@ -141,6 +154,9 @@ pub struct Egn<T> {
     last_alpha: Option<f64>,
     /// θ before a step that may be taken back.
     origin: Vec<T>,
+    /// What the signs of probes are drawn from, and how many steps have drawn.
+    seed: u64,
+    n_draws: u64,
     /// Where no storage is lent.
     system: RowSystem,
 }
@@ -164,6 +180,8 @@ impl<T: Real> Egn<T> {
             damping: AdaptiveDamping::default(),
             last_alpha: None,
             origin: Vec::new(),
+            seed: 0,
+            n_draws: 0,
             system: RowSystem::default(),
         }
     }
@@ -283,7 +301,8 @@ impl<T: Real> Optimizer<T> for Egn<T> {
             config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
             error
         };
-        let linearized = problem.linearize().map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let rows = self.config.rows.map(|per_sample| FewRows { per_sample, seed: mixed(self.seed, self.n_draws) });
+        let linearized = problem.linearize(rows).map_err(|error| raise(&mut self.damping, &self.config, error))?;
         let system = context.storage.unwrap_or(&mut self.system);
         let solution = self.direction.solve(linearized, lambda, context.diagnose, system);
         let solution = solution.map_err(|error| raise(&mut self.damping, &self.config, error))?;
@@ -299,6 +318,7 @@ impl<T: Real> Optimizer<T> for Egn<T> {
             Some(_) => self.momentum.forget(),
         }
 
+        self.n_draws += 1;
         let alpha = advance.alpha;
         let half_curvature = 0.5 * alpha * alpha * along.curvature;
         Ok(Report {
@@ -318,17 +338,30 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         })
     }
 
+    fn seed(&mut self, rng: &mut dyn RngCore) {
+        if self.config.rows.is_some() {
+            self.seed = rng.next_u64();
+        }
+    }
+
     fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("momentum", self.momentum.state());
         state.put_part("damping", self.damping.state());
         state.put("last_alpha", self.last_alpha.as_slice());
+        if self.config.rows.is_some() {
+            state.put("probes", &[self.seed, self.n_draws]);
+        }
         state
     }
 
     fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
         let momentum = Momentum::restored(&state.part("momentum"), n_params)?;
         let damping = AdaptiveDamping::restored(&state.part("damping"))?;
+        if self.config.rows.is_some() {
+            let probes = state.get_all::<u64>("probes", 2)?;
+            (self.seed, self.n_draws) = (probes[0], probes[1]);
+        }
         self.last_alpha = state.optional("last_alpha")?;
         (self.momentum, self.damping) = (momentum, damping);
         Ok(())

@@ -104,7 +104,7 @@ impl<T: Real> Sgn<T> {
 impl<T: Real> Optimizer<T> for Sgn<T> {
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let lambda = self.config.lambda.at(context.progress);
-        let linearized = problem.linearize()?;
+        let linearized = problem.linearize(None)?;
         let (loss, b) = (linearized.value(), linearized.batch() as f64);
         let mut rho: Vec<f64> = linearized.rho().iter().map(|rho| rho / b).collect();
         let mut gradient = vec![T::zero(); linearized.shape()[1]];
