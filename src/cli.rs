@@ -34,6 +34,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what can be trained.
     List(ListArgs),
+    /// Show every setting, what it does and what it is unless given.
+    Settings(SettingsArgs),
     /// Time one optimizer step; the last line is the median in seconds.
     BenchStep(BenchStepArgs),
 }
@@ -212,8 +214,8 @@ impl CompareArgs {
         sources(run, None, &self.settings.set)
     }
 
-    /// The flag that a `--set` of these settings would gainsay, and what to give in its place.
-    pub fn gainsaid(&self) -> Option<String> {
+    /// The flag that a `--set` of these settings would contradict, and what to give in its place.
+    pub fn contradicted(&self) -> Option<String> {
         let flags = [
             ("run.env", "--env"),
             ("run.agent", "--agent"),
@@ -388,6 +390,33 @@ pub struct VerifyArgs {
     /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
+}
+
+/// `egn settings`.
+#[derive(Debug, Args)]
+pub struct SettingsArgs {
+    /// Agent, such as dqn (`egn list agents`); all of them unless given.
+    #[arg(long)]
+    pub agent: Option<String>,
+    /// Optimizer, such as egn (`egn list optimizers`); all of them unless given.
+    #[arg(long)]
+    pub optimizer: Option<String>,
+    /// Environment id (`egn list envs`), whose presets count where agent and optimizer are given, too.
+    #[arg(long)]
+    pub env: Option<String>,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub json: bool,
+    /// Print the page docs/every-setting.md.
+    #[arg(long)]
+    pub markdown: bool,
+}
+
+impl SettingsArgs {
+    /// Whether agent and optimizer are given, so that there are presets.
+    pub fn is_one_run(&self) -> bool {
+        self.agent.is_some() && self.optimizer.is_some()
+    }
 }
 
 /// `egn list`.

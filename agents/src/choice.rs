@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
+use egn_solver::over_default;
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Serialize,
     de::value::{Error, MapAccessDeserializer, MapDeserializer},
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// An agent with its settings, in files `{ <name> = <settings> }`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, EnumDiscriminants)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, EnumDiscriminants)]
 #[serde(rename_all = "lowercase")]
 #[strum_discriminants(
     doc = "The textbook name of one of these agents, as on the command line and in files.",
@@ -24,24 +26,34 @@ use crate::{
 )]
 pub enum AgentConfig {
     /// Deep Q-networks.
+    #[serde(deserialize_with = "over_default")]
     Dqn(dqn::DqnConfig),
     /// Categorical deep Q-networks.
+    #[serde(deserialize_with = "over_default")]
     C51(c51::C51Config),
     /// Deep Q-networks with quantile regression.
+    #[serde(deserialize_with = "over_default")]
     QrDqn(qrdqn::QrDqnConfig),
     /// Deep deterministic policy gradient.
+    #[serde(deserialize_with = "over_default")]
     Ddpg(ddpg::DdpgConfig),
     /// Twin delayed deep deterministic policy gradient.
+    #[serde(deserialize_with = "over_default")]
     Td3(td3::Td3Config),
     /// Soft actor-critic.
+    #[serde(deserialize_with = "over_default")]
     Sac(sac::SacConfig),
     /// Proximal policy optimization.
+    #[serde(deserialize_with = "over_default")]
     Ppo(ppo::PpoConfig),
     /// Advantage actor-critic.
+    #[serde(deserialize_with = "over_default")]
     A2c(a2c::A2cConfig),
     /// Trust-region policy optimization.
+    #[serde(deserialize_with = "over_default")]
     Trpo(trpo::TrpoConfig),
     /// Monte-Carlo policy gradient.
+    #[serde(deserialize_with = "over_default")]
     Reinforce(reinforce::ReinforceConfig),
     /// Policy iteration for linear-quadratic problems.
     #[serde(rename = "lqr-pi")]
@@ -140,13 +152,50 @@ mod tests {
         assert!("dqn2".parse::<AgentName>().is_err());
     }
 
+    /// Every agent as Rust's `Default` makes it.
+    fn defaults() -> Vec<AgentConfig> {
+        vec![
+            AgentConfig::Dqn(dqn::DqnConfig::default()),
+            AgentConfig::C51(c51::C51Config::default()),
+            AgentConfig::QrDqn(qrdqn::QrDqnConfig::default()),
+            AgentConfig::Ddpg(ddpg::DdpgConfig::default()),
+            AgentConfig::Td3(td3::Td3Config::default()),
+            AgentConfig::Sac(sac::SacConfig::default()),
+            AgentConfig::Ppo(ppo::PpoConfig::default()),
+            AgentConfig::A2c(a2c::A2cConfig::default()),
+            AgentConfig::Trpo(trpo::TrpoConfig::default()),
+            AgentConfig::Reinforce(reinforce::ReinforceConfig::default()),
+            AgentConfig::LqrPi(lqr_pi::LqrPiConfig::default()),
+        ]
+    }
+
+    #[test]
+    fn what_a_table_leaves_out_is_the_default_of_its_agent() {
+        assert_eq!(defaults().len(), AgentName::ALL.len());
+        for default in defaults() {
+            let name = default.name();
+            let read = |text: &str| serde_json::from_str::<AgentConfig>(&format!(r#"{{ "{name}": {text} }}"#));
+            assert_eq!(read("{}").unwrap(), default);
+            let given = read(r#"{ "gamma": 0.5, "n_steps": 7 }"#).unwrap();
+            assert_eq!(given.settings().gamma(), 0.5);
+            let [mut given, default] = [given, default].map(|config| serde_json::to_value(config).unwrap());
+            for key in ["gamma", "n_steps"] {
+                assert_ne!(given[name.to_string()][key], default[name.to_string()][key]);
+                given[name.to_string()][key] = default[name.to_string()][key].clone();
+            }
+            assert_eq!(given, default);
+            let refusal = read(r#"{ "gama": 0.5 }"#).unwrap_err().to_string();
+            assert!(refusal.starts_with("unknown field `gama`, expected") && refusal.contains("`gamma`"), "{refusal}");
+        }
+    }
+
     #[test]
     fn a_workload_is_what_the_largest_step_takes() {
         let discrete = Spaces { n_observations: 4, actions: &Space::Discrete { n: 6 } };
         let quantiles = QrDqnConfig { n_quantiles: 50, ..Default::default() }.workload(discrete, 1, 1000);
         assert_eq!((quantiles.rows_per_sample, quantiles.widths.last(), quantiles.transitions), (50, Some(&300), 1000));
         // Whole episodes, which may be longer than the rollouts that they come in.
-        let episodes = ReinforceConfig { n_steps: 8, batch_size: 700, ..Default::default() };
+        let episodes = ReinforceConfig { batch_size: 700, ..Default::default() };
         let episodes = episodes.workload(discrete, 1, 1000);
         assert_eq!((episodes.batch_size, episodes.transitions, episodes.rows_per_sample), (700, 700, 5));
         // z = (x, u) with five entries has fifteen products.

@@ -63,6 +63,6 @@ pub use policies::{
     policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };
-pub use settings::agent_settings::AgentSettings;
+pub use settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings, replay::ReplaySettings};
 pub use streams::{Purpose, Stream, position, seek, stream};
 pub use trained::TrainedPolicy;

@@ -18,8 +18,8 @@ use std::error::Error;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamWConfig, EgnConfig, Image, Initialization, Kernel, Learner, Loss, Network, OptimizerConfig,
-    Outputs, Precision, Schedule, SolverError, StepContext, loss::CrossEntropy,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, Image, Initialization, Kernel, Learner, Loss, Network,
+    OptimizerConfig, Outputs, Precision, Schedule, SolverError, StepContext, loss::CrossEntropy,
 };
 use race::{Axes, Point, Racer, cpu_seconds, draw, mean};
 use rand::{Rng, RngCore, SeedableRng, seq::SliceRandom};
@@ -145,7 +145,7 @@ fn egn(batch: usize, lr: f64, lambda: f64, momentum: f64) -> Setting {
 }
 
 fn adam(batch: usize, lr: f64, weight_decay: f64) -> Setting {
-    let config = AdamWConfig { lr: falling(lr), weight_decay, ..Default::default() };
+    let config = AdamWConfig { adam: AdamConfig { lr: falling(lr), ..Default::default() }, weight_decay };
     let name = format!("AdamW, batch {batch}, lr {lr}, decay {weight_decay}");
     Setting::new(name, batch, OptimizerConfig::AdamW(config))
 }

@@ -42,6 +42,7 @@ pub mod loss;
 mod network;
 mod network_problem;
 mod optimizer;
+mod over_default;
 mod setting;
 mod standard_normal;
 mod state;
@@ -93,6 +94,7 @@ pub use optimizer::{
     settings::{BuildOptimizer, OptimizerSettings},
     sgd::{Sgd, SgdConfig},
 };
+pub use over_default::over_default;
 pub use setting::{SettingError, require};
 pub use standard_normal::standard_normal;
 pub use state::{Element, State, StateError};

@@ -34,7 +34,7 @@ pub(super) fn plan(args: &CompareArgs, presets: Presets, records: &Path) -> Resu
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
-    if let Some(message) = args.gainsaid() {
+    if let Some(message) = args.contradicted() {
         return Err(anyhow!(Usage(message)));
     }
     let runs = plan(args, Presets::Own, &args.settings.records)?;

@@ -12,7 +12,7 @@ use crate::{
     cli::{Cli, Command},
     commands::{
         bench_step::bench_step, compare::compare, evaluate::evaluate, export, list::list, plot::plot, report,
-        train::train, verify,
+        settings::settings, train::train, verify,
     },
     exit_code::{SUCCESS, exit_code, is_broken_pipe, told},
     usage::Usage,
@@ -41,6 +41,10 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::Verify(args) => verify::verify_command(args),
         Command::List(args) => {
             list(args.what, &mut stdout().lock())?;
+            Ok(SUCCESS)
+        }
+        Command::Settings(args) => {
+            settings(args, &mut stdout().lock())?;
             Ok(SUCCESS)
         }
         Command::Compare(args) => compare(args),

@@ -13,6 +13,7 @@ mod out_file;
 mod plot;
 mod report;
 mod scratch;
+mod settings;
 mod train;
 mod verify;
 mod verify_published;

@@ -42,7 +42,7 @@ impl Planned {
 
     /// Why its record, of these very settings, stands for the run: `None` where it has to be made.
     pub(super) fn why_kept(&self) -> Option<&'static str> {
-        let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| text == self.config.to_toml());
+        let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| self.config.is_that_of(&text));
         let summary = Record::read(&self.dir).ok().and_then(|record| record.summary).filter(|_| same)?;
         match summary.ended {
             Ended::Finished if self.is_of_older_program() => {

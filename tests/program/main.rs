@@ -9,3 +9,4 @@ mod faults;
 mod gymnasium_run;
 mod imports;
 mod onnx;
+mod settings;

@@ -4,7 +4,11 @@
 
 use std::{fs, path::Path, process::Command};
 
-use egn_train::record::{SCHEMA, find_records};
+use egn_agents::AgentConfig;
+use egn_train::{
+    config::{AgentChoice, RunConfig},
+    record::{SCHEMA, find_records},
+};
 
 fn records() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/record"))
@@ -37,4 +41,18 @@ fn an_older_record_still_plots() {
     assert!(chart.contains("EGN, 1 seed"));
     // Of its files only those that a chart needs are kept here.
     assert!(fs::read_to_string(folder.path().join("report.html")).unwrap().contains("No film: no record has a policy"));
+}
+
+/// The `config.toml` of an A2C run of 27 November 2026, from before keys were spelled the American way.
+const OLDER_CONFIG: &str = include_str!("../data/config-a2c.toml");
+
+#[test]
+fn an_older_configuration_is_read_by_its_older_keys() {
+    assert!(OLDER_CONFIG.contains("normalise_advantage = true"));
+    let config = RunConfig::from_toml(OLDER_CONFIG).unwrap();
+    let AgentChoice::BuiltIn(AgentConfig::A2c(a2c)) = &config.agent else { panic!("it is of A2C") };
+    assert!(a2c.on_policy.normalize_advantage);
+    let present = config.to_toml();
+    assert!(present.contains("normalize_advantage = true") && !present.contains("normalise"), "{present}");
+    assert!(config.is_that_of(OLDER_CONFIG) && config.is_that_of(&present));
 }

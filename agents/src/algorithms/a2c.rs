@@ -19,6 +19,7 @@
 use std::sync::Arc;
 
 use egn_solver::{SettingError, Snapshot, State, StateError, loss::SquaredError, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -32,47 +33,29 @@ use crate::{
         distribution::{Distribution, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
-    settings::{
-        agent_settings::AgentSettings,
-        on_policy::{self, check_scales},
-    },
+    settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
 };
 
 /// Settings of [`A2c`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct A2cConfig {
-    /// Widths of the hidden tanh layers, of actor and critic alike.
-    pub hidden: Vec<usize>,
-    /// Steps of each environment in a rollout, 1 or more.
-    pub n_steps: usize,
-    /// γ, in [0, 1].
-    pub gamma: f64,
+    /// What every on-policy agent is asked.
+    #[serde(flatten)]
+    pub on_policy: OnPolicySettings,
     /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
     pub gae_lambda: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
-    /// Whether advantages are normalized in each rollout.
-    #[serde(alias = "normalise_advantage")]
-    pub normalize_advantage: bool,
-    /// What rewards are multiplied by before anything is learned from them, above 0.
-    pub reward_scale: f64,
-    /// log σ at first, for continuous actions.
-    pub log_std_init: f64,
 }
 
 impl Default for A2cConfig {
     fn default() -> Self {
         // Stable-Baselines3's A2C.
         Self {
-            hidden: vec![64, 64],
-            n_steps: 5,
-            gamma: 0.99,
+            on_policy: OnPolicySettings { n_steps: 5, normalize_advantage: false, ..OnPolicySettings::default() },
             gae_lambda: 1.0,
             entropy: 0.0,
-            normalize_advantage: false,
-            reward_scale: 1.0,
-            log_std_init: 0.0,
         }
     }
 }
@@ -83,16 +66,13 @@ impl AgentSettings for A2cConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        self.on_policy.validate()?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
-        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
-        check_scales(self.reward_scale, self.log_std_init)
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
+        self.on_policy.gamma
     }
 
     fn has_critic(&self) -> bool {
@@ -100,11 +80,11 @@ impl AgentSettings for A2cConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
-        on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
+        self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -124,13 +104,16 @@ impl A2c {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: A2cConfig, context: &AgentContext) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(perceptron(&config.hidden), config.log_std_init, context)?, config })
+        Ok(Self {
+            networks: ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, context)?,
+            config,
+        })
     }
 }
 
 impl Agent for A2c {
     fn steps_per_rollout(&self) -> usize {
-        self.config.n_steps
+        self.config.on_policy.n_steps
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -138,7 +121,8 @@ impl Agent for A2c {
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let A2cConfig { gamma, gae_lambda, reward_scale, entropy, normalize_advantage, .. } = self.config;
+        let OnPolicySettings { gamma, reward_scale, normalize_advantage, .. } = self.config.on_policy;
+        let A2cConfig { gae_lambda, entropy, .. } = self.config;
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
         let all: Vec<usize> = (0..rollout.len()).collect();
         let terms = Terms { entropy, ..Terms::default() };

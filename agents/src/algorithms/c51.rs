@@ -1,7 +1,7 @@
 //! Categorical deep Q-networks.
 //!
 //! Quick facts: off-policy, discrete actions; a network with a distribution over N fixed returns, the
-//! atoms, for every action, and its delayed copy. Only the chosen action's atoms have rows in the
+//! atoms, for every action, and its target network. Only the chosen action's atoms have rows in the
 //! Gauss-Newton system: N − 1 a sample, so batches times atoms is its size, or one with a sampled
 //! curvature ([`ChosenDistribution`] has Q).
 //!
@@ -27,6 +27,7 @@ use egn_solver::{
     require,
     schedule::Moving,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -34,13 +35,13 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::{Body, Convolutions},
-        off_policy::{OffPolicy, Rounds},
-        target::Target,
+        off_policy::OffPolicy,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -48,43 +49,28 @@ use crate::{
         greedy_rule::{ActionValues, GreedyRule},
         policy::{Policy, batch_of},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
 /// Settings of [`C51`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct C51Config {
-    /// Widths of the hidden ReLU layers.
-    pub hidden: Vec<usize>,
-    /// Convolutions before them, for observations that are images.
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
+    /// Convolutions before the hidden layers, for observations that are images.
     pub convolutions: Option<Convolutions>,
     /// N, atoms of an action's return, 2 or more.
     pub n_atoms: usize,
-    /// The return of the first atom, below `v_max`.
+    /// The return of the first atom, finite and below `v_max`.
     pub v_min: f64,
-    /// The return of the last atom.
+    /// The return of the last atom, finite and above `v_min`.
     pub v_max: f64,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the distribution that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
     /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
-    /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
-    pub tau: f64,
-    /// ε, in [0, 1].
+    /// ε, in [0, 1]: how often an action is random.
     pub exploration: Schedule,
     /// Whether the online network chooses the next action.
     pub double: bool,
@@ -95,22 +81,20 @@ pub struct C51Config {
 impl Default for C51Config {
     fn default() -> Self {
         Self {
-            hidden: vec![64, 64],
+            replay: ReplaySettings {
+                hidden: vec![64, 64],
+                train_freq: 4,
+                batch_size: 32,
+                tau: 1.0,
+                ..ReplaySettings::default()
+            },
             convolutions: None,
             // Bellemare et al. (2017), section 5, for rewards within ±1.
             n_atoms: 51,
             v_min: -10.0,
             v_max: 10.0,
             // Stable-Baselines3's DQN; ε falls to 0.01 as in the paper.
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 4,
-            gradient_steps: 1,
-            batch_size: 32,
             target_update_interval: 10_000,
-            tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.01, over: 0.1 }),
             double: false,
             curvature: Curvature::Exact,
@@ -124,33 +108,26 @@ impl AgentSettings for C51Config {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.replay.validate()?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_atoms > 1, "n_atoms", "2 or more", self.n_atoms)?;
         require(self.v_min.is_finite(), "v_min", "finite", self.v_min)?;
         require(self.v_max > self.v_min && self.v_max.is_finite(), "v_max", "finite and above v_min", self.v_max)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
         self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
+        self.replay.gamma
     }
 
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+    fn has_critic(&self) -> bool {
+        false
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
@@ -161,15 +138,12 @@ impl AgentSettings for C51Config {
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: self.body().widths(spaces.n_observations, spaces.n_actions().saturating_mul(self.n_atoms)),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: match self.curvature {
-                Curvature::Exact => self.n_atoms as u64 - 1,
-                Curvature::Sampled => 1,
-            },
-        }
+        let n_outputs = spaces.n_actions().saturating_mul(self.n_atoms);
+        let rows_per_sample = match self.curvature {
+            Curvature::Exact => self.n_atoms - 1,
+            Curvature::Sampled => 1,
+        };
+        self.replay.workload(self.body().widths(spaces.n_observations, n_outputs), rows_per_sample, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -184,7 +158,7 @@ impl C51Config {
     }
 
     fn body(&self) -> Body<'_> {
-        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.replay.hidden, activation: Activation::Relu }
     }
 
     /// z, (N).
@@ -202,7 +176,7 @@ impl C51Config {
 pub struct C51 {
     config: C51Config,
     atoms: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -216,14 +190,10 @@ impl C51 {
         let network = config.architecture(context.spaces())?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
         let atoms = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let C51Config { buffer_size: capacity, n_steps, gamma, .. } = config;
-        let C51Config { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(atoms.snapshot(), config.tau),
+            target: TargetNetwork::new(atoms.snapshot(), config.replay.tau),
             atoms,
-            experience: OffPolicy::new(memory, rounds, context),
+            experience: config.replay.off_policy(0.0, context),
             config,
         })
     }
@@ -282,7 +252,7 @@ fn project(support: &[f64], reward: f64, discount: f64, p: &[f64], projected: &m
 
 impl Agent for C51 {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -428,7 +398,8 @@ mod tests {
     #[test]
     fn targets_bootstrap_from_the_best_action_unless_the_episode_has_ended() {
         for double in [false, true] {
-            let config = C51Config { hidden: vec![8], gamma: 0.5, learning_starts: 0, double, ..config(7, 0.0, 6.0) };
+            let replay = ReplaySettings { hidden: vec![8], gamma: 0.5, learning_starts: 0, ..Default::default() };
+            let config = C51Config { replay, double, ..config(7, 0.0, 6.0) };
             let support = config.support();
             let mut agent = C51::new(config, &context()).unwrap();
             let clock = Clock { env_steps: 3, total_steps: 100, diagnose: false };

@@ -11,6 +11,7 @@
 //! its TD3 as well.
 
 use egn_solver::{Schedule, SettingError};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,70 +20,28 @@ use crate::{
     context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::{action_noise::NoiseKind, actor_plan::ActorPlan},
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
 };
 
 /// Settings of DDPG, each as in [`Td3Config`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct DdpgConfig {
-    /// Widths of the hidden ReLU layers, of actor and critic.
-    pub hidden: Vec<usize>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed networks follow.
-    pub tau: f64,
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
     pub noise_std: Schedule,
-    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    /// c, 0 or more: weight of c f²/2 in the actor's loss, which keeps actions away from ±1.
     pub preactivation_penalty: f64,
 }
 
 impl Default for DdpgConfig {
     fn default() -> Self {
-        let Td3Config {
-            hidden,
-            gamma,
-            n_steps,
-            buffer_size,
-            learning_starts,
-            train_freq,
-            gradient_steps,
-            batch_size,
-            tau,
-            noise,
-            noise_std,
-            preactivation_penalty,
-            ..
-        } = Td3Config::default();
-        Self {
-            hidden,
-            gamma,
-            n_steps,
-            buffer_size,
-            learning_starts,
-            train_freq,
-            gradient_steps,
-            batch_size,
-            tau,
-            noise,
-            noise_std,
-            preactivation_penalty,
-        }
+        let Td3Config { replay, noise, noise_std, preactivation_penalty, .. } = Td3Config::default();
+        Self { replay, noise, noise_std, preactivation_penalty }
     }
 }
 
@@ -96,23 +55,19 @@ impl AgentSettings for DdpgConfig {
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         true
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        td3::actor("ddpg", &self.hidden, spaces)
+        td3::actor("ddpg", &self.replay.hidden, spaces)
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, total_steps: u64) -> Workload {
@@ -126,36 +81,9 @@ impl AgentSettings for DdpgConfig {
 
 impl DdpgConfig {
     fn as_td3(&self) -> Td3Config {
-        let Self {
-            hidden,
-            gamma,
-            n_steps,
-            buffer_size,
-            learning_starts,
-            train_freq,
-            gradient_steps,
-            batch_size,
-            tau,
-            noise,
-            noise_std,
-            preactivation_penalty,
-        } = self.clone();
-        Td3Config {
-            hidden,
-            gamma,
-            n_steps,
-            buffer_size,
-            learning_starts,
-            train_freq,
-            gradient_steps,
-            batch_size,
-            tau,
-            noise,
-            noise_std,
-            preactivation_penalty,
-            policy_delay: 1,
-            target_noise: 0.0,
-            target_noise_clip: 0.0,
-        }
+        let Self { replay, noise, noise_std, preactivation_penalty } = self.clone();
+        let without_td3s =
+            Td3Config { policy_delay: 1, target_noise: 0.0, target_noise_clip: 0.0, ..Td3Config::default() };
+        Td3Config { replay, noise, noise_std, preactivation_penalty, ..without_td3s }
     }
 }

@@ -1,6 +1,6 @@
 //! Deep Q-networks.
 //!
-//! Quick facts: off-policy, discrete actions, one network and its delayed copy. The loss has one
+//! Quick facts: off-policy, discrete actions, one network and its target network. The loss has one
 //! row a sample, so an exact Gauss-Newton step factors a matrix of the batch's own size.
 //!
 //! ```text
@@ -26,6 +26,7 @@ use egn_solver::{
     Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::ChosenAction, require, schedule::Moving,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,13 +34,13 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::{Body, Convolutions},
-        off_policy::{OffPolicy, Rounds},
-        target::Target,
+        off_policy::OffPolicy,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -47,41 +48,26 @@ use crate::{
         greedy_rule::{ActionValues, GreedyRule, argmax},
         policy::{Policy, batch_of},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
 /// Settings of [`Dqn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct DqnConfig {
-    /// Widths of the hidden ReLU layers.
-    pub hidden: Vec<usize>,
-    /// Convolutions before them, for observations that are images.
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
+    /// Convolutions before the hidden layers, for observations that are images.
     pub convolutions: Option<Convolutions>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
     /// α of prioritized replay, in [0, 1]; 0 draws uniformly.
     pub priority: f64,
     /// β of prioritized replay, in [0, 1]: how far weights undo the priorities.
     pub priority_correction: Schedule,
     /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
-    /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
-    pub tau: f64,
-    /// ε, in [0, 1].
+    /// ε, in [0, 1]: how often an action is random.
     pub exploration: Schedule,
     /// Whether the online network chooses the next action.
     pub double: bool,
@@ -95,20 +81,18 @@ impl Default for DqnConfig {
     fn default() -> Self {
         // Stable-Baselines3's DQN, but double.
         Self {
-            hidden: vec![64, 64],
+            replay: ReplaySettings {
+                hidden: vec![64, 64],
+                train_freq: 4,
+                batch_size: 32,
+                tau: 1.0,
+                ..ReplaySettings::default()
+            },
             convolutions: None,
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 4,
-            gradient_steps: 1,
-            batch_size: 32,
             priority: 0.0,
             // Schaul et al. (2016), table 3, proportional variant.
             priority_correction: Schedule::linear(0.4, 1.0),
             target_update_interval: 10_000,
-            tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.05, over: 0.1 }),
             double: true,
             dueling: false,
@@ -123,37 +107,26 @@ impl AgentSettings for DqnConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.replay.validate()?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require((0.0..=1.0).contains(&self.priority), "priority", "in [0, 1]", self.priority)?;
         self.priority_correction.require("priority_correction", [0.0, 1.0], "in [0, 1]")?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
         self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
         require(self.huber > 0.0, "huber", "positive (inf for squared error)", self.huber)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         false
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
@@ -164,12 +137,8 @@ impl AgentSettings for DqnConfig {
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: self.body().widths(spaces.n_observations, spaces.n_actions()),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: 1,
-        }
+        let widths = self.body().widths(spaces.n_observations, spaces.n_actions());
+        self.replay.workload(widths, 1, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -185,7 +154,7 @@ impl DqnConfig {
     }
 
     fn body(&self) -> Body<'_> {
-        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.replay.hidden, activation: Activation::Relu }
     }
 }
 
@@ -193,7 +162,7 @@ impl DqnConfig {
 pub struct Dqn {
     config: DqnConfig,
     q: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -207,14 +176,10 @@ impl Dqn {
         let network = config.architecture(context.spaces())?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
         let q = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let DqnConfig { buffer_size: capacity, n_steps, gamma, priority, .. } = config;
-        let DqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(q.snapshot(), config.tau),
+            target: TargetNetwork::new(q.snapshot(), config.replay.tau),
             q,
-            experience: OffPolicy::new(memory, rounds, context),
+            experience: config.replay.off_policy(config.priority, context),
             config,
         })
     }
@@ -247,7 +212,7 @@ impl Dqn {
 
 impl Agent for Dqn {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {

@@ -28,6 +28,7 @@ use egn_solver::{
     Activation, Learner, Network, Products, QuadraticForm, RowSystem, SettingError, Snapshot, SolverError, State,
     StateError, loss::SquaredError, require, standard_normal,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -46,16 +47,16 @@ use crate::{
 };
 
 /// Settings of [`LqrPi`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LqrPiConfig {
-    /// γ, in (0, 1].
+    /// γ, the discount of rewards to come, in (0, 1].
     pub gamma: f64,
     /// Steps of each environment between two improvements of the controller, 1 or more.
     pub n_steps: usize,
     /// Optimizer steps that judge a controller, all on the last rollout, 1 or more.
     pub updates: usize,
-    /// Deviation of the exploration as a part of the action limits, positive.
+    /// Deviation of the exploration as a part of the action limits, above 0.
     pub noise: f64,
 }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use egn_solver::{
     Activation, Schedule, SettingError, Snapshot, SolverError, State, StateError, loss::Curvature, require,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -33,40 +34,34 @@ use crate::{
         distribution::{Distribution, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
-    settings::{
-        agent_settings::AgentSettings,
-        on_policy::{self, check_scales},
-    },
+    settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
 };
 
 /// Settings of [`Ppo`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct PpoConfig {
-    /// Widths of the hidden tanh layers, of actor and critic alike.
-    pub hidden: Vec<usize>,
-    /// Convolutions before them, for observations that are images, with ReLU in place of tanh throughout.
+    /// What every on-policy agent is asked.
+    #[serde(flatten)]
+    pub on_policy: OnPolicySettings,
+    /// Convolutions before the hidden layers, for observations that are images, with ReLU in place of tanh throughout.
     pub convolutions: Option<Convolutions>,
-    /// Steps of each environment in a rollout, 1 or more.
-    pub n_steps: usize,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// λ of the advantage estimate, in [0, 1].
+    /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
     pub gae_lambda: f64,
     /// Steps in a minibatch of the actor, 1 or more.
     pub batch_size: usize,
-    /// Passes of the actor over a rollout.
+    /// Passes of the actor over a rollout, 1 or more.
     pub n_epochs: usize,
-    /// Steps in a minibatch of the critic; 0 is the actor's.
+    /// Steps in a minibatch of the critic, 0 or more; 0 takes the actor's.
     pub critic_batch_size: usize,
-    /// Passes of the critic over a rollout; 0 is the actor's.
+    /// Passes of the critic over a rollout, 0 or more; 0 takes the actor's.
     pub critic_epochs: usize,
     /// ε, in [0, ∞]: how far the ratio may go before the gradient stops; `inf` does not clip.
     pub clip: Schedule,
     /// ε_V, in (0, ∞]: how far a value may move in an update; `inf` does not clip.
     pub value_clip: Schedule,
-    /// KL divergence of the new policy from the old, as estimated on a minibatch, at half as much again
-    /// of which the actor stops learning from a rollout: in (0, ∞], `inf` never stops.
+    /// KL divergence of the new policy from the old, in (0, ∞]: once a minibatch shows half as much
+    /// again, the actor stops learning from the rollout; `inf` never stops.
     pub target_kl: f64,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
@@ -74,23 +69,14 @@ pub struct PpoConfig {
     /// `sampled`, one random row, for many actions; that step is no Gauss-Newton step, and a KL
     /// limit sees that row only.
     pub curvature: Curvature,
-    /// Whether advantages are normalized in each minibatch.
-    #[serde(alias = "normalise_advantage")]
-    pub normalize_advantage: bool,
-    /// What rewards are multiplied by before anything is learned from them, above 0.
-    pub reward_scale: f64,
-    /// log σ at first, for continuous actions.
-    pub log_std_init: f64,
 }
 
 impl Default for PpoConfig {
     fn default() -> Self {
         // Stable-Baselines3's PPO.
         Self {
-            hidden: vec![64, 64],
+            on_policy: OnPolicySettings::default(),
             convolutions: None,
-            n_steps: 2048,
-            gamma: 0.99,
             gae_lambda: 0.95,
             batch_size: 64,
             n_epochs: 10,
@@ -101,9 +87,6 @@ impl Default for PpoConfig {
             target_kl: f64::INFINITY,
             entropy: 0.0,
             curvature: Curvature::Exact,
-            normalize_advantage: true,
-            reward_scale: 1.0,
-            log_std_init: 0.0,
         }
     }
 }
@@ -114,22 +97,19 @@ impl AgentSettings for PpoConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.on_policy.validate()?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require(self.n_epochs > 0, "n_epochs", "1 or more", self.n_epochs)?;
         self.clip.require("clip", [0.0, f64::INFINITY], "0 or more (inf for none)")?;
         self.value_clip.require("value_clip", [f64::MIN_POSITIVE, f64::INFINITY], "positive (inf for none)")?;
         require(self.target_kl > 0.0, "target_kl", "positive (inf for none)", self.target_kl)?;
-        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
-        check_scales(self.reward_scale, self.log_std_init)
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
+        self.on_policy.gamma
     }
 
     fn has_critic(&self) -> bool {
@@ -142,7 +122,7 @@ impl AgentSettings for PpoConfig {
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
         let batch_size = self.batch_size.max(self.critic_batch_size);
-        let workload = on_policy::workload(self.body(), self.n_steps, batch_size, spaces, n_envs);
+        let workload = self.on_policy.workload(self.body(), batch_size, spaces, n_envs);
         match self.curvature {
             Curvature::Exact => workload,
             Curvature::Sampled => Workload { rows_per_sample: 1, ..workload },
@@ -158,8 +138,8 @@ impl PpoConfig {
     /// The inside of actor and critic.
     pub(crate) fn body(&self) -> Body<'_> {
         match &self.convolutions {
-            None => perceptron(&self.hidden),
-            Some(see) => Body { convolutions: Some(see), hidden: &self.hidden, activation: Activation::Relu },
+            None => perceptron(&self.on_policy.hidden),
+            Some(see) => Body { convolutions: Some(see), hidden: &self.on_policy.hidden, activation: Activation::Relu },
         }
     }
 }
@@ -179,7 +159,7 @@ impl Ppo {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: PpoConfig, context: &AgentContext) -> Result<Self, AgentError> {
-        Ok(Self { networks: ActorCritic::new(config.body(), config.log_std_init, context)?, config })
+        Ok(Self { networks: ActorCritic::new(config.body(), config.on_policy.log_std_init, context)?, config })
     }
 
     /// ε now; `None` where it is infinite.
@@ -188,7 +168,8 @@ impl Ppo {
     }
 
     fn train_actor(&mut self, experience: &Experience, clock: Clock) -> Result<Vec<Update>, SolverError> {
-        let PpoConfig { batch_size, n_epochs, normalize_advantage, entropy, curvature, .. } = self.config;
+        let PpoConfig { batch_size, n_epochs, entropy, curvature, .. } = self.config;
+        let normalize_advantage = self.config.on_policy.normalize_advantage;
         let terms = Terms { clip: self.clip(clock), entropy, curvature, ..Terms::default() };
         let mut updates = Vec::new();
         for rows in self.networks.minibatches(experience.returns.len(), batch_size, n_epochs) {
@@ -255,7 +236,7 @@ fn estimated_kl(log_probs: &[f64], old_log_probs: &[f64]) -> f64 {
 
 impl Agent for Ppo {
     fn steps_per_rollout(&self) -> usize {
-        self.config.n_steps
+        self.config.on_policy.n_steps
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -263,7 +244,8 @@ impl Agent for Ppo {
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let PpoConfig { gamma, gae_lambda, reward_scale, .. } = self.config;
+        let OnPolicySettings { gamma, reward_scale, .. } = self.config.on_policy;
+        let gae_lambda = self.config.gae_lambda;
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
         let mut updates = self.train_actor(&experience, clock)?;
         updates.extend(self.train_critic(&experience, clock));

@@ -1,7 +1,7 @@
 //! Deep Q-networks with quantile regression.
 //!
 //! Quick facts: off-policy, discrete actions; a network with N quantiles of the return for every
-//! action, and its delayed copy. Only the chosen action's quantiles have rows in the Gauss-Newton
+//! action, and its target network. Only the chosen action's quantiles have rows in the Gauss-Newton
 //! system: N a sample, so batches times quantiles is its size ([`QuantileHuber`] has Q).
 //!
 //! ```text
@@ -19,6 +19,7 @@ use egn_solver::{
     Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::QuantileHuber, require, schedule::Moving,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -26,13 +27,13 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::{Body, Convolutions},
-        off_policy::{OffPolicy, Rounds},
-        target::Target,
+        off_policy::OffPolicy,
+        target_network::TargetNetwork,
     },
     policies::{
         actor_plan::ActorPlan,
@@ -40,39 +41,24 @@ use crate::{
         greedy_rule::{ActionValues, GreedyRule},
         policy::{Policy, batch_of},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
 /// Settings of [`QrDqn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct QrDqnConfig {
-    /// Widths of the hidden ReLU layers.
-    pub hidden: Vec<usize>,
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
     /// N, quantiles of an action's return, 1 or more.
     pub n_quantiles: usize,
-    /// Convolutions before them, for observations that are images.
+    /// Convolutions before the hidden layers, for observations that are images.
     pub convolutions: Option<Convolutions>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the values that targets bootstrap from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
     /// Environment steps between two updates of the target network, 1 or more.
     pub target_update_interval: u64,
-    /// τ, in (0, 1]: how far an update moves the target towards the network; 1 copies it.
-    pub tau: f64,
-    /// ε, in [0, 1].
+    /// ε, in [0, 1]: how often an action is random.
     pub exploration: Schedule,
     /// κ, positive: the error from which the loss is linear.
     pub huber: f64,
@@ -82,18 +68,16 @@ impl Default for QrDqnConfig {
     fn default() -> Self {
         // sb3-contrib's QR-DQN.
         Self {
-            hidden: vec![64, 64],
+            replay: ReplaySettings {
+                hidden: vec![64, 64],
+                train_freq: 4,
+                batch_size: 32,
+                tau: 1.0,
+                ..ReplaySettings::default()
+            },
             convolutions: None,
             n_quantiles: 50,
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 4,
-            gradient_steps: 1,
-            batch_size: 32,
             target_update_interval: 10_000,
-            tau: 1.0,
             exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.01, over: 0.005 }),
             huber: 1.0,
         }
@@ -106,36 +90,25 @@ impl AgentSettings for QrDqnConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.replay.validate()?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require(self.n_quantiles > 0, "n_quantiles", "1 or more", self.n_quantiles)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         let interval = self.target_update_interval;
         require(interval > 0, "target_update_interval", "1 or more", interval)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
         self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")?;
         require(self.huber > 0.0 && self.huber.is_finite(), "huber", "positive", self.huber)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         false
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
@@ -146,12 +119,9 @@ impl AgentSettings for QrDqnConfig {
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: self.body().widths(spaces.n_observations, spaces.n_actions().saturating_mul(self.n_quantiles)),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: self.n_quantiles as u64,
-        }
+        let n_outputs = spaces.n_actions().saturating_mul(self.n_quantiles);
+        let widths = self.body().widths(spaces.n_observations, n_outputs);
+        self.replay.workload(widths, self.n_quantiles, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -170,7 +140,7 @@ impl QrDqnConfig {
     }
 
     fn body(&self) -> Body<'_> {
-        Body { convolutions: self.convolutions.as_ref(), hidden: &self.hidden, activation: Activation::Relu }
+        Body { convolutions: self.convolutions.as_ref(), hidden: &self.replay.hidden, activation: Activation::Relu }
     }
 }
 
@@ -178,7 +148,7 @@ impl QrDqnConfig {
 pub struct QrDqn {
     config: QrDqnConfig,
     quantiles: Learner,
-    target: Target,
+    target: TargetNetwork,
     experience: OffPolicy,
 }
 
@@ -193,14 +163,10 @@ impl QrDqn {
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
         let quantiles =
             Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let QrDqnConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
-        let QrDqnConfig { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            target: Target::new(quantiles.snapshot(), config.tau),
+            target: TargetNetwork::new(quantiles.snapshot(), config.replay.tau),
             quantiles,
-            experience: OffPolicy::new(memory, rounds, context),
+            experience: config.replay.off_policy(0.0, context),
             config,
         })
     }
@@ -229,7 +195,7 @@ impl QrDqn {
 
 impl Agent for QrDqn {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {

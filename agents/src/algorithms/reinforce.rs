@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use egn_envs::Outcome;
 use egn_solver::{Outputs, SettingError, Snapshot, SolverError, State, StateError, loss::SquaredError, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,53 +39,35 @@ use crate::{
         distribution::{Distribution, PolicyBatch, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
-    settings::{
-        agent_settings::AgentSettings,
-        on_policy::{self, check_scales},
-    },
+    settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
 };
 
 /// Settings of [`Reinforce`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct ReinforceConfig {
-    /// Widths of the hidden tanh layers, of actor and baseline alike.
-    pub hidden: Vec<usize>,
-    /// Steps of each environment between two looks at which episodes have ended, 1 or more.
-    pub n_steps: usize,
+    /// What every on-policy agent is asked.
+    #[serde(flatten)]
+    pub on_policy: OnPolicySettings,
     /// Fewest whole episodes that are learned from at once, 1 or more.
     pub n_episodes: usize,
-    /// γ, in [0, 1].
-    pub gamma: f64,
     /// Most steps in a minibatch, 1 or more: the actor passes once over the episodes.
     pub batch_size: usize,
-    /// Passes of the baseline over the episodes.
+    /// Passes of the baseline over the episodes, 0 or more.
     pub critic_epochs: usize,
     /// β, 0 or more: the entropy coefficient.
     pub entropy: f64,
-    /// Whether advantages G − V are normalized in each minibatch.
-    #[serde(alias = "normalise_advantage")]
-    pub normalize_advantage: bool,
-    /// What rewards are multiplied by before anything is learned from them, above 0.
-    pub reward_scale: f64,
-    /// log σ at first, for continuous actions.
-    pub log_std_init: f64,
 }
 
 impl Default for ReinforceConfig {
     fn default() -> Self {
         // There is no textbook default; widths and γ are those of the other on-policy agents.
         Self {
-            hidden: vec![64, 64],
-            n_steps: 64,
+            on_policy: OnPolicySettings { n_steps: 64, ..OnPolicySettings::default() },
             n_episodes: 4,
-            gamma: 0.99,
             batch_size: 256,
             critic_epochs: 5,
             entropy: 0.0,
-            normalize_advantage: true,
-            reward_scale: 1.0,
-            log_std_init: 0.0,
         }
     }
 }
@@ -95,17 +78,14 @@ impl AgentSettings for ReinforceConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
+        self.on_policy.validate()?;
         require(self.n_episodes > 0, "n_episodes", "1 or more", self.n_episodes)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
-        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)?;
-        check_scales(self.reward_scale, self.log_std_init)
+        require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
+        self.on_policy.gamma
     }
 
     fn has_critic(&self) -> bool {
@@ -113,11 +93,11 @@ impl AgentSettings for ReinforceConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
-        let workload = on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs);
+        let workload = self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs);
         // Batches are of whole episodes, however long.
         let batch_size = self.batch_size as u64;
         Workload { batch_size, transitions: workload.transitions.max(batch_size), ..workload }
@@ -192,7 +172,7 @@ impl Reinforce {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: ReinforceConfig, context: &AgentContext) -> Result<Self, AgentError> {
-        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, context)?;
+        let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, context)?;
         let no_actions = Actions::none(&context.action_space);
         Ok(Self { config, networks, no_actions, under_way: Vec::new(), finished: Vec::new() })
     }
@@ -207,7 +187,7 @@ impl Reinforce {
             let of_row = row * width..(row + 1) * width;
             episode.observations.extend_from_slice(&rollout.observations[of_row.clone()]);
             episode.actions.push_from(&rollout.actions, row);
-            episode.rewards.push(self.config.reward_scale * rollout.rewards[row]);
+            episode.rewards.push(self.config.on_policy.reward_scale * rollout.rewards[row]);
             episode.log_probs.push(taken.old_log_probs[row]);
             episode.outputs.extend_from_slice(&taken.old_outputs.values[row * c..(row + 1) * c]);
             match rollout.outcomes[row] {
@@ -231,7 +211,7 @@ impl Reinforce {
                 Some(observation) => self.networks.values(observation)?[0],
                 None => 0.0,
             };
-            returns.extend(discounted(&episode.rewards, after, self.config.gamma));
+            returns.extend(discounted(&episode.rewards, after, self.config.on_policy.gamma));
             observations.extend_from_slice(&episode.observations);
             actions.extend(&episode.actions);
             log_probs.extend_from_slice(&episode.log_probs);
@@ -248,7 +228,8 @@ impl Reinforce {
     }
 
     fn updates(&mut self, experience: &Experience, clock: Clock) -> Vec<Update> {
-        let ReinforceConfig { batch_size, critic_epochs, entropy, normalize_advantage, .. } = self.config;
+        let ReinforceConfig { batch_size, critic_epochs, entropy, .. } = self.config;
+        let normalize_advantage = self.config.on_policy.normalize_advantage;
         let (n, terms) = (experience.returns.len(), Terms { entropy, ..Terms::default() });
         let mut updates = Vec::new();
         for (i, rows) in self.networks.minibatches(n, batch_size, 1).iter().enumerate() {
@@ -265,7 +246,7 @@ impl Reinforce {
 
 impl Agent for Reinforce {
     fn steps_per_rollout(&self) -> usize {
-        self.config.n_steps
+        self.config.on_policy.n_steps
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {

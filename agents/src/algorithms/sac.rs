@@ -36,6 +36,7 @@ use egn_solver::{
     loss::{QuadraticModel, Root},
     require,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -43,13 +44,13 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::widths,
-        critics::{Critics, Judgement, pairs},
-        off_policy::{OffPolicy, Rounds},
+        critics::{CriticValues, Critics, pairs},
+        off_policy::OffPolicy,
         temperature::{TEMPERATURE, Temperature},
     },
     policies::{
@@ -59,57 +60,29 @@ use crate::{
         policy::{Policy, batch_of},
         squashed_gaussian::{Draw, SquashedGaussianPolicy, draws, log_probs},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
 /// Settings of [`Sac`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct SacConfig {
-    /// Widths of the hidden ReLU layers, of actor and critics.
-    pub hidden: Vec<usize>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed critics follow.
-    pub tau: f64,
-    /// α, positive; unset, it is found, from 1 on.
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
+    /// α, the weight of the entropy, above 0; unset, it is learned, from 1 on.
     pub temperature: Option<f64>,
     /// Adam's learning rate for log α, 0 or more.
     pub temperature_lr: f64,
-    /// H̄, the entropy that α is to hold; unset, minus the number of entries of an action.
+    /// H̄, the entropy that a learned α is to hold, finite; unset, minus the number of entries of an action.
     pub target_entropy: Option<f64>,
 }
 
 impl Default for SacConfig {
     fn default() -> Self {
         // Stable-Baselines3's SAC.
-        Self {
-            hidden: vec![256, 256],
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 1,
-            gradient_steps: 1,
-            batch_size: 256,
-            tau: 0.005,
-            temperature: None,
-            temperature_lr: 3e-4,
-            target_entropy: None,
-        }
+        Self { replay: ReplaySettings::default(), temperature: None, temperature_lr: 3e-4, target_entropy: None }
     }
 }
 
@@ -119,14 +92,7 @@ impl AgentSettings for SacConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        self.replay.validate()?;
         let positive = |alpha: f64| alpha > 0.0 && alpha.is_finite();
         require(self.temperature.is_none_or(positive), "temperature", "positive", self.temperature)?;
         require(self.temperature_lr >= 0.0, "temperature_lr", "0 or more", self.temperature_lr)?;
@@ -135,36 +101,28 @@ impl AgentSettings for SacConfig {
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         true
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
         let range = ActionRange::of(spaces.actions, "sac")?;
-        let network = architecture(&self.hidden, spaces);
+        let network = architecture(&self.replay.hidden, spaces);
         Ok(ActorPlan::new(network, GreedyRule::tanh(&range), move |actor| {
             Arc::new(SquashedGaussianPolicy { actor, range: range.clone(), random_before: 0.0 })
         }))
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: widths(spaces.n_observations, &self.hidden, 2 * spaces.n_actions()),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: 2 * spaces.n_actions() as u64,
-        }
+        let n_outputs = 2 * spaces.n_actions();
+        self.replay.workload(widths(spaces.n_observations, &self.replay.hidden, n_outputs), n_outputs, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -195,14 +153,10 @@ impl Sac {
     pub fn new(config: SacConfig, context: &AgentContext) -> Result<Self, AgentError> {
         let range = ActionRange::of(&context.action_space, "sac")?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let network = architecture(&config.hidden, context.spaces());
+        let network = architecture(&config.replay.hidden, context.spaces());
         let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let SacConfig { buffer_size: capacity, n_steps, gamma, .. } = config;
-        let SacConfig { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            critics: Critics::new(context, 2, &config.hidden, config.tau, &mut rng)?,
+            critics: Critics::new(context, 2, &config.replay.hidden, config.replay.tau, &mut rng)?,
             temperature: match config.temperature {
                 Some(alpha) => Temperature::Fixed(alpha),
                 None => {
@@ -210,7 +164,7 @@ impl Sac {
                     Temperature::learned(config.temperature_lr, target_entropy)?
                 }
             },
-            experience: OffPolicy::new(memory, rounds, context),
+            experience: config.replay.off_policy(0.0, context),
             actor,
             range,
             config,
@@ -232,14 +186,14 @@ impl Sac {
 
         let next = draws(&next_outputs.values, n, &mut self.experience.rng);
         let next_pairs = pairs(&batch.next_observations, next.iter().map(|draw| draw.action), n, width)?;
-        let targets = targets(&batch, &self.critics.delayed_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
+        let targets = targets(&batch, &self.critics.target_values(&next_pairs)?, &self::log_probs(&next, n), alpha);
         let taken = pairs(&batch.observations, self.range.from_env(batch.actions.continuous()), n, width)?;
         learned.updates.extend(self.critics.learn(&taken, &targets, clock, first));
 
         let ours = pairs(&batch.observations, drawn.iter().map(|draw| draw.action), n, width)?;
-        let judgement = self.critics.judge(&ours, n, 2)?;
-        let slopes = Slopes::new(&drawn, &judgement.slopes, alpha);
-        let value = mean_loss(&log_probs, &judgement, alpha) / slopes.scale;
+        let q = self.critics.values_and_slopes(&ours, n, 2)?;
+        let slopes = Slopes::new(&drawn, &q.slopes, alpha);
+        let value = mean_loss(&log_probs, &q, alpha) / slopes.scale;
         let loss = QuadraticModel::new(value, actor.outputs(), slopes.root(&drawn, alpha, n));
         let result = actor.step(&loss, clock.context(first).lending(&mut self.critics.storage));
         learned.updates.push(Update { network: "actor", result });
@@ -295,14 +249,14 @@ impl Slopes {
 }
 
 /// Mean of α log π − Q.
-fn mean_loss(log_probs: &[f64], judgement: &Judgement, alpha: f64) -> f64 {
-    let terms = log_probs.iter().zip(&judgement.values).map(|(log_prob, q)| alpha * log_prob - q);
+fn mean_loss(log_probs: &[f64], q: &CriticValues, alpha: f64) -> f64 {
+    let terms = log_probs.iter().zip(&q.values).map(|(log_prob, q)| alpha * log_prob - q);
     terms.sum::<f64>() / log_probs.len() as f64
 }
 
 impl Agent for Sac {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -386,11 +340,11 @@ mod tests {
         let draws: Vec<Draw> =
             (0..8).map(|i| Draw::new(outputs[i / 2 * 4 + i % 2], outputs[i / 2 * 4 + 2 + i % 2], epsilon[i])).collect();
         let alpha = golden["alpha"].as_f64().unwrap();
-        let judgement = Judgement { values: numbers(&golden["q"]), slopes: numbers(&golden["slopes"]) };
-        let value = mean_loss(&log_probs(&draws, 2), &judgement, alpha);
+        let q = CriticValues { values: numbers(&golden["q"]), slopes: numbers(&golden["slopes"]) };
+        let value = mean_loss(&log_probs(&draws, 2), &q, alpha);
         assert_close(&[value], &[golden["loss"].as_f64().unwrap()], 1e-12);
         let outputs = Outputs { values: outputs, n_outputs: 4 };
-        let slopes = Slopes::new(&draws, &judgement.slopes, alpha);
+        let slopes = Slopes::new(&draws, &q.slopes, alpha);
         let loss = QuadraticModel::new(0.0, &outputs, slopes.root(&draws, alpha, 2));
         let mut residual = Vec::new();
         loss.residual(&outputs, &mut residual);

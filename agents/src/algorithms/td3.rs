@@ -1,6 +1,6 @@
 //! Twin delayed deep deterministic policy gradient.
 //!
-//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a delayed copy of
+//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a target network of
 //! each.
 //!
 //! ```text
@@ -32,6 +32,7 @@ use egn_solver::{
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -39,14 +40,14 @@ use crate::{
     context::{AgentContext, Clock, Spaces, Workload},
     error::AgentError,
     experience::{
-        replay::{Memory, ReplayBuffer, Transitions},
+        replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
     networks::{
         body::widths,
-        critics::{Critics, Judgement, mean_size, pairs},
-        off_policy::{OffPolicy, Rounds},
-        target::Target,
+        critics::{CriticValues, Critics, mean_size, pairs},
+        off_policy::OffPolicy,
+        target_network::TargetNetwork,
     },
     policies::{
         action_noise::{ActionNoise, NoiseKind},
@@ -56,46 +57,34 @@ use crate::{
         greedy_rule::GreedyRule,
         policy::{Policy, batch_of},
     },
-    settings::agent_settings::AgentSettings,
+    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
     streams::{Purpose, stream},
 };
 
 /// The actor's name in records.
 const ACTOR: &str = "actor";
 
+/// The target actor's name in checkpoints.
+const TARGET_ACTOR: &str = "delayed_actor";
+
 /// Settings of [`Td3`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct Td3Config {
-    /// Widths of the hidden ReLU layers, of actor and critics.
-    pub hidden: Vec<usize>,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// n, steps of reward before the value that a target bootstraps from, 1 or more.
-    pub n_steps: usize,
-    /// Transitions remembered, 1 or more.
-    pub buffer_size: usize,
-    /// Environment steps of random actions before the first update.
-    pub learning_starts: u64,
-    /// Steps of each environment between two rounds of updates, 1 or more.
-    pub train_freq: usize,
-    /// Updates in a round, 1 or more.
-    pub gradient_steps: usize,
-    /// Transitions in a batch, 1 or more.
-    pub batch_size: usize,
-    /// τ, in (0, 1]: how far the delayed networks follow.
-    pub tau: f64,
+    /// What every agent with a replay memory is asked.
+    #[serde(flatten)]
+    pub replay: ReplaySettings,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
     pub noise: NoiseKind,
     /// σ of exploration, 0 or more, in actions of [−1, 1].
     pub noise_std: Schedule,
     /// d, updates of the critics for one of the actor, 1 or more.
     pub policy_delay: u64,
-    /// σ̄, 0 or more: noise of the target's actions.
+    /// σ̄, 0 or more: deviation of the noise of the target's actions.
     pub target_noise: f64,
-    /// c, 0 or more: its bound.
+    /// Bound of the noise of the target's actions, 0 or more.
     pub target_noise_clip: f64,
-    /// 0 or more: c of c f²/2 in the actor's loss, which keeps actions away from ±1.
+    /// c, 0 or more: weight of c f²/2 in the actor's loss, which keeps actions away from ±1.
     pub preactivation_penalty: f64,
 }
 
@@ -103,15 +92,7 @@ impl Default for Td3Config {
     fn default() -> Self {
         // Stable-Baselines3's TD3; exploration as in Fujimoto et al. (2018).
         Self {
-            hidden: vec![400, 300],
-            gamma: 0.99,
-            n_steps: 1,
-            buffer_size: 1_000_000,
-            learning_starts: 100,
-            train_freq: 1,
-            gradient_steps: 1,
-            batch_size: 256,
-            tau: 0.005,
+            replay: ReplaySettings { hidden: vec![400, 300], ..ReplaySettings::default() },
             noise: NoiseKind::Normal,
             noise_std: Schedule::Constant(0.1),
             policy_delay: 2,
@@ -128,14 +109,7 @@ impl AgentSettings for Td3Config {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
-        require(self.train_freq > 0, "train_freq", "1 or more", self.train_freq)?;
-        require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
-        require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)?;
+        self.replay.validate()?;
         self.exploration().validate()?;
         require(self.policy_delay > 0, "policy_delay", "1 or more", self.policy_delay)?;
         require(self.target_noise >= 0.0, "target_noise", "0 or more", self.target_noise)?;
@@ -145,32 +119,24 @@ impl AgentSettings for Td3Config {
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
-    }
-
-    fn learning_starts(&self) -> Option<u64> {
-        Some(self.learning_starts)
+        self.replay.gamma
     }
 
     fn has_critic(&self) -> bool {
         true
     }
 
-    fn has_replay(&self) -> bool {
-        true
+    fn replay(&self) -> Option<&ReplaySettings> {
+        Some(&self.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        actor("td3", &self.hidden, spaces)
+        actor("td3", &self.replay.hidden, spaces)
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        Workload {
-            widths: widths(spaces.n_observations, &self.hidden, spaces.n_actions()),
-            transitions: total_steps.min(self.buffer_size as u64),
-            batch_size: self.batch_size as u64,
-            rows_per_sample: spaces.n_actions() as u64,
-        }
+        let n_outputs = spaces.n_actions();
+        self.replay.workload(widths(spaces.n_observations, &self.replay.hidden, n_outputs), n_outputs, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -202,7 +168,7 @@ pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -
 pub struct Td3 {
     config: Td3Config,
     actor: Learner,
-    delayed_actor: Target,
+    target_actor: TargetNetwork,
     critics: Critics,
     experience: OffPolicy,
     range: ActionRange,
@@ -227,16 +193,12 @@ impl Td3 {
     ) -> Result<Self, AgentError> {
         let range = ActionRange::of(&context.action_space, name)?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let network = architecture(&config.hidden, context.spaces());
+        let network = architecture(&config.replay.hidden, context.spaces());
         let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        let Td3Config { buffer_size: capacity, n_steps, gamma, tau, .. } = config;
-        let Td3Config { learning_starts, gradient_steps, batch_size, .. } = config;
-        let memory = Memory { capacity, n_steps, gamma, priority: 0.0 };
-        let rounds = Rounds { learning_starts, gradient_steps, batch_size };
         Ok(Self {
-            delayed_actor: Target::new(actor.snapshot(), tau),
-            critics: Critics::new(context, n_critics, &config.hidden, tau, &mut rng)?,
-            experience: OffPolicy::new(memory, rounds, context),
+            target_actor: TargetNetwork::new(actor.snapshot(), config.replay.tau),
+            critics: Critics::new(context, n_critics, &config.replay.hidden, config.replay.tau, &mut rng)?,
+            experience: config.replay.off_policy(0.0, context),
             n_updates: 0,
             actor,
             range,
@@ -244,7 +206,7 @@ impl Td3 {
         })
     }
 
-    /// One update of the critics, and of actor and delayed networks where they are due.
+    /// One update of the critics, and of actor and target networks where they are due.
     fn update(&mut self, clock: Clock, learned: &mut Learned) -> Result<(), SolverError> {
         let n = self.range.width();
         let batch = self.experience.batch(0.0);
@@ -259,7 +221,7 @@ impl Td3 {
             let first = !learned.updates.iter().any(|update| update.network == ACTOR);
             learned.updates.push(self.update_actor(&batch, clock, first)?);
             self.critics.follow();
-            self.delayed_actor.update(&self.actor);
+            self.target_actor.update(&self.actor);
         }
         Ok(())
     }
@@ -269,13 +231,13 @@ impl Td3 {
         let Td3Config { target_noise, target_noise_clip: clip, .. } = self.config;
         let next = batch_of(&batch.next_observations, self.experience.width)?;
         let rng = &mut self.experience.rng;
-        let outputs = self.delayed_actor.network().predict(&next)?.values;
+        let outputs = self.target_actor.network().predict(&next)?.values;
         let actions = outputs.iter().map(|&u| {
             let noise = target_noise * standard_normal(rng);
             (libm::tanh(u) + noise.clamp(-clip, clip)).clamp(-1.0, 1.0)
         });
         let pairs = pairs(&batch.next_observations, actions, self.range.width(), self.experience.width)?;
-        let values = self.critics.delayed_values(&pairs)?;
+        let values = self.critics.target_values(&pairs)?;
         Ok(batch.rewards.iter().zip(&batch.discounts).zip(values).map(|((r, discount), v)| r + discount * v).collect())
     }
 
@@ -286,8 +248,8 @@ impl Td3 {
         let outputs = actor.outputs();
         let actions: Vec<f64> = outputs.values.iter().map(|&u| libm::tanh(u)).collect();
         let pairs = pairs(&batch.observations, actions.iter().copied(), n, self.experience.width)?;
-        let judgement = self.critics.judge(&pairs, n, 1)?;
-        let loss = actor_loss(outputs, &actions, &judgement, self.config.preactivation_penalty);
+        let q = self.critics.values_and_slopes(&pairs, n, 1)?;
+        let loss = actor_loss(outputs, &actions, &q, self.config.preactivation_penalty);
         Ok(Update {
             network: ACTOR,
             result: actor.step(&loss, clock.context(first).lending(&mut self.critics.storage)),
@@ -296,9 +258,9 @@ impl Td3 {
 }
 
 /// The actor's loss at its outputs f, with actions tanh f and c, the penalty.
-fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty: f64) -> QuadraticModel {
-    let Root { mut rows, mut rho } = root(actions, &judgement.slopes, outputs.n_outputs);
-    let mut loss = mean_loss(judgement);
+fn actor_loss(outputs: &Outputs, actions: &[f64], q: &CriticValues, penalty: f64) -> QuadraticModel {
+    let Root { mut rows, mut rho } = root(actions, &q.slopes, outputs.n_outputs);
+    let mut loss = mean_loss(q);
     if penalty > 0.0 {
         loss += 0.5 * penalty * outputs.values.iter().map(|f| f * f).sum::<f64>() / outputs.batch() as f64;
         for (entry, f) in outputs.values.iter().enumerate() {
@@ -312,8 +274,8 @@ fn actor_loss(outputs: &Outputs, actions: &[f64], judgement: &Judgement, penalty
 }
 
 /// −mean Q / q.
-fn mean_loss(judgement: &Judgement) -> f64 {
-    -judgement.values.iter().sum::<f64>() / judgement.values.len() as f64 / mean_size(&judgement.slopes)
+fn mean_loss(q: &CriticValues) -> f64 {
+    -q.values.iter().sum::<f64>() / q.values.len() as f64 / mean_size(&q.slopes)
 }
 
 /// S = diag(1 − a²) and ρ = −∂Q/∂a / q for actions and slopes (b, n).
@@ -329,7 +291,7 @@ fn root(actions: &[f64], slopes: &[f64], n: usize) -> Root {
 
 impl Agent for Td3 {
     fn steps_per_rollout(&self) -> usize {
-        self.config.train_freq
+        self.config.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -361,7 +323,7 @@ impl Agent for Td3 {
     fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("actor", self.actor.state());
-        state.put_part("delayed_actor", self.delayed_actor.state());
+        state.put_part(TARGET_ACTOR, self.target_actor.state());
         state.put_part("critics", self.critics.state());
         state.put("n_updates", &[self.n_updates]);
         self.experience.put_into(&mut state);
@@ -370,7 +332,7 @@ impl Agent for Td3 {
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
         self.actor.restore(&state.part("actor"))?;
-        self.delayed_actor.restore(&state.part("delayed_actor"))?;
+        self.target_actor.restore(&state.part(TARGET_ACTOR))?;
         self.critics.restore(&state.part("critics"))?;
         self.n_updates = state.number("n_updates")?;
         self.experience.restore(state)
@@ -402,16 +364,16 @@ mod tests {
     fn a_penalty_leaves_curvature_where_actions_are_saturated() {
         // At f = 40 tanh is 1 to the last digit: r = c f, S² = c. At f = 0: r = −2/q, S² = 1 + c.
         let outputs = Outputs { values: vec![40.0, 0.0], n_outputs: 1 };
-        let judgement = Judgement { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
-        let loss = actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.25);
+        let q = CriticValues { values: vec![0.0, 0.0], slopes: vec![2.0, 2.0] };
+        let loss = actor_loss(&outputs, &[1.0, 0.0], &q, 0.25);
         let (mut root, mut residual) = (Root { rows: Vec::new(), rho: Vec::new() }, Vec::new());
         assert_eq!(loss.root(&outputs, &mut root), 0.125 * 1600.0 / 2.0);
         loss.residual(&outputs, &mut residual);
         assert_close(&residual, &[10.0, -1.0], 1e-15);
         assert_close(&root.rows, &[0.5, 1.25_f64.sqrt()], 1e-15);
         // None: the loss without it, bit for bit.
-        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &judgement.slopes, 1));
-        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &judgement, 0.0), without);
+        let without = QuadraticModel::new(0.0, &outputs, super::root(&[1.0, 0.0], &q.slopes, 1));
+        assert_eq!(actor_loss(&outputs, &[1.0, 0.0], &q, 0.0), without);
     }
 
     #[test]
@@ -419,7 +381,7 @@ mod tests {
         // q = (1 + 3)/2; 1 − a² = ¾ and 1.
         let root = root(&[0.5, 0.0], &[1.0, -3.0], 1);
         assert_eq!((root.rows, root.rho), (vec![0.75, 1.0], vec![-0.5, 1.5]));
-        let judgement = Judgement { values: vec![4.0, 8.0], slopes: vec![1.0, -3.0] };
-        assert_eq!(mean_loss(&judgement), -3.0);
+        let q = CriticValues { values: vec![4.0, 8.0], slopes: vec![1.0, -3.0] };
+        assert_eq!(mean_loss(&q), -3.0);
     }
 }

@@ -27,6 +27,7 @@ use egn_solver::{
     loss::{Loss, Root, SquaredError},
     require,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -43,59 +44,41 @@ use crate::{
         distribution::{Distribution, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
-    settings::{
-        agent_settings::AgentSettings,
-        on_policy::{self, check_scales},
-    },
+    settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
 };
 
 /// Settings of [`Trpo`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct TrpoConfig {
-    /// Widths of the hidden tanh layers, of actor and critic alike.
-    pub hidden: Vec<usize>,
-    /// Steps of each environment in a rollout, 1 or more.
-    pub n_steps: usize,
-    /// γ, in [0, 1].
-    pub gamma: f64,
-    /// λ of the advantage estimate, in [0, 1].
+    /// What every on-policy agent is asked.
+    #[serde(flatten)]
+    pub on_policy: OnPolicySettings,
+    /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
     pub gae_lambda: f64,
-    /// δ, in (0, ∞): how far a rollout may move the policy.
+    /// δ, in (0, ∞): KL divergence by which a rollout may move the policy.
     pub target_kl: Schedule,
     /// Passes of the actor over a rollout under the penalty, 1 or more; the constraint takes one step.
     pub penalty_epochs: usize,
-    /// κ at first, above 0.
+    /// κ at first, above 0: weight of the divergence in the penalty.
     pub penalty: f64,
-    /// Passes of the critic over a rollout.
+    /// Passes of the critic over a rollout, 0 or more.
     pub critic_epochs: usize,
     /// Steps in a minibatch, of the critic and of the actor under the penalty, 1 or more.
     pub batch_size: usize,
-    /// Whether advantages are normalized in each batch.
-    #[serde(alias = "normalise_advantage")]
-    pub normalize_advantage: bool,
-    /// What rewards are multiplied by before anything is learned from them, above 0.
-    pub reward_scale: f64,
-    /// log σ at first, for continuous actions.
-    pub log_std_init: f64,
 }
 
 impl Default for TrpoConfig {
     fn default() -> Self {
         // sb3-contrib's TRPO; the penalty's are those of Schulman et al. (2017), section 6.1.
         Self {
-            hidden: vec![64, 64],
-            n_steps: 2048,
-            gamma: 0.99,
+            on_policy: OnPolicySettings::default(),
             gae_lambda: 0.95,
             target_kl: 0.01.into(),
             penalty_epochs: 10,
             penalty: 1.0,
             critic_epochs: 10,
             batch_size: 128,
-            normalize_advantage: true,
-            reward_scale: 1.0,
-            log_std_init: 0.0,
         }
     }
 }
@@ -106,19 +89,16 @@ impl AgentSettings for TrpoConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
-        require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
+        self.on_policy.validate()?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         self.target_kl.require("target_kl", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
         require(self.penalty > 0.0 && self.penalty.is_finite(), "penalty", "above 0", self.penalty)?;
         require(self.penalty_epochs > 0, "penalty_epochs", "1 or more", self.penalty_epochs)?;
-        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
-        check_scales(self.reward_scale, self.log_std_init)
+        require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)
     }
 
     fn gamma(&self) -> f64 {
-        self.gamma
+        self.on_policy.gamma
     }
 
     fn has_critic(&self) -> bool {
@@ -126,12 +106,12 @@ impl AgentSettings for TrpoConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
         // The step under the constraint takes the whole rollout.
-        on_policy::workload(perceptron(&self.hidden), self.n_steps, usize::MAX, spaces, n_envs)
+        self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -183,7 +163,7 @@ impl Trpo {
             | OptimizerConfig::Lion(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
-        let networks = ActorCritic::new(perceptron(&config.hidden), config.log_std_init, &context)?;
+        let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, &context)?;
         Ok(Self { config, networks, rule })
     }
 
@@ -197,7 +177,7 @@ impl Trpo {
     /// The one step of a rollout under the constraint.
     fn natural_step(&mut self, experience: &Experience, limit: f64, clock: Clock) -> Result<Update, SolverError> {
         let mut batch = experience.policy.clone();
-        if self.config.normalize_advantage {
+        if self.config.on_policy.normalize_advantage {
             normalize(&mut batch.advantages);
         }
         let all: Vec<usize> = (0..batch.advantages.len()).collect();
@@ -211,7 +191,8 @@ impl Trpo {
     }
 
     fn penalized_steps(&mut self, experience: &Experience, coefficient: f64, clock: Clock) -> Vec<Update> {
-        let TrpoConfig { batch_size, penalty_epochs, normalize_advantage, .. } = self.config;
+        let TrpoConfig { batch_size, penalty_epochs, .. } = self.config;
+        let normalize_advantage = self.config.on_policy.normalize_advantage;
         let terms = Terms { kl_penalty: Some(coefficient), ..Terms::default() };
         let batches = self.networks.minibatches(experience.returns.len(), batch_size, penalty_epochs);
         let step = |(i, rows): (usize, &Vec<usize>)| {
@@ -245,7 +226,7 @@ impl Rule {
 
 impl Agent for Trpo {
     fn steps_per_rollout(&self) -> usize {
-        self.config.n_steps
+        self.config.on_policy.n_steps
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
@@ -253,7 +234,8 @@ impl Agent for Trpo {
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let TrpoConfig { gamma, gae_lambda, reward_scale, .. } = self.config;
+        let OnPolicySettings { gamma, reward_scale, .. } = self.config.on_policy;
+        let gae_lambda = self.config.gae_lambda;
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
         let mut updates = self.train_actor(&experience, clock)?;
         updates.extend(self.train_critic(&experience, clock));

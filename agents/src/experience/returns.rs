@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn normalized_advantages_are_those_of_stable_baselines3() {
-        let golden = recorded_on_policy("normalised");
+        let golden = recorded_on_policy("normalized");
         let mut values = numbers(&golden["values"]);
         normalize(&mut values);
         assert_close(&values, &numbers(&golden["result"]), 1e-12);

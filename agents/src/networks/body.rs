@@ -1,6 +1,7 @@
 //! What lies between observations and outputs of a network: convolutions, if any, and hidden layers.
 
 use egn_solver::{Activation, Image, Kernel, Network, SettingError, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::error::AgentError;
@@ -9,17 +10,18 @@ use crate::error::AgentError;
 ///
 /// The defaults of `size` and `stride` are those of Young and Tian (2019), arXiv 1903.03176, whose network
 /// for MinAtar has 16 filters and a hidden layer of 128.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Convolutions {
-    /// Rows, columns and channels of an observation, the channel being its fastest index.
+    /// Rows, columns and channels of an observation, the channel being its fastest index, each from 1
+    /// to 16384.
     pub image: [usize; 3],
-    /// Filters of each convolution, first to last.
+    /// Filters of each convolution, first to last, each 1 or more.
     pub filters: Vec<usize>,
-    /// Rows and columns of a patch.
+    /// Rows and columns of a patch, 1 or more, within the image.
     #[serde(default = "three")]
     pub size: usize,
-    /// Cells from one patch to the next.
+    /// Cells from one patch to the next, 1 or more.
     #[serde(default = "one")]
     pub stride: usize,
 }

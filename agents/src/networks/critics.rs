@@ -1,5 +1,5 @@
-//! Critics of continuous actions: Q(s, a) networks that learn the same targets, each with a delayed
-//! copy.
+//! Critics of continuous actions: Q(s, a) networks that learn the same targets, each with a target
+//! network.
 //!
 //! Every critic has one output and squared error, so one row a sample. The least of several stands
 //! against overestimation.
@@ -16,23 +16,26 @@ use rand::RngCore;
 use crate::{
     agent::Update,
     context::{AgentContext, Clock},
-    networks::{body::widths, target::Target},
+    networks::{body::widths, target_network::TargetNetwork},
 };
 
 /// Networks by place, for the record.
 const NAMES: [&str; 2] = ["critic", "critic_2"];
 
+/// A target network's name in checkpoints: this before its critic's.
+const TARGET: &str = "delayed_";
+
 /// One or two critics.
 pub(crate) struct Critics {
     online: Vec<Learner>,
-    delayed: Vec<Target>,
+    targets: Vec<TargetNetwork>,
     /// Storage of the solves of all critics, and of the actor that climbs them.
     pub storage: RowSystem,
 }
 
-/// What critics say of actions.
+/// Values of actions, and how they change with the actions.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Judgement {
+pub(crate) struct CriticValues {
     /// Q of every sample, (b).
     pub values: Vec<f64>,
     /// ∂Q/∂a, (b, n), actions in [−1, 1]ⁿ.
@@ -57,7 +60,7 @@ pub(crate) fn pairs(
 }
 
 impl Critics {
-    /// `n_critics` of them, 1 or 2, for observations and actions of a setting.
+    /// `n_critics` of them, 1 or 2, for the spaces of a run.
     ///
     /// # Errors
     /// When a network cannot be made.
@@ -69,23 +72,23 @@ impl Critics {
         rng: &mut dyn RngCore,
     ) -> Result<Self, SolverError> {
         let n_inputs = context.observation_space.len() + context.action_space.len();
-        let (mut online, mut delayed) = (Vec::new(), Vec::new());
+        let (mut online, mut targets) = (Vec::new(), Vec::new());
         for _ in 0..n_critics {
             let network = Network::mlp(&widths(n_inputs, hidden, 1), Activation::Relu);
             let optimizer = &context.critic_optimizer;
             let learner = Learner::new(network, Initialization::Uniform, context.precision, optimizer, rng)?;
-            delayed.push(Target::new(learner.snapshot(), tau));
+            targets.push(TargetNetwork::new(learner.snapshot(), tau));
             online.push(learner);
         }
-        Ok(Self { online, delayed, storage: RowSystem::default() })
+        Ok(Self { online, targets, storage: RowSystem::default() })
     }
 
     /// All networks, to be taken back by [`Critics::restore`].
     pub fn state(&self) -> State {
         let mut state = State::default();
-        for ((online, delayed), name) in self.online.iter().zip(&self.delayed).zip(NAMES) {
+        for ((online, target), name) in self.online.iter().zip(&self.targets).zip(NAMES) {
             state.put_part(name, online.state());
-            state.put_part(&format!("delayed_{name}"), delayed.state());
+            state.put_part(&format!("{TARGET}{name}"), target.state());
         }
         state
     }
@@ -95,20 +98,20 @@ impl Critics {
     /// # Errors
     /// When the state is of other networks.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        for ((online, delayed), name) in self.online.iter_mut().zip(&mut self.delayed).zip(NAMES) {
+        for ((online, target), name) in self.online.iter_mut().zip(&mut self.targets).zip(NAMES) {
             online.restore(&state.part(name))?;
-            delayed.restore(&state.part(&format!("delayed_{name}")))?;
+            target.restore(&state.part(&format!("{TARGET}{name}")))?;
         }
         Ok(())
     }
 
-    /// The least of the delayed critics at `pairs`, (b).
+    /// The least of the target critics at `pairs`, (b).
     ///
     /// # Errors
     /// When candle cannot read the inputs.
-    pub fn delayed_values(&self, pairs: &Tensor) -> Result<Vec<f64>, SolverError> {
+    pub fn target_values(&self, pairs: &Tensor) -> Result<Vec<f64>, SolverError> {
         let mut least = Vec::new();
-        for critic in &self.delayed {
+        for critic in &self.targets {
             let values = critic.network().predict(pairs)?.values;
             least = if least.is_empty() { values } else { minimum(&least, &values) };
         }
@@ -125,16 +128,21 @@ impl Critics {
         self.online.iter_mut().zip(NAMES).map(step).collect()
     }
 
-    /// Moves the delayed copies by one update.
+    /// Moves the target networks by one update.
     pub fn follow(&mut self) {
-        self.delayed.iter_mut().zip(&self.online).for_each(|(delayed, online)| delayed.update(online));
+        self.targets.iter_mut().zip(&self.online).for_each(|(target, online)| target.update(online));
     }
 
     /// The least of the first `n_critics` critics at `pairs`, whose last `n` entries are the action.
     ///
     /// # Errors
     /// When candle cannot read the inputs.
-    pub fn judge(&mut self, pairs: &Tensor, n: usize, n_critics: usize) -> Result<Judgement, SolverError> {
+    pub fn values_and_slopes(
+        &mut self,
+        pairs: &Tensor,
+        n: usize,
+        n_critics: usize,
+    ) -> Result<CriticValues, SolverError> {
         let critics = self.online[..n_critics].iter_mut().map(|critic| critic.evaluate(pairs));
         let critics: Vec<Evaluated<'_>> = critics.collect::<Result<_, SolverError>>()?;
         let all: Vec<Vec<f64>> = critics.iter().map(|critic| critic.outputs().values.clone()).collect();
@@ -151,7 +159,7 @@ impl Critics {
                 slopes[i * n..][..n].copy_from_slice(&row[width - n..]);
             }
         }
-        Ok(Judgement { values, slopes })
+        Ok(CriticValues { values, slopes })
     }
 }
 
@@ -188,18 +196,18 @@ mod tests {
         let observations = [0.1, -0.4, 0.7, 0.2, -0.9, 0.5, 0.3, 0.3];
         let actions = [0.5, -0.25, 0.125, 0.75, -0.5, 0.25, 0.0, -0.625];
         let at = |actions: &[f64]| pairs(&observations, actions.iter().copied(), 2, 2).unwrap();
-        let judgement = critics.judge(&at(&actions), 2, 2).unwrap();
-        assert_eq!(judgement.values, critics.delayed_values(&at(&actions)).unwrap());
+        let q = critics.values_and_slopes(&at(&actions), 2, 2).unwrap();
+        assert_eq!(q.values, critics.target_values(&at(&actions)).unwrap());
         // Inputs are f32, so differences are wide.
         let step = 2.0_f64.powi(-10);
         for entry in 0..actions.len() {
             let mut value = |by: f64| {
                 let mut actions = actions;
                 actions[entry] += by;
-                critics.judge(&at(&actions), 2, 2).unwrap().values[entry / 2]
+                critics.values_and_slopes(&at(&actions), 2, 2).unwrap().values[entry / 2]
             };
             let difference = (value(step) - value(-step)) / (2.0 * step);
-            assert!((judgement.slopes[entry] - difference).abs() < 1e-6, "{entry}: {difference}");
+            assert!((q.slopes[entry] - difference).abs() < 1e-6, "{entry}: {difference}");
         }
     }
 }

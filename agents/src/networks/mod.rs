@@ -6,5 +6,5 @@ pub mod clipped_value;
 pub mod critics;
 pub mod distribution;
 pub mod off_policy;
-pub mod target;
+pub mod target_network;
 pub mod temperature;

@@ -1,12 +1,13 @@
 //! Noise that is added to the actions of a deterministic policy.
 
 use egn_solver::{Schedule, SettingError, standard_normal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policies::actor_state::ActorState;
 
 /// How noise of one step depends on that of the step before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoiseKind {
     /// Not at all: N(0, σ²).

@@ -9,6 +9,7 @@ use crate::{
     context::{AgentContext, Spaces, Workload},
     error::AgentError,
     policies::actor_plan::ActorPlan,
+    settings::replay::ReplaySettings,
 };
 
 /// Settings that answer for their algorithm, in the algorithm's own file.
@@ -27,18 +28,23 @@ pub trait AgentSettings: Debug + Send + Sync {
     /// γ, the discount of rewards to come.
     fn gamma(&self) -> f64;
 
-    /// Environment steps without an update at the beginning of a run, for agents that wait.
-    fn learning_starts(&self) -> Option<u64> {
+    /// The settings of the replay memory, for agents that have one.
+    fn replay(&self) -> Option<&ReplaySettings> {
         None
-    }
-
-    /// Whether the agent trains a critic besides the network that acts.
-    fn has_critic(&self) -> bool {
-        false
     }
 
     /// Whether the agent learns from a replay memory, whoever acted.
     fn has_replay(&self) -> bool {
+        self.replay().is_some()
+    }
+
+    /// Environment steps without an update at the beginning of a run, for agents that wait.
+    fn learning_starts(&self) -> Option<u64> {
+        self.replay().map(|replay| replay.learning_starts)
+    }
+
+    /// Whether the agent trains a critic besides the network that acts.
+    fn has_critic(&self) -> bool {
         false
     }
 

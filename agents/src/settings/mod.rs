@@ -2,3 +2,4 @@
 
 pub mod agent_settings;
 pub mod on_policy;
+pub mod replay;

@@ -46,7 +46,7 @@ const GRAVITY: f64 = 9.8;
 /// Length of either link (m); only the first one's enters.
 const LENGTH: f64 = 1.0;
 /// Distance from the joint to either link's center of mass (m).
-const CENTRE: f64 = 0.5;
+const CENTER: f64 = 0.5;
 /// Mass of either link (kg).
 const MASS: f64 = 1.0;
 /// Moment of inertia of either link (kg·m²).
@@ -143,19 +143,19 @@ fn wrap(mut angle: f64) -> f64 {
 /// Time derivative of (angle 1, angle 2, velocity 1, velocity 2).
 fn derivative([angle1, angle2, velocity1, velocity2]: [f64; 4], torque: f64) -> [f64; 4] {
     let (sin2, cos2) = libm::sincos(angle2);
-    let d1 = MASS * (CENTRE * CENTRE)
-        + MASS * (LENGTH * LENGTH + CENTRE * CENTRE + 2.0 * LENGTH * CENTRE * cos2)
+    let d1 = MASS * (CENTER * CENTER)
+        + MASS * (LENGTH * LENGTH + CENTER * CENTER + 2.0 * LENGTH * CENTER * cos2)
         + INERTIA
         + INERTIA;
-    let d2 = MASS * (CENTRE * CENTRE + LENGTH * CENTRE * cos2) + INERTIA;
-    let phi2 = MASS * CENTRE * GRAVITY * libm::cos(angle1 + angle2 - FRAC_PI_2);
-    let phi1 = -MASS * LENGTH * CENTRE * (velocity2 * velocity2) * sin2
-        - 2.0 * MASS * LENGTH * CENTRE * velocity2 * velocity1 * sin2
-        + (MASS * CENTRE + MASS * LENGTH) * GRAVITY * libm::cos(angle1 - FRAC_PI_2)
+    let d2 = MASS * (CENTER * CENTER + LENGTH * CENTER * cos2) + INERTIA;
+    let phi2 = MASS * CENTER * GRAVITY * libm::cos(angle1 + angle2 - FRAC_PI_2);
+    let phi1 = -MASS * LENGTH * CENTER * (velocity2 * velocity2) * sin2
+        - 2.0 * MASS * LENGTH * CENTER * velocity2 * velocity1 * sin2
+        + (MASS * CENTER + MASS * LENGTH) * GRAVITY * libm::cos(angle1 - FRAC_PI_2)
         + phi2;
-    let coriolis = MASS * LENGTH * CENTRE * (velocity1 * velocity1) * sin2;
+    let coriolis = MASS * LENGTH * CENTER * (velocity1 * velocity1) * sin2;
     let acceleration2 =
-        (torque + d2 / d1 * phi1 - coriolis - phi2) / (MASS * (CENTRE * CENTRE) + INERTIA - d2 * d2 / d1);
+        (torque + d2 / d1 * phi1 - coriolis - phi2) / (MASS * (CENTER * CENTER) + INERTIA - d2 * d2 / d1);
     let acceleration1 = -(d2 * acceleration2 + phi1) / d1;
     [velocity1, velocity2, acceleration1, acceleration2]
 }

@@ -194,7 +194,7 @@ impl MinAtar {
 /// Color of a channel: Green's cubehelix, spread evenly, as MinAtar's display takes it from
 /// matplotlib (start 0.5, −1.5 rotations, hue 1, gamma 1).
 ///
-/// Source: D. A. Green (2011), *A colour scheme for the display of Astronomical Intensity Images*.
+/// Source: D. A. Green (2011), *A color scheme for the display of Astronomical Intensity Images*.
 fn channel_color(channel: usize, n_channels: usize) -> Rgb {
     let x = (channel + 1) as f64 / (n_channels + 1) as f64;
     let amplitude = x * (1.0 - x) / 2.0;

@@ -1,4 +1,4 @@
-//! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learnt.
+//! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learned.
 
 use crate::network::{layer::Layer, snapshot::Snapshot};
 

@@ -7,6 +7,7 @@
 //! Source: Kingma and Ba (2015), algorithm 1, arXiv 1412.6980; ε outside the corrected root and
 //! clipping of the global norm as in `torch.optim.Adam` and `torch.nn.utils.clip_grad_norm_`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -18,14 +19,14 @@ use crate::{
         parameters::{clip_factor, finite_norm},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings},
+        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
     },
     setting::{SettingError, require},
     state::{State, StateError},
 };
 
 /// Settings of [`Adam`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamConfig {
     /// Step size, in [0, ∞).
@@ -34,7 +35,7 @@ pub struct AdamConfig {
     pub beta1: f64,
     /// Decay of the squared gradient's average, in [0, 1).
     pub beta2: f64,
-    /// Added to the root, in (0, ∞).
+    /// ε, in (0, ∞): added to the root of the squared gradient's average.
     pub eps: f64,
     /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
     pub max_grad_norm: Option<f64>,
@@ -53,12 +54,10 @@ impl AdamConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        check_first_order(self.lr, self.max_grad_norm)?;
         require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
         require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        let limit = self.max_grad_norm.unwrap_or(1.0);
-        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)
     }
 }
 
@@ -89,28 +88,20 @@ impl<T: Real> BuildOptimizer<T> for AdamConfig {
 /// Settings of AdamW: Adam whose decay of the parameters is no part of the gradient.
 ///
 /// Source: Loshchilov and Hutter (2019), arXiv 1711.05101.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
 pub struct AdamWConfig {
-    /// Step size, in [0, ∞).
-    pub lr: Schedule,
-    /// Decay of the gradient's average, in [0, 1).
-    pub beta1: f64,
-    /// Decay of the squared gradient's average, in [0, 1).
-    pub beta2: f64,
-    /// Added to the root, in (0, ∞).
-    pub eps: f64,
-    /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
-    pub max_grad_norm: Option<f64>,
+    /// Adam's settings.
+    #[serde(flatten)]
+    pub adam: AdamConfig,
     /// w, in [0, ∞): θ loses lr·w·θ a step.
     pub weight_decay: f64,
 }
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        let AdamConfig { lr, beta1, beta2, eps, max_grad_norm } = AdamConfig::default();
         // torch.optim.AdamW.
-        Self { lr, beta1, beta2, eps, max_grad_norm, weight_decay: 0.01 }
+        Self { adam: AdamConfig::default(), weight_decay: 0.01 }
     }
 }
 
@@ -120,15 +111,9 @@ impl AdamWConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.adam().validate()?;
+        self.adam.validate()?;
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
-    }
-
-    /// The settings without the decay.
-    fn adam(&self) -> AdamConfig {
-        let Self { lr, beta1, beta2, eps, max_grad_norm, .. } = *self;
-        AdamConfig { lr, beta1, beta2, eps, max_grad_norm }
     }
 }
 
@@ -177,7 +162,7 @@ impl<T: Real> Adam<T> {
 
     /// AdamW, ready to take its first step.
     pub fn decoupled(config: AdamWConfig) -> Self {
-        Self::with_decay(config.adam(), config.weight_decay)
+        Self::with_decay(config.adam, config.weight_decay)
     }
 
     fn with_decay(config: AdamConfig, weight_decay: f64) -> Self {

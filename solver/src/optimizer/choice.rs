@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{
     Deserialize, Serialize,
     de::{
@@ -22,16 +23,18 @@ use crate::{
         settings::{BuildOptimizer, OptimizerSettings},
         sgd::SgdConfig,
     },
+    over_default::over_default,
     setting::SettingError,
 };
 
 /// An optimizer with its settings; in a file a table of them under its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)] // `OptimizerName::summary` says what each is.
 pub enum OptimizerConfig {
     Egn(EgnConfig),
     Adam(AdamConfig),
+    #[serde(deserialize_with = "over_default")]
     AdamW(AdamWConfig),
     RmsProp(RmsPropConfig),
     Sgd(SgdConfig),

@@ -10,6 +10,7 @@
 //! Source: Chen, Liang, Huang et al. (2023), "Symbolic discovery of optimization algorithms", algorithm 2,
 //! arXiv 2302.06675; the steps are those of `lion-pytorch` 0.2.5, and sign(0) is 0 as in torch.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -21,14 +22,14 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings},
+        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
     },
     setting::{SettingError, require},
     state::{State, StateError},
 };
 
 /// Settings of [`Lion`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LionConfig {
     /// Step size, in [0, ∞).
@@ -56,13 +57,11 @@ impl LionConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        check_first_order(self.lr, self.max_grad_norm)?;
         require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
         require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
         let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
-        let limit = self.max_grad_norm.unwrap_or(1.0);
-        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Source: Hinton, "Neural networks for machine learning", lecture 6e (2012); `torch.optim.RMSprop`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,23 +18,23 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings},
+        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
     },
     setting::{SettingError, require},
     state::{State, StateError},
 };
 
 /// Settings of [`RmsProp`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsPropConfig {
     /// Step size, in [0, ∞).
     pub lr: Schedule,
     /// α, decay of the squared gradient's average, in [0, 1).
     pub alpha: f64,
-    /// Added to the root, in (0, ∞).
+    /// ε, in (0, ∞): added to the root of the squared gradient's average.
     pub eps: f64,
-    /// μ, in [0, 1).
+    /// μ, in [0, 1): how much of the last step a step keeps.
     pub momentum: f64,
     /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
     pub max_grad_norm: Option<f64>,
@@ -52,12 +53,10 @@ impl RmsPropConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        check_first_order(self.lr, self.max_grad_norm)?;
         require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
         require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        let limit = self.max_grad_norm.unwrap_or(1.0);
-        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
     }
 }
 

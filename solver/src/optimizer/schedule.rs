@@ -1,5 +1,6 @@
 //! Values that change over a run: learning rate, damping, clip range, exploration.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{SettingError, require};
@@ -8,7 +9,7 @@ use crate::setting::{SettingError, require};
 ///
 /// In a file or on the command line a plain number is a constant; the others are tables such as
 /// `{ kind = "linear", from = 1e-3, to = 0.0 }`.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a number, or a schedule such as { kind = \"linear\", from = 1e-3, to = 0.0 } \
@@ -23,7 +24,7 @@ pub enum Schedule {
 
 /// The shapes of a moving schedule. `over` is the fraction of training in which the value moves
 /// (in (0, 1]; afterwards it stays at `to`).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Moving {
     /// Straight line.

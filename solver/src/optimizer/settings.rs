@@ -4,8 +4,8 @@
 //! generic stays apart from what a list or a check asks.
 
 use crate::{
-    optimizer::{name::OptimizerName, optimizer::Optimizer},
-    setting::SettingError,
+    optimizer::{name::OptimizerName, optimizer::Optimizer, schedule::Schedule},
+    setting::{SettingError, require},
 };
 
 /// Settings from which an optimizer can be made.
@@ -35,4 +35,14 @@ pub trait OptimizerSettings {
 pub trait BuildOptimizer<T>: OptimizerSettings {
     /// The optimizer, ready to take its first step.
     fn build(&self) -> Box<dyn Optimizer<T>>;
+}
+
+/// Checks the settings that every first-order optimizer has.
+///
+/// # Errors
+/// The first setting that is not in its range.
+pub(crate) fn check_first_order(lr: Schedule, max_grad_norm: Option<f64>) -> Result<(), SettingError> {
+    lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+    let limit = max_grad_norm.unwrap_or(1.0);
+    require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
 }

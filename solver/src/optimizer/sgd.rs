@@ -5,6 +5,7 @@
 //!
 //! Source: `torch.optim.SGD` (no dampening).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -16,21 +17,21 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings},
+        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
     },
     setting::{SettingError, require},
     state::{State, StateError},
 };
 
 /// Settings of [`Sgd`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SgdConfig {
     /// Step size, in [0, ∞).
     pub lr: Schedule,
-    /// μ, in [0, 1).
+    /// μ, in [0, 1): how much of the last step a step keeps.
     pub momentum: f64,
-    /// Nesterov's form of momentum.
+    /// Whether momentum is of Nesterov's form.
     pub nesterov: bool,
     /// Greatest norm of a gradient, in (0, ∞): longer ones are shortened to it.
     pub max_grad_norm: Option<f64>,
@@ -49,10 +50,8 @@ impl SgdConfig {
     /// # Errors
     /// The first setting that is not, with the range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        let limit = self.max_grad_norm.unwrap_or(1.0);
-        require(limit > 0.0 && limit.is_finite(), "max_grad_norm", "positive", limit)
+        check_first_order(self.lr, self.max_grad_norm)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
     }
 }
 

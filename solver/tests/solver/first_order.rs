@@ -22,7 +22,10 @@ fn optimizer(run: &Value) -> OptimizerConfig {
         "adam" => OptimizerConfig::Adam(AdamConfig { lr, beta1, beta2, eps, max_grad_norm }),
         "adamw" => {
             let weight_decay = of("weight_decay", AdamWConfig::default().weight_decay);
-            OptimizerConfig::AdamW(AdamWConfig { lr, beta1, beta2, eps, max_grad_norm, weight_decay })
+            OptimizerConfig::AdamW(AdamWConfig {
+                adam: AdamConfig { lr, beta1, beta2, eps, max_grad_norm },
+                weight_decay,
+            })
         }
         "rmsprop" => {
             let alpha = of("alpha", 0.99);

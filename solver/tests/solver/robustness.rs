@@ -95,7 +95,9 @@ fn a_step_beyond_the_number_type_is_not_taken() {
     let optimizers = OptimizerName::ALL.map(|name| match name {
         OptimizerName::Egn => OptimizerConfig::Egn(EgnConfig { lr, ..Default::default() }),
         OptimizerName::Adam => OptimizerConfig::Adam(AdamConfig { lr, ..Default::default() }),
-        OptimizerName::AdamW => OptimizerConfig::AdamW(AdamWConfig { lr, ..Default::default() }),
+        OptimizerName::AdamW => {
+            OptimizerConfig::AdamW(AdamWConfig { adam: AdamConfig { lr, ..Default::default() }, ..Default::default() })
+        }
         OptimizerName::RmsProp => OptimizerConfig::RmsProp(RmsPropConfig { lr, ..Default::default() }),
         OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig { lr, ..Default::default() }),
         OptimizerName::Lion => OptimizerConfig::Lion(LionConfig { lr, ..Default::default() }),

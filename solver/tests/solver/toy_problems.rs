@@ -281,7 +281,10 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
         }
         OptimizerName::AdamW => [0.003, 0.01, 0.03, 0.1].map(|lr| {
             // So little decay that it does not move the minimum.
-            OptimizerConfig::AdamW(AdamWConfig { lr: lr.into(), weight_decay: 1e-8, ..Default::default() })
+            OptimizerConfig::AdamW(AdamWConfig {
+                adam: AdamConfig { lr: lr.into(), ..Default::default() },
+                weight_decay: 1e-8,
+            })
         }),
         OptimizerName::RmsProp => [0.003, 0.01, 0.03, 0.1]
             .map(|lr| OptimizerConfig::RmsProp(RmsPropConfig { lr: falling(lr), ..Default::default() })),

@@ -34,7 +34,7 @@ pub(super) const EM: f64 = 1.24;
 const FONT_FAMILY: &str = "Inter, Helvetica, Arial, sans-serif";
 
 const INK: RGBColor = RGBColor(0x1f, 0x23, 0x28);
-const GREY: RGBColor = RGBColor(0x65, 0x6d, 0x76);
+const GRAY: RGBColor = RGBColor(0x65, 0x6d, 0x76);
 const AXIS: RGBColor = RGBColor(0xa8, 0xae, 0xb5);
 const GRID: RGBColor = RGBColor(0xe9, 0xec, 0xef);
 
@@ -76,7 +76,7 @@ pub(super) fn draw<DB: DrawingBackend>(chart: &Chart, root: &DrawingArea<DB, Shi
     root.fill(&WHITE)?;
     root.draw(&Text::new(chart.title.clone(), (px(MARGIN), px(20)), text(19, scale, INK)))?;
     let subtitle = "Greedy evaluation · interquartile mean over seeds, band: 95 % bootstrap interval";
-    root.draw(&Text::new(subtitle, (px(MARGIN), px(48)), text(13, scale, GREY)))?;
+    root.draw(&Text::new(subtitle, (px(MARGIN), px(48)), text(13, scale, GRAY)))?;
     let legend_bottom = draw_legend(&chart.lines, root, scale)?;
 
     let (_, plots) = root.split_vertically(legend_bottom + px(6));
@@ -157,7 +157,7 @@ fn draw_panel<DB: DrawingBackend>(
         .light_line_style(TRANSPARENT)
         .axis_style(stroke(AXIS, 1, scale))
         .set_all_tick_mark_size(px(4))
-        .label_style(text(12, scale, GREY))
+        .label_style(text(12, scale, GRAY))
         .axis_desc_style(text(13, scale, INK))
         .x_desc(panel.x_label)
         .y_desc(if is_first { "Return" } else { "" })
@@ -210,9 +210,9 @@ fn draw_line<DB: DrawingBackend>(
 fn draw_threshold<DB: DrawingBackend>(threshold: f64, end: f64, axes: &mut Axes<'_, '_, DB>, scale: u32) -> Drawn<DB> {
     let ends = [(0.0, threshold), (end, threshold)];
     let dash = (5 * scale, 4 * scale);
-    axes.draw_series(DashedLineSeries::new(ends, dash.0, dash.1, stroke(GREY, 1, scale)))?;
+    axes.draw_series(DashedLineSeries::new(ends, dash.0, dash.1, stroke(GRAY, 1, scale)))?;
     let beside = |line: i32| (7 * scale as i32, line * scale as i32);
-    let style = text(11, scale, GREY).pos(Pos::new(HPos::Left, VPos::Center));
+    let style = text(11, scale, GRAY).pos(Pos::new(HPos::Left, VPos::Center));
     for (label, offset) in [("threshold".to_owned(), -7), (tick_label(threshold, 1e5), 7)] {
         axes.draw_series([EmptyElement::at((end, threshold)) + Text::new(label, beside(offset), style.clone())])?;
     }

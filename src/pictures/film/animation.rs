@@ -12,7 +12,7 @@ const HOLD_SECONDS: f64 = 0.7;
 
 /// NeuQuant's speed from 1 (best colors) to 30, for frames of more than 256 colors; others keep
 /// theirs exactly.
-const QUANTISER_SPEED: i32 = 10;
+const QUANTIZER_SPEED: i32 = 10;
 
 /// All films one after the other, for ever.
 ///
@@ -56,7 +56,7 @@ fn changed_part(before: Option<&Frame>, frame: &Frame, seconds: f64) -> Result<g
         // A unit is 10 ms.
         delay: (100.0 * seconds).round() as u16,
         dispose: DisposalMethod::Keep,
-        ..gif::Frame::from_rgb_speed(width, height, &pixels, QUANTISER_SPEED)
+        ..gif::Frame::from_rgb_speed(width, height, &pixels, QUANTIZER_SPEED)
     })
 }
 

@@ -48,7 +48,7 @@ pub fn page(cohorts: &[Cohort], pictures: &BTreeMap<String, Picture>, left_out: 
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>egn-rl report</title>\n\
-         <style>\n{}</style>\n</head>\n<body>\n<h1>egn-rl report</h1>\n<p class=\"grey\">{} on {}, written by egn {}. \
+         <style>\n{}</style>\n</head>\n<body>\n<h1>egn-rl report</h1>\n<p class=\"gray\">{} on {}, written by egn {}. \
          Returns are means of greedy evaluations; curves are interquartile means over seeds with 95 % bootstrap \
          intervals.</p>\n<nav><ul>\n{links}</ul></nav>\n{}{sections}</body>\n</html>\n",
         include_str!("page.css"),
@@ -101,7 +101,7 @@ fn charts(cohorts: &[Cohort], threshold: Option<f64>) -> Result<String> {
     let title = format!("<h3>{}</h3>\n", escaped(&cohorts[0].agent_title()));
     let chart = match Chart::of(cohorts, threshold) {
         Ok(chart) => chart,
-        Err(error @ ChartError::Empty) => return Ok(title + &format!("<p class=\"grey\">No chart: {error}.</p>\n")),
+        Err(error @ ChartError::Empty) => return Ok(title + &format!("<p class=\"gray\">No chart: {error}.</p>\n")),
         Err(error) => return Err(error.into()),
     };
     let entry = |entry: crate::pictures::chart::rendering::LegendEntry<'_>| {
@@ -123,7 +123,7 @@ fn film(env: &str, picture: &Picture) -> String {
             escaped(&format!("an episode of {env}")),
             escaped(caption)
         ),
-        Err(why) => format!("<p class=\"grey\">No film: {}.</p>\n", escaped(why)),
+        Err(why) => format!("<p class=\"gray\">No film: {}.</p>\n", escaped(why)),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn settings(cohort: &Cohort) -> String {
     let Some(ours) = cohort.records.first().map(|record| &record.settings).filter(|settings| !settings.is_empty())
     else {
-        return "<p class=\"grey\">Its config.toml cannot be read: the settings are unknown.</p>\n".to_owned();
+        return "<p class=\"gray\">Its config.toml cannot be read: the settings are unknown.</p>\n".to_owned();
     };
     let names = [("env", &cohort.env), ("agent", &cohort.agent), ("optimizer", &cohort.optimizer)];
     let run: Table = names.map(|(key, name)| (key.to_owned(), Value::String(name.clone()))).into_iter().collect();
@@ -32,7 +32,7 @@ pub(super) fn settings(cohort: &Cohort) -> String {
     };
     let rows: Vec<Row> = ours.iter().filter_map(row).collect();
     if rows.is_empty() {
-        return "<p class=\"grey\">Every setting is the default.</p>\n".to_owned();
+        return "<p class=\"gray\">Every setting is the default.</p>\n".to_owned();
     }
     table("words", &["setting", "value", "default", "given by"].map(str::to_owned), &rows)
 }

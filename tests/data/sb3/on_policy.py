@@ -54,7 +54,7 @@ def clipped_surrogate(log_prob, old_log_prob, advantages, clip):
 
 b, clip, ent_coef = 6, 0.2, 0.05
 advantages = torch.randn(b)
-out["normalised"] = dict(values=numbers(advantages),
+out["normalized"] = dict(values=numbers(advantages),
                          result=numbers((advantages - advantages.mean()) / (advantages.std() + 1e-8)))
 
 logits = torch.randn(b, 3, requires_grad=True)

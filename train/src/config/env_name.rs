@@ -1,9 +1,10 @@
 //! The environment that a configuration names, and how to get at it.
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
 use egn_envs::{EnvError, EnvId, LqrProblem, Space};
 use egn_solver::{SettingError, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -27,10 +28,12 @@ pub enum EnvName {
 }
 
 /// How the environment is made, and what the agent makes of what it says: section `env`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvSettings {
-    /// Settings by name: those of [`EnvId::make_with`], or keyword arguments of `gymnasium.make`.
+    /// Settings of the environment by name: its module names them; for Python's, keyword arguments of
+    /// `gymnasium.make`.
+    #[schemars(with = "BTreeMap<String, String>")]
     pub kwargs: Table,
     /// Whether observations are brought to mean 0 and variance 1 by what was seen in training so far.
     pub normalize_observation: bool,

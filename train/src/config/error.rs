@@ -27,6 +27,16 @@ pub enum ConfigError {
         /// What is expected.
         message: String,
     },
+    /// A setting is given by its present name and by an older one.
+    #[error("{section}.{old} is the older name of {section}.{key}; give one of them")]
+    Twice {
+        /// The section that it is in.
+        section: &'static str,
+        /// The older name.
+        old: &'static str,
+        /// The present name.
+        key: &'static str,
+    },
     /// A section, an environment, an agent or an optimizer has no such name.
     #[error("unknown {what} '{name}'; accepted: {}{}", accepted.join(", "), did_you_mean(name, accepted))]
     Unknown {

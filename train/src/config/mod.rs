@@ -10,6 +10,7 @@
 //! the experiment, since it changes no result, and is not recorded.
 
 pub mod agent_choice;
+mod described;
 pub mod env_name;
 pub mod error;
 pub mod run_config;
@@ -19,6 +20,7 @@ pub mod sources;
 pub mod suggest;
 
 pub use agent_choice::{AgentChoice, CustomAgent};
+pub use described::DescribedSetting;
 pub use error::ConfigError;
 pub use run_config::{RunConfig, flat_settings};
 pub use run_settings::RunSettings;

@@ -12,7 +12,7 @@ use crate::config::{
     env_name::{CUSTOM, EnvName, EnvSettings},
     error::ConfigError,
     run_settings::RunSettings,
-    sections::{check_names, merge, section},
+    sections::{check_names, merge, rename_old_keys, section},
     suggest::unknown_key,
 };
 
@@ -31,7 +31,7 @@ const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimiz
 ///
 /// let config = RunConfig {
 ///     run: RunSettings { env: "Pendulum-v1".parse()?, steps: 50_000, ..RunSettings::default() },
-///     agent: AgentConfig::A2c(A2cConfig { gamma: 0.9, ..A2cConfig::default() }).into(),
+///     agent: AgentConfig::A2c(A2cConfig { gae_lambda: 0.9, ..A2cConfig::default() }).into(),
 ///     optimizer: OptimizerConfig::Adam(AdamConfig { lr: 1e-3.into(), ..AdamConfig::default() }),
 ///     ..RunConfig::default()
 /// };
@@ -69,11 +69,12 @@ impl RunConfig {
     ///
     /// # Errors
     /// The first setting refused.
-    pub fn from_table(table: Table) -> Result<Self, ConfigError> {
+    pub fn from_table(mut table: Table) -> Result<Self, ConfigError> {
         if let Some(key) = table.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
             let accepted = SECTIONS.map(str::to_owned).to_vec();
             return Err(ConfigError::Unknown { what: "section", name: key.clone(), accepted });
         }
+        rename_old_keys(&mut table)?;
         let mut run = section(&table, "run")?;
         check_names(&run)?;
         let [agent, optimizer] = ["agent", "optimizer"].map(|key| run.remove(key));
@@ -106,6 +107,11 @@ impl RunConfig {
     /// When `text` is not TOML, or the first setting refused.
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
         Self::from_table(text.parse::<Table>()?)
+    }
+
+    /// Whether `text` is a configuration of this very run, whoever wrote it and however.
+    pub fn is_that_of(&self, text: &str) -> bool {
+        Self::from_toml(text).is_ok_and(|config| config.to_toml() == self.to_toml())
     }
 
     /// The complete configuration, from which [`RunConfig::from_toml`] makes one of the same run.
@@ -237,12 +243,12 @@ fn is_unset(value: &Value) -> bool {
 }
 
 /// The settings of an agent without its name.
-fn settings_of(named: &impl Serialize) -> Table {
+pub(super) fn settings_of(named: &impl Serialize) -> Table {
     let settings = table_of(named).into_iter().next().and_then(|(_, settings)| settings.try_into().ok());
     settings.expect("agents and optimizers are written as their name and their settings")
 }
 
-fn table_of(settings: &impl Serialize) -> Table {
+pub(super) fn table_of(settings: &impl Serialize) -> Table {
     Table::try_from(settings).expect("settings are numbers, names and lists")
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use egn_envs::EnvId;
 use egn_solver::{Precision, SettingError, require};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::env_name::EnvName;
@@ -13,21 +14,23 @@ pub const TRAINING_SEED: u64 = 10_000;
 /// First seed of the evaluations after training: fresh episodes.
 pub const FINAL_SEED: u64 = 20_000;
 
-/// Where an agent is trained and for how long: section `run`, which names agent and optimizer too.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// Where an agent is trained, and for how long: section `run`, which names agent and optimizer, too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
-    /// Environment id, or `gymnasium:<id>`, or `custom:<name>` in a program that brings its own.
+    /// Environment (`egn list envs`), or `gymnasium:<id>`, or `custom:<name>` in a program that brings
+    /// its own.
     #[serde(with = "as_text")]
+    #[schemars(with = "String")]
     pub env: EnvName,
-    /// Seed of every random stream.
+    /// Seed of every random stream, 0 or more.
     pub seed: u64,
     /// Environment steps, all environments together, 1 or more. A rollout is never cut short, so
     /// training may go over by less than a rollout.
     pub steps: u64,
-    /// Environments that step side by side, 1 or more.
+    /// Environments that step side by side, 1 to 4096.
     pub envs: usize,
-    /// Number type of the networks.
+    /// Number type of the networks: `f32` or `f64`.
     pub precision: Precision,
     /// Whether environments step while the agent learns, with the policy from before: for agents that
     /// learn from a replay memory.
@@ -42,7 +45,7 @@ pub struct RunSettings {
     pub max_failed_updates: u64,
     /// Record with whose networks training starts, as they were at its end; with random ones unless given.
     pub init_from: Option<PathBuf>,
-    /// Digest by which these networks are known again; of those in the record unless given.
+    /// Digest by which the networks of `init_from` are known again; of those in the record unless given.
     pub init_digest: Option<String>,
 }
 

@@ -10,6 +10,25 @@ use crate::config::{
     error::ConfigError,
 };
 
+/// Settings that had another name before, as section, old and present key. Presets and records from
+/// before can be read for good.
+const RENAMED: [(&str, &str, &str); 1] = [("agent", "normalise_advantage", "normalize_advantage")];
+
+/// Gives every setting its present name, so that tables of different age can be laid upon each other.
+///
+/// # Errors
+/// When a setting is given by both names.
+pub(super) fn rename_old_keys(table: &mut Table) -> Result<(), ConfigError> {
+    for (section, old, key) in RENAMED {
+        let Some(Value::Table(settings)) = table.get_mut(section) else { continue };
+        let Some(value) = settings.remove(old) else { continue };
+        if settings.insert(key.to_owned(), value).is_some() {
+            return Err(ConfigError::Twice { section, old, key });
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
     match table.get(name) {
         None => Ok(Table::new()),

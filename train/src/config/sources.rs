@@ -12,7 +12,7 @@ use crate::config::{
     env_name::EnvName,
     error::ConfigError,
     run_config::RunConfig,
-    sections::{check_names, merge, section},
+    sections::{check_names, merge, rename_old_keys, section},
 };
 
 /// The presets committed in `presets`, so that the program alone has them.
@@ -54,27 +54,14 @@ impl Sources {
         merge(&mut overrides, &self.flags);
         for pair in &self.set {
             set(&mut overrides, pair)?;
+            rename_old_keys(&mut overrides)?;
         }
-        rename_old_keys(&mut overrides);
         let mut table = match &self.config {
             Some(path) => read_table(path)?,
             None => preset_for(self.presets, &overrides)?,
         };
         merge(&mut table, &overrides);
         RunConfig::from_table(table)
-    }
-}
-
-/// Keys that have another name now, (section, old, new), so that an old file and a new flag speak of one key.
-const RENAMED: [(&str, &str, &str); 1] = [("agent", "normalise_advantage", "normalize_advantage")];
-
-fn rename_old_keys(table: &mut Table) {
-    for (section, old, new) in RENAMED {
-        if let Some(section) = table.get_mut(section).and_then(Value::as_table_mut)
-            && let Some(value) = section.remove(old)
-        {
-            section.entry(new).or_insert(value);
-        }
     }
 }
 
@@ -109,9 +96,9 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     let refuse = |message: String| ConfigError::File { path: path.to_owned(), message };
     let mut table: Table =
         text.parse().map_err(|error: toml::de::Error| refuse(error.to_string().trim_end().to_owned()))?;
-    rename_old_keys(&mut table);
     // Before it is merged, which would lay a section over what is none.
-    match table.keys().try_for_each(|name| section(&table, name).map(drop)) {
+    let sections = table.keys().try_for_each(|name| section(&table, name).map(drop));
+    match sections.and_then(|()| rename_old_keys(&mut table)) {
         Ok(()) => Ok(table),
         Err(error) => Err(refuse(error.to_string())),
     }
@@ -164,6 +151,13 @@ mod tests {
         assert!(resolved("agent.gamma=0.9"));
         assert!(!resolved("agent.normalize_advantage=false"));
         assert!(!resolved("agent.normalise_advantage=false"));
+        let set = ["agent.normalize_advantage=false", "agent.normalise_advantage=true"].map(str::to_owned).to_vec();
+        let twice = Sources { config: Some(file.clone()), set, ..Default::default() };
+        let message = twice.resolve().unwrap_err().to_string();
+        assert!(
+            message.contains("agent.normalise_advantage is the older name of agent.normalize_advantage"),
+            "{message}"
+        );
     }
 
     #[test]

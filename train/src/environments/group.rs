@@ -139,13 +139,13 @@ pub fn checked_group(
     first_env: usize,
     draws: Vec<Draws>,
 ) -> Result<Box<dyn EnvGroup>, GroupError> {
-    Ok(Box::new(Checked(environments.group(first_env, draws)?)))
+    Ok(Box::new(CheckedGroup(environments.group(first_env, draws)?)))
 }
 
 /// See [`checked_group`].
-struct Checked(Box<dyn EnvGroup>);
+struct CheckedGroup(Box<dyn EnvGroup>);
 
-impl Checked {
+impl CheckedGroup {
     fn check_observations(&self, which: &[usize], observations: &[f32]) -> Result<(), GroupError> {
         let width = self.observation_space().len();
         for &i in which {
@@ -165,7 +165,7 @@ fn not_finite(i: usize, what: &str, value: f64) -> GroupError {
     GroupError { envs: i..i + 1, message }
 }
 
-impl EnvGroup for Checked {
+impl EnvGroup for CheckedGroup {
     fn observation_space(&self) -> &Space {
         self.0.observation_space()
     }

@@ -137,7 +137,7 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
 /// checkpoint, that is within its first rollout: it is begun anew.
 pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
-    let same = read(CONFIG).is_none_or(|text| text == config.to_toml());
+    let same = read(CONFIG).is_none_or(|text| config.is_that_of(&text));
     // Its header and the evaluation before training.
     let n_rows = read(CURVE).map_or(0, |text| text.lines().count());
     same && n_rows <= 2 && ![SUMMARY, CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())

@@ -11,7 +11,7 @@ use crate::{
     environments::group::Environments,
     workers::{
         task::{Collected, GROUP_SIZE, Task, WorkerError},
-        worker_envs::{Segment, Share},
+        worker_envs::{Segment, WorkerEnvs},
     },
 };
 
@@ -56,7 +56,7 @@ impl Workers {
         let (mut shares, mut restarted) = (Vec::new(), Vec::new());
         for worker in 0..n_workers {
             let envs = first_env(worker)..first_env(worker + 1);
-            let mut share = Share::new(environments, envs, n_envs, seed, saved)?;
+            let mut share = WorkerEnvs::new(environments, envs, n_envs, seed, saved)?;
             if let Some(state) = saved {
                 restarted.extend(share.restore(state)?);
             }
@@ -150,7 +150,7 @@ impl Workers {
 
 /// A worker's life: one order after the other.
 fn work(
-    mut share: Share,
+    mut share: WorkerEnvs,
     orders: &Receiver<Order>,
     segments: &Sender<Result<Segment, WorkerError>>,
     states: &Sender<(usize, Vec<State>)>,

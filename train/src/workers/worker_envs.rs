@@ -26,7 +26,7 @@ pub(super) struct Segment {
 }
 
 /// Whole groups of environments, stepped together: one round trip where they live in a child process.
-pub(super) struct Share {
+pub(super) struct WorkerEnvs {
     first_env: usize,
     n_envs_of_run: usize,
     seed: u64,
@@ -70,7 +70,7 @@ impl From<AgentError> for Broken {
     }
 }
 
-impl Share {
+impl WorkerEnvs {
     /// The environments `indices` of a run, at the start of an episode: that of `saved`, or a first one.
     pub fn new(
         environments: &dyn Environments,

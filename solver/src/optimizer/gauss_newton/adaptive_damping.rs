@@ -7,6 +7,7 @@
 //! Source: Marquardt (1963); Martens (2010), section 4.1, for the thresholds; factors and clamps of
 //! python-somax 1.0.1.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -15,24 +16,24 @@ use crate::{
 };
 
 /// Settings of the adaptive damping.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaptiveConfig {
-    /// Below this gain ratio λ is raised, in (0, 1).
+    /// Gain ratio below which λ is raised, in (0, 1).
     pub lower: f64,
-    /// Above this gain ratio λ is lowered, in [`lower`, 1).
+    /// Gain ratio above which λ is lowered, from `lower` to 1.
     pub upper: f64,
-    /// What λ is raised by, in [1, ∞).
+    /// What a raised λ is multiplied by, in [1, ∞).
     pub raise: f64,
-    /// What λ is lowered by, in (0, 1].
+    /// What a lowered λ is multiplied by, in (0, 1].
     pub lower_by: f64,
     /// Least λ, in (0, ∞).
     pub min: f64,
-    /// Greatest λ, in [`min`, ∞).
+    /// Greatest λ, `min` or more.
     pub max: f64,
-    /// Adapt at every so many steps, at least 1.
+    /// Steps from one adaptation of λ to the next, 1 or more.
     pub every: u32,
-    /// Take back a step whose gain ratio is negative or not finite.
+    /// Whether a step whose gain ratio is negative or not finite is taken back.
     pub reject: bool,
 }
 

@@ -30,7 +30,7 @@ const PASS_COST: usize = 4;
 
 /// Where ‖ρ + bλv‖ falls below this part of ‖ρ‖ the difference has lost too many digits, and SᵀKSv
 /// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.
-const CANCELLED: f64 = 1e-5;
+const CANCELED: f64 = 1e-5;
 
 /// The system that d is solved from; the same d but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +159,7 @@ impl<T: Real> Direction<T> {
         let b = *batch as f64;
         let norm = sum_of_squares(values).sqrt();
         let mut change: f64 = rho.iter().zip(&*v).map(|(rho, v)| (rho + b * damping * v).powi(2)).sum();
-        if change < CANCELLED * CANCELLED * sum_of_squares(rho) {
+        if change < CANCELED * CANCELED * sum_of_squares(rho) {
             change = sum_of_squares(&symmetric_product(system.gram(), v));
         }
         let curvature = change / b;

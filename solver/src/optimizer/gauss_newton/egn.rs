@@ -24,6 +24,7 @@
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
 use rand::RngCore;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -53,27 +54,27 @@ use crate::{
 };
 
 /// Settings of [`Egn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EgnConfig {
     /// Longest step α, in [0, ∞); 1 is the full Gauss-Newton step.
     pub lr: Schedule,
-    /// λ, in [0, ∞): damping in parameter space. Zero needs a row system of full rank.
+    /// λ, in [0, ∞): damping in parameter space; 0 needs a row system of full rank.
     pub lambda: Schedule,
     /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the gradient, for losses
     /// with many; unset, all.
     pub rows: Option<usize>,
     /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
     pub kl_limit: Option<Schedule>,
-    /// μ, in [0, 1).
+    /// μ, in [0, 1): how much of the last directions a direction keeps.
     pub momentum: f64,
-    /// How momentum carries directions over.
+    /// How momentum carries directions over: `average`, `trace` (Polyak) or `nesterov`.
     pub momentum_form: MomentumForm,
     /// w, in [0, ∞): decoupled decay of the parameters, θ loses α w θ a step.
     pub weight_decay: f64,
-    /// Armijo line search along the direction, from `lr` down.
+    /// Armijo line search along the direction, from `lr` down; none unless given.
     pub line_search: Option<LineSearchConfig>,
-    /// Adaptive damping, which starts at `lambda` and then follows its own rule.
+    /// Adaptive damping, which starts at `lambda` and then follows its own rule; none unless given.
     pub adaptive: Option<AdaptiveConfig>,
 }
 

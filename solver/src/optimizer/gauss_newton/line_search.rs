@@ -7,12 +7,13 @@
 //! Source: Armijo (1966); restart rules of Vaswani et al. (2019), arXiv 1905.09997, with the constants
 //! of the EGN authors' own code (cor3bit/somax, 5a14c1b).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::setting::{SettingError, require};
 
 /// Where the next search starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
     /// From a step `grow` times the last one.
@@ -27,10 +28,11 @@ pub enum Restart {
 }
 
 /// Settings of the line search.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LineSearchConfig {
-    /// Where the next search starts.
+    /// Where the next search starts: `increase`, at `grow` times the last step; `conservative`, at the
+    /// last step; `goldstein`, there, but growing while it gains enough; `longest`, at `lr`.
     pub restart: Restart,
     /// c, in (0, ½): the part of the linear decrease that is enough.
     pub sufficient: f64,
@@ -38,7 +40,7 @@ pub struct LineSearchConfig {
     pub shrink: f64,
     /// What a step grows by, in [1, ∞).
     pub grow: f64,
-    /// Most steps tried in a search, at least 1.
+    /// Most steps tried in a search, 1 or more.
     pub max_trials: u32,
 }
 

@@ -1,5 +1,6 @@
 //! Momentum on Gauss-Newton directions.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// How directions are carried over; μ is the momentum, t counts steps from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum MomentumForm {
     /// v ← μv + (1 − μ)d, used v/(1 − μᵗ): an average, corrected for its start (Korbit et al., the

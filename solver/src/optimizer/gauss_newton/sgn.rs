@@ -7,6 +7,7 @@
 //! Gauss-Newton method for training DNNs", arXiv 2006.02409; the conjugate gradients of Hestenes and
 //! Stiefel (1952), started from the last direction as in Martens (2010).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -28,18 +29,18 @@ use crate::{
 };
 
 /// Settings of [`Sgn`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SgnConfig {
-    /// α, in [0, ∞).
+    /// Step size α, in [0, ∞).
     pub lr: Schedule,
-    /// λ, in [0, ∞).
+    /// λ, in [0, ∞): damping in parameter space.
     pub lambda: Schedule,
-    /// Most iterations of conjugate gradients, at least 1.
+    /// Most iterations of conjugate gradients, 1 or more.
     pub cg_steps: u32,
     /// ‖(H + λI)d + g‖ / ‖g‖ that is small enough, in [0, 1).
     pub cg_tolerance: f64,
-    /// Start from the last direction; otherwise from zero.
+    /// Whether conjugate gradients start from the last direction; otherwise from zero.
     pub warm_start: bool,
 }
 

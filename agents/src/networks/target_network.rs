@@ -9,12 +9,12 @@ use crate::{context::Clock, experience::rollout::Rollout};
 /// Source: Mnih et al. (2015), doi 10.1038/nature14236 (τ = 1); Lillicrap et al. (2016), arXiv
 /// 1509.02971 (τ < 1).
 #[derive(Debug, Clone)]
-pub(crate) struct Target {
+pub(crate) struct TargetNetwork {
     network: Snapshot,
     tau: f64,
 }
 
-impl Target {
+impl TargetNetwork {
     /// A target that begins as `network`.
     pub fn new(network: Snapshot, tau: f64) -> Self {
         Self { network, tau }
@@ -25,7 +25,7 @@ impl Target {
         &self.network
     }
 
-    /// θ̄, to be taken back by [`Target::restore`].
+    /// θ̄, to be taken back by [`TargetNetwork::restore`].
     pub fn state(&self) -> State {
         self.network.state()
     }
