@@ -135,8 +135,8 @@ fn write_markdown(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
         out,
         "# Every setting\n\n\
          Written by `egn settings --markdown > docs/every-setting.md` from the settings' own comments; a test fails\n\
-         when it is stale. [Settings](settings.md) says how they are given, and `egn settings --agent A --optimizer\n\
-         O --env E` what they are in one run, its presets applied. Section `critic_optimizer` has the keys of\n\
+         when it is stale. **Defaults are those before any preset**: `egn settings --agent A --optimizer O --env E`\n\
+         shows what a run really gets. [Settings](settings.md) says how they are given. Section `critic_optimizer` has the keys of\n\
          `optimizer`; what it does not set it takes from there."
     )?;
     for section in SECTIONS {
