@@ -136,8 +136,8 @@ fn write_markdown(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
         "# Every setting\n\n\
          Written by `egn settings --markdown > docs/every-setting.md` from the settings' own comments; a test fails\n\
          when it is stale. **Defaults are those before any preset**: `egn settings --agent A --optimizer O --env E`\n\
-         shows what a run really gets. [Settings](settings.md) says how they are given. Section `critic_optimizer` has the keys of\n\
-         `optimizer`; what it does not set it takes from there."
+         shows what a run really gets. [Settings](settings.md) says how they are given. Section `critic_optimizer`\n\
+         has the keys of `optimizer`; what it does not set it takes from there."
     )?;
     for section in SECTIONS {
         let of_section = rows.iter().filter(|row| row.key.split('.').next() == Some(section));

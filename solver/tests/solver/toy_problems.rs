@@ -339,8 +339,9 @@ fn conjugate_gradients_refuse_a_model_that_curves_down() {
     assert_eq!(problem.loss(), before);
 }
 
-/// NIST's Misra1a, y = θ₁ (1 − exp(−θ₂ x)), from its first start, where a full step goes astray and steps of a
-/// hundredth gain: a search of fifteen trials ends above them, and the next one goes on from there.
+/// NIST's Misra1a, y = θ₁ (1 − exp(−θ₂ x)), from its first start, where a full step goes astray and
+/// steps of a hundredth gain: a search of fifteen trials ends above them, and the next one goes on
+/// from there.
 ///
 /// Source: NIST/ITL StRD, nonlinear regression, Misra1a, data and certified values.
 #[test]
