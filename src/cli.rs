@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
-use egn_train::{config::sources::Sources, trainer::setup::Interval};
+use egn_train::{
+    config::{run_settings::FINAL_SEED, sources::Sources},
+    trainer::setup::Interval,
+};
 use toml::{Table, Value};
 
 /// Reinforcement learning by exact Gauss-Newton: train, compare with Adam, plot.
@@ -30,7 +33,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Write a record's greedy policy for other programs to run.
     Export(ExportArgs),
-    /// Run a record's configuration, or a published table's, again and say whether it is reproduced.
+    /// Run a record's configuration, or a published table's, again and say
+    /// whether it is reproduced.
     Verify(VerifyArgs),
     /// Show what can be trained.
     List(ListArgs),
@@ -55,7 +59,8 @@ pub struct SettingArgs {
     /// Number type of the networks: f32 or f64.
     #[arg(long)]
     pub precision: Option<String>,
-    /// Step environments while the agent learns, its policy exactly one rollout behind (off-policy agents).
+    /// Step environments while the agent learns, its policy exactly one rollout
+    /// behind (off-policy agents).
     #[arg(long)]
     pub overlap: bool,
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
@@ -104,8 +109,8 @@ pub struct TrainArgs {
     /// Seed of every random stream.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub seed: Option<u64>,
-    /// Start from a configuration, such as a record's config.toml, in place of the preset; `-` reads
-    /// standard input.
+    /// Start from a configuration, such as a record's config.toml, in place of the preset;
+    /// `-` reads standard input.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Start with the networks of this record, policy and critics, rather than with random ones.
@@ -114,8 +119,8 @@ pub struct TrainArgs {
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,
-    /// Go on from the checkpoint of a record that failed or, with more --steps, of one that finished. One
-    /// that was stopped or killed goes on without being told.
+    /// Go on from the checkpoint of a record that failed or, with more --steps, of one that
+    /// finished. One that was stopped or killed goes on without being told.
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
     /// Environment steps between two checkpoints, such as 10000, or time, such as 30s.
@@ -137,7 +142,8 @@ impl TrainArgs {
             value.as_ref().map(|name| run.insert(key.into(), Value::String(name.clone())));
         }
         self.seed.map(|seed| run.insert("seed".into(), Value::Integer(seed as i64)));
-        // A path that is not Unicode cannot stand in a configuration; what is left of it is not found.
+        // A path that is not Unicode cannot stand in a configuration; what is
+        // left of it is not found.
         let record = self.init_from.as_ref().map(|record| record.to_string_lossy().into_owned());
         record.map(|record| run.insert("init_from".into(), Value::String(record)));
         sources(run, self.config.clone(), &self.settings.set)
@@ -300,7 +306,7 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub episodes: u64,
     /// Seed of the first episode; the others follow.
-    #[arg(long, default_value_t = egn_train::config::run_settings::FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
+    #[arg(long, default_value_t = FINAL_SEED, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
     pub seed: u64,
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]
@@ -401,7 +407,8 @@ pub struct SettingsArgs {
     /// Optimizer, such as egn (`egn list optimizers`); all of them unless given.
     #[arg(long)]
     pub optimizer: Option<String>,
-    /// Environment id (`egn list envs`), whose presets count where agent and optimizer are given, too.
+    /// Environment id (`egn list envs`), whose presets count where agent and
+    /// optimizer are given, too.
     #[arg(long)]
     pub env: Option<String>,
     /// Print JSON.

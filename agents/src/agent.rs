@@ -51,8 +51,8 @@ pub trait Agent: Send {
         None
     }
 
-    /// The episodes under way in these environments will not go on: nothing held of them may be joined to
-    /// what comes next.
+    /// The episodes under way in these environments will not go on: nothing held of them may be
+    /// joined to what comes next.
     fn forget_episodes(&mut self, envs: &[usize]) {
         if let Some(replay) = self.replay() {
             replay.forget_episodes(envs);

@@ -12,7 +12,8 @@ pub struct Clock {
     pub env_steps: u64,
     /// Steps of the whole run.
     pub total_steps: u64,
-    /// Whether the first reports of each network will be kept, so that they should have what costs extra.
+    /// Whether the first reports of each network will be kept, so that they
+    /// should have what costs extra.
     pub diagnose: bool,
 }
 

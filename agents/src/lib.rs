@@ -14,9 +14,9 @@
 //! | [`lqr_pi`] | policy iteration for linear-quadratic problems, with a quadratic Q-function |
 //!
 //! An [`Agent`] learns from a [`Rollout`] and hands out an immutable [`Policy`] that acts on any
-//! thread. It does not know who steps the environments. [`NormalizedAgent`] brings what an agent sees and
-//! is paid to unit scale. [`returns`], [`distribution`],
-//! [`actor_critic`] and [`replay`] hold what several algorithms share.
+//! thread. It does not know who steps the environments. [`NormalizedAgent`] brings what an agent
+//! sees and is paid to unit scale. [`returns`], [`distribution`], [`actor_critic`] and [`replay`]
+//! hold what several algorithms share.
 
 mod agent;
 mod algorithms;

@@ -81,8 +81,8 @@ impl NormalizedAgent {
         self.agent.learn(&rollout, clock)
     }
 
-    /// Takes over networks, and the statistics of the observations that they were trained on, from another
-    /// agent's; optimizers, memories and counters stay as they are.
+    /// Takes over networks, and the statistics of the observations that they were trained on, from
+    /// another agent's; optimizers, memories and counters stay as they are.
     ///
     /// # Errors
     /// When they do not fit; the agent is then as it was.
@@ -131,8 +131,8 @@ fn is_network(name: &str) -> bool {
     }
 }
 
-/// Takes in what a rollout brought: the observations that the policy saw, all at once, and the rewards step
-/// by step, as the running returns need them.
+/// Takes in what a rollout brought: the observations that the policy saw, all at once, and the
+/// rewards step by step, as the running returns need them.
 fn observe(normalizer: &mut Normalizer, rollout: &Rollout) {
     if let Some(normalizer) = &mut normalizer.observations {
         normalizer.observe(&rollout.observations);
@@ -264,7 +264,8 @@ mod tests {
         }
         // Mean 6 and deviation 2, the start weighing 1e-4.
         assert!((act(&agent, 9.0) - 1.5).abs() < 1e-3, "{}", act(&agent, 9.0));
-        // Running returns with γ = 1/2, from 0 in each episode, in which the last rollout counts, too.
+        // Running returns with γ = 1/2, from 0 in each episode, in which the
+        // last rollout counts, too.
         agent.learn(rollout([6.0, 6.0], [2.0, 2.0]), CLOCK).unwrap();
         let paid = learned.lock().unwrap().pop().unwrap().rewards;
         let expected = 2.0 / deviation_of(&[3.0, 0.0, 5.0, 2.5, 2.0, 3.0]);

@@ -2,9 +2,9 @@
 //!
 //!     cargo run --release -p egn-envs --example bench_envs [name part]
 //!
-//! Prints one line an environment, `<id> <million steps per CPU second>`: the best of many short batches,
-//! because other jobs on the machine only ever slow a batch down.
-//! `envs/scripts/bench.py` prints Gymnasium's and MinAtar's own numbers beside these.
+//! Prints one line an environment, `<id> <million steps per CPU second>`: the best of many short
+//! batches, because other jobs on the machine only ever slow a batch down. `envs/scripts/bench.py`
+//! prints Gymnasium's and MinAtar's own numbers beside these.
 
 use egn_envs::{Action, Env, EnvError, EnvId, Pcg64};
 
@@ -21,8 +21,8 @@ fn main() -> Result<(), EnvError> {
     Ok(())
 }
 
-/// Best steps per CPU second over all batches. Actions are drawn beforehand: their cost is not that of
-/// the environment.
+/// Best steps per CPU second over all batches. Actions are drawn beforehand: their cost is not
+/// that of the environment.
 fn best_rate(env: &mut dyn Env) -> Result<f64, EnvError> {
     let mut rng = Pcg64::seed_from(0);
     let action_space = env.action_space().clone();

@@ -1,6 +1,7 @@
 //! Steps per second of a Gymnasium environment through a child process.
 //!
-//!     EGN_PYTHON=… cargo run --release -p egn-envs --example gymnasium_rate [id] [environments] [seconds]
+//!     EGN_PYTHON=… cargo run --release -p egn-envs --example gymnasium_rate [id]
+//!     [environments] [seconds]
 //!
 //! Prints `<id> <environments> <steps per second>`; `envs/scripts/gymnasium_rate.py` prints what
 //! Python does by itself beside it.

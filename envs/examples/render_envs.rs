@@ -1,6 +1,7 @@
 //! Writes pictures of an environment under random actions, as `<folder>/<number>.ppm`.
 //!
-//!     cargo run --release -p egn-envs --example render_envs CartPole-v1 folder [frames] [steps a frame]
+//!     cargo run --release -p egn-envs --example render_envs CartPole-v1 folder
+//!     [frames] [steps a frame]
 
 use std::error::Error;
 use std::io::Write;

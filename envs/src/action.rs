@@ -15,7 +15,8 @@ impl<'a> Action<'a> {
     /// The index of a discrete action, checked to be below `n`.
     ///
     /// # Errors
-    /// [`EnvError::ActionKind`] for a continuous action, [`EnvError::ActionRange`] for `n` and above.
+    /// [`EnvError::ActionKind`] for a continuous action,
+    /// [`EnvError::ActionRange`] for `n` and above.
     pub fn as_discrete(self, n: usize) -> Result<usize, EnvError> {
         match self {
             Action::Discrete(action) if action < n => Ok(action),

@@ -1,7 +1,8 @@
 //! What an environment tells the registry, in its own file.
 //!
-//! *Design.* Everything that is known of an environment by name stands beside its rules: facts for a
-//! list, and how command-line settings become an environment. The registry only knows where to ask.
+//! *Design.* Everything that is known of an environment by name stands beside its rules:
+//! facts for a list, and how command-line settings become an environment. The registry
+//! only knows where to ask.
 
 use crate::env::Env;
 use crate::error::EnvError;

@@ -1,8 +1,8 @@
 //! Every environment of this crate by name.
 //!
-//! *Design.* An environment's own file says what is known of it; here are one enum, one list and one
-//! exhaustive `match`, so that a new environment cannot be half registered. Environments of your own
-//! need no registration: implement [`Env`].
+//! *Design.* An environment's own file says what is known of it; here are one enum, one list and
+//! one exhaustive `match`, so that a new environment cannot be half registered. Environments of
+//! your own need no registration: implement [`Env`].
 
 use std::fmt;
 use std::str::FromStr;
@@ -127,8 +127,9 @@ impl EnvId {
         self.make_with(&[])
     }
 
-    /// The environment with some settings changed, under their names in Gymnasium and MinAtar; flags
-    /// are 0 or 1. All take `max_episode_steps`; the module of an environment names the others.
+    /// The environment with some settings changed, under their names in Gymnasium and
+    /// MinAtar; flags are 0 or 1. All take `max_episode_steps`; the module of an
+    /// environment names the others.
     ///
     /// # Errors
     /// [`EnvError::UnknownSetting`] with the accepted names, [`EnvError::Setting`] with the range.

@@ -1,10 +1,10 @@
-//! A noisy curve fitted by a perceptron: exact Gauss-Newton against Adam, as many steps and the same
-//! batches for both.
+//! A noisy curve fitted by a perceptron: exact Gauss-Newton against Adam, as many steps and
+//! the same batches for both.
 //!
 //! `cargo run --release -p egn-solver --example curve_fit` prints a table and draws a chart;
 //! `-- search` prints the grids that the settings come from. Both optimizers had eight settings to
-//! choose from, judged on seeds 101 to 103, after a first grid of nine for either had its best at an
-//! edge; the table shows seeds 0 to 4.
+//! choose from, judged on seeds 101 to 103, after a first grid of nine for either had its best at
+//! an edge; the table shows seeds 0 to 4.
 
 mod race;
 

@@ -1,7 +1,8 @@
-//! Memory of an EGN step: it grows with the parameters and with the batch, never with their product.
+//! Memory of an EGN step: it grows with the parameters and with the batch,
+//! never with their product.
 //!
-//! `cargo run --release -p egn-solver --example step_memory` counts every byte allocated, from before the
-//! learner is made until after its second step, at 32 samples and one chosen output.
+//! `cargo run --release -p egn-solver --example step_memory` counts every byte allocated, from
+//! before the learner is made until after its second step, at 32 samples and one chosen output.
 
 use std::{
     alloc::{GlobalAlloc, Layout, System},
@@ -55,11 +56,13 @@ fn main() -> Result<(), SolverError> {
     Ok(())
 }
 
-/// [`peak`] on a thread of its own, for what the learners of a thread share is taken at the first step.
+/// [`peak`] on a thread of its own, for what the learners of a thread share is
+/// taken at the first step.
 fn peak_of_a_thread(network: &Network, optimizer: OptimizerName) -> Result<usize, SolverError> {
     std::thread::scope(|scope| {
         let thread = scope.spawn(|| {
-            // What the matrix product keeps for itself is taken at its first call; Adam shares nothing.
+            // What the matrix product keeps for itself is taken at its first
+            // call; Adam shares nothing.
             let scratch = peak(&Network::mlp(&[8, 512, 512, 1], Activation::Relu), OptimizerName::Adam)?;
             assert!(scratch > 0, "the allocator counts");
             peak(network, optimizer)

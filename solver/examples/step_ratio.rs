@@ -1,8 +1,8 @@
 //! EGN step over Adam step, timed in turns, so that a busy machine slows both alike.
 //!
-//! `cargo run --release -p egn-solver --example step_ratio` prints the table of this crate's README:
-//! the fastest tenth of 400 turns of four steps each (µs), forward pass included, f32, one thread. The
-//! fastest, because other programs only ever add to a time.
+//! `cargo run --release -p egn-solver --example step_ratio` prints the table of this crate's
+//! README: the fastest tenth of 400 turns of four steps each (µs), forward pass included, f32, one
+//! thread. The fastest, because other programs only ever add to a time.
 
 use std::time::Instant;
 

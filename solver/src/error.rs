@@ -7,7 +7,8 @@ use crate::setting::SettingError;
 pub enum SolverError {
     /// The loss of the batch is NaN or infinite: inputs, targets or parameters are not finite.
     #[error(
-        "no step: the loss of the batch of {batch} is {loss}; inputs, targets or outputs are not finite, or training diverged"
+        "no step: the loss of the batch of {batch} is {loss}; inputs, targets or outputs are not finite, or training \
+         diverged"
     )]
     NonFiniteLoss {
         /// The loss.

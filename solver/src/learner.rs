@@ -86,8 +86,8 @@ impl Learner {
         self.trained.forward(inputs)
     }
 
-    /// The network evaluated at inputs (b, n_inputs), from where its derivatives and a step can be taken
-    /// without evaluating it again.
+    /// The network evaluated at inputs (b, n_inputs), from where its derivatives and a step can be
+    /// taken without evaluating it again.
     ///
     /// # Errors
     /// When candle cannot read the inputs.
@@ -127,7 +127,8 @@ impl Learner {
         self.trained.snapshot()
     }
 
-    /// `follower` moved towards this network as it is now: [`Snapshot::towards`] without a snapshot.
+    /// `follower` moved towards this network as it is now:
+    /// [`Snapshot::towards`] without a snapshot.
     pub fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot {
         self.trained.pull(follower, tau)
     }

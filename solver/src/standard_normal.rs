@@ -4,8 +4,8 @@ use rand::{Rng, RngCore};
 
 /// Draws from N(0, 1), by Box and Muller (1958).
 ///
-/// The ziggurat of the `rand_distr` crate is faster, but rejects by an exponential of the C library,
-/// which differs between processors in its last digit.
+/// The ziggurat of the `rand_distr` crate is faster, but rejects by an exponential of the C
+/// library, which differs between processors in its last digit.
 pub fn standard_normal(rng: &mut dyn RngCore) -> f64 {
     let radius = (-2.0 * libm::log(1.0 - rng.random::<f64>())).sqrt();
     radius * libm::cos(std::f64::consts::TAU * rng.random::<f64>())

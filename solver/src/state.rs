@@ -1,8 +1,8 @@
 //! What something in training has to remember to go on later as if it had never stopped.
 //!
-//! *Design.* A state is a flat list of named arrays, so that a checkpoint is one safetensors file which
-//! any program can look into, and nobody's private fields become a file format by accident. Numbers are
-//! arrays of one. Parts are named with slashes: `actor/optimizer/first_moment`.
+//! *Design.* A state is a flat list of named arrays, so that a checkpoint is one safetensors file
+//! which any program can look into, and nobody's private fields become a file format by accident.
+//! Numbers are arrays of one. Parts are named with slashes: `actor/optimizer/first_moment`.
 
 use std::collections::BTreeMap;
 

@@ -15,9 +15,9 @@ const DIFFERENCE: f64 = 1e-5;
 
 /// Checks a loss against differences at `outputs`.
 ///
-/// The loss as the mean of its samples; r = ∂ℓ/∂f by differences of the value; S ρ = r, unless the loss
-/// says that it is not so; and, with `exact_curvature`, Q = S Sᵀ by differences of r. (Q is positive
-/// semi-definite by its form.)
+/// The loss as the mean of its samples; r = ∂ℓ/∂f by differences of the value; S ρ = r, unless the
+/// loss says that it is not so; and, with `exact_curvature`, Q = S Sᵀ by differences of r. (Q is
+/// positive semi-definite by its form.)
 ///
 /// # Panics
 /// When a derivative disagrees.

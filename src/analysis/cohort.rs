@@ -28,8 +28,8 @@ pub struct Cohort {
 const NAMED_SETTINGS: usize = 3;
 
 impl Cohort {
-    /// Sorts records into cohorts: by environment, then agent, then optimizer, the baseline last, then
-    /// settings.
+    /// Sorts records into cohorts: by environment, then agent, then optimizer, the
+    /// baseline last, then settings.
     pub fn of(records: Vec<Record>) -> Vec<Self> {
         let mut by_name: BTreeMap<Names, BTreeMap<Settings, Vec<Record>>> = BTreeMap::new();
         for record in records {
@@ -75,7 +75,8 @@ type Names = (String, String, bool, String);
 
 type Settings = BTreeMap<String, String>;
 
-/// For each of several settings the ones that are not the same in all; nothing where there is one only.
+/// For each of several settings the ones that are not the same in all; nothing
+/// where there is one only.
 fn variants(all: &[&Settings]) -> Vec<Option<String>> {
     let keys: BTreeSet<&String> = all.iter().flat_map(|settings| settings.keys()).collect();
     let known = || all.iter().filter(|settings| !settings.is_empty());

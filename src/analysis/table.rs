@@ -170,7 +170,8 @@ pub fn table(rows: &[Row]) -> String {
     aligned(&lines) + &notes.collect::<String>()
 }
 
-/// What the rows cannot say in numbers: failed and unfinished seeds, and steps that changed nothing.
+/// What the rows cannot say in numbers: failed and unfinished seeds, and
+/// steps that changed nothing.
 pub fn notes(rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
     for row in rows {

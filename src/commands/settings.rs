@@ -78,7 +78,8 @@ fn rows(args: &SettingsArgs) -> Result<Vec<Row>, ConfigError> {
     Ok(rows)
 }
 
-/// One run, its presets applied, where agent and optimizer are given; else one for every pair that there may be.
+/// One run, its presets applied, where agent and optimizer are given; else one for
+/// every pair that there may be.
 fn runs(args: &SettingsArgs) -> Result<Vec<RunConfig>, ConfigError> {
     let agents = AgentName::ALL.iter().map(ToString::to_string).collect();
     let agents: Vec<String> = args.agent.clone().map_or(agents, |agent| vec![agent]);
@@ -115,7 +116,8 @@ fn add(rows: &mut Vec<Row>, key: String, description: String, value: Option<Stri
 }
 
 impl Row {
-    /// The defaults after `sign`, each with the names that have it; nothing for a setting that all leave unset.
+    /// The defaults after `sign`, each with the names that have it; nothing for a
+    /// setting that all leave unset.
     fn values(&self, sign: &str) -> String {
         let of = |Unless { value, names }: &Unless| {
             let value = value.as_deref().unwrap_or("none");
@@ -133,8 +135,8 @@ fn write_markdown(rows: &[Row], out: &mut dyn Write) -> std::io::Result<()> {
         out,
         "# Every setting\n\n\
          Written by `egn settings --markdown > docs/every-setting.md` from the settings' own comments; a test fails\n\
-         when it is stale. [Settings](settings.md) says how they are given, and `egn settings --agent A --optimizer\n\
-         O --env E` what they are in one run, its presets applied. Section `critic_optimizer` has the keys of\n\
+         when it is stale. **Defaults are those before any preset**: `egn settings --agent A --optimizer O --env E`\n\
+         shows what a run really gets. [Settings](settings.md) says how they are given. Section `critic_optimizer` has the keys of\n\
          `optimizer`; what it does not set it takes from there."
     )?;
     for section in SECTIONS {

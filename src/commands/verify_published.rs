@@ -73,8 +73,8 @@ pub(super) fn verify_published(args: &VerifyArgs, folder: &Path) -> Result<u8> {
 }
 
 impl Work {
-    /// The runs of a row's command, of the seeds that are asked for. Its settings start from the built-in
-    /// presets: the command says all, wherever it is typed.
+    /// The runs of a row's command, of the seeds that are asked for. Its settings start from the
+    /// built-in presets: the command says all, wherever it is typed.
     fn of(row: Row, args: &VerifyArgs, records: &Path) -> Result<Self> {
         let command = command_of(&row)?;
         let what = || format!("{}: '{}'", row.name, row.command);

@@ -1,8 +1,9 @@
-//! Published results that can be run again: for each row of a table its command, and what its seeds left.
+//! Published results that can be run again: for each row of a table its command,
+//! and what its seeds left.
 //!
-//! A row is a file `runs/published/<row>.csv`. Its first line is the command, behind `# `; one line a
-//! seed follows, with the digests of the learning curve, its clocks left out, and of the last policy.
-//! Seeds, binary and settings being equal, so are the digests, on every machine (see
+//! A row is a file `runs/published/<row>.csv`. Its first line is the command, behind `# `; one line
+//! a seed follows, with the digests of the learning curve, its clocks left out, and of the last
+//! policy. Seeds, binary and settings being equal, so are the digests, on every machine (see
 //! [`egn_solver::Vectors`]).
 
 use std::{

@@ -1,5 +1,5 @@
-//! A run as its trainer watches it: a few lines that are drawn over on a terminal, a line now and then
-//! elsewhere.
+//! A run as its trainer watches it: a few lines that are drawn over on a terminal, a
+//! line now and then elsewhere.
 
 use std::{
     collections::BTreeMap,

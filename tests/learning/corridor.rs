@@ -62,8 +62,8 @@ fn make_env(_: usize) -> Result<Box<dyn Env>, EnvError> {
     Ok(Box::new(TimeLimit::new(Corridor::new(), 50)))
 }
 
-/// Walks to the right from every cell: going left everywhere is worth 0.1, the undecided never arrive,
-/// the best possible is 1.
+/// Walks to the right from every cell: going left everywhere is worth 0.1, the undecided never
+/// arrive, the best possible is 1.
 fn walks(agent: &str, optimizer: OptimizerName, steps: u64, settings: &str) {
     let text = format!(
         "[run]\nenv = 'custom:Corridor'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = {steps}\nenvs = 4\n\

@@ -102,8 +102,8 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
         };
         for optimizer in OptimizerName::ALL {
             let text = format!(
-                "[run]\nenv = 'custom:ScalarLqr'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 20000\nenvs = 4\n\
-                 [agent]\nhidden = [16]\ngamma = {GAMMA}\n{of_agent}\n[optimizer]\n{}\n",
+                "[run]\nenv = 'custom:ScalarLqr'\nagent = '{agent}'\noptimizer = '{optimizer}'\n\
+                 steps = 20000\nenvs = 4\n[agent]\nhidden = [16]\ngamma = {GAMMA}\n{of_agent}\n[optimizer]\n{}\n",
                 optimizer_settings(agent, optimizer)
             );
             check_seeds(&format!("scalar LQR, {agent} with {optimizer}"), |seed| {

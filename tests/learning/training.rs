@@ -43,9 +43,9 @@ impl Run {
     }
 }
 
-/// Asserts that `learn` succeeds with seed 0. With `EGN_LEARN_SEEDS=20` it is called with the seeds 0 to
-/// 19 and nothing is asserted: how many succeed is printed, and which do not. `EGN_LEARN_ONLY` is a part of
-/// the names of those to be counted.
+/// Asserts that `learn` succeeds with seed 0. With `EGN_LEARN_SEEDS=20` it is called with the seeds
+/// 0 to 19 and nothing is asserted: how many succeed is printed, and which do not. `EGN_LEARN_ONLY`
+/// is a part of the names of those to be counted.
 pub fn check_seeds(what: &str, learn: impl Fn(u64) -> Result<(), String>) {
     let Ok(count) = std::env::var("EGN_LEARN_SEEDS") else {
         return learn(0).unwrap_or_else(|error| panic!("{what}: {error}"));

@@ -90,7 +90,8 @@ fn wrong_usage_exits_with_2_and_says_what_is_accepted() {
             assert!(stderr(&output).contains(part), "{args:?}: '{}' lacks '{part}'", stderr(&output));
         }
     }
-    // Compare makes its folder for charts sure before it looks at settings; nothing else is left behind.
+    // Compare makes its folder for charts sure before it looks at settings;
+    // nothing else is left behind.
     let left = std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().file_name() != "plots");
     assert_eq!(left.count(), 0);
 }

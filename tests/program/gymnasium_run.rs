@@ -83,7 +83,8 @@ fn a_child_that_dies_fails_the_run_and_leaves_its_record() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    // Gymnasium imports the module before the colon. Evaluations, each in a child of its own, end sooner.
+    // Gymnasium imports the module before the colon. Evaluations, each in a
+    // child of its own, end sooner.
     let module = "import os, gymnasium\nfrom gymnasium.envs.classic_control import CartPoleEnv\n\
                   class Mortal(CartPoleEnv):\n    n = 0\n    def step(self, action):\n        Mortal.n += 1\n        \
                   if Mortal.n == 400: os._exit(3)\n        return super().step(action)\n\

@@ -1,8 +1,8 @@
 //! The walls of the house: inside a crate imports run one way.
 //!
-//! A file that another needs, and that needs the other, cannot be read, moved or replaced alone. So no
-//! ring of files may exist in any crate, nor one hidden behind a list of re-exports: a name taken from
-//! such a list is an import of the list's file, which imports everything on it.
+//! A file that another needs, and that needs the other, cannot be read, moved or replaced alone. So
+//! no ring of files may exist in any crate, nor one hidden behind a list of re-exports: a name
+//! taken from such a list is an import of the list's file, which imports everything on it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod cli;
+mod columns;
 mod export;
 mod faults;
 #[cfg(unix)]

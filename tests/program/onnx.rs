@@ -1,5 +1,5 @@
-//! Runs the ONNX models that this program writes, straight from their bytes, operator by operator as
-//! <https://onnx.ai/onnx/operators/> defines them.
+//! Runs the ONNX models that this program writes, straight from their bytes, operator by operator
+//! as <https://onnx.ai/onnx/operators/> defines them.
 
 use std::collections::HashMap;
 
@@ -90,7 +90,8 @@ pub fn run(model: &[u8], observations: Value) -> Value {
     known.insert("observation".into(), observations);
     for node in all(&graph, 1) {
         let node = fields(node);
-        // Every input is a constant, the observation or the output of an earlier node: else this panics.
+        // Every input is a constant, the observation or the output of an
+        // earlier node: else this panics.
         let inputs: Vec<&Value> = all(&node, 1).into_iter().map(|name| &known[&text(name)]).collect();
         let attributes: HashMap<String, Vec<i64>> = all(&node, 5).into_iter().map(attribute).collect();
         let output = evaluate(&text(all(&node, 4)[0]), &inputs, &attributes);

@@ -11,7 +11,8 @@ use egn_train::{
     run::{Execution, LAST_POLICY, dir_of, run},
 };
 
-/// Nine environments make three groups: uneven shares for two workers, more workers than groups for four.
+/// Nine environments make three groups: uneven shares for two workers, more
+/// workers than groups for four.
 fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {
     config_of(env, agent, optimizer, seed, [16, 16])
 }
@@ -127,7 +128,8 @@ fn record_with(vectors: Vectors, config: &RunConfig) -> BTreeMap<String, String>
     files(folder.path(), config)
 }
 
-/// Every agent with EGN and with Adam, at every level that this machine has: with AVX-512 these are three.
+/// Every agent with EGN and with Adam, at every level that this machine has: with
+/// AVX-512 these are three.
 #[test]
 fn a_record_does_not_depend_on_the_vectors() {
     let discrete = ["dqn", "c51", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));

@@ -1,7 +1,8 @@
 //! Files that a person may have edited, cut or mixed up are read or refused; nothing panics.
 //!
-//! Valid files with some bytes changed, doubled, taken out or replaced by words that parsers trip over, and
-//! plain noise. A few hundred inputs each; `EGN_FUZZ_SECONDS=600` makes every test last ten minutes.
+//! Valid files with some bytes changed, doubled, taken out or replaced by words that
+//! parsers trip over, and plain noise. A few hundred inputs each; `EGN_FUZZ_SECONDS=600`
+//! makes every test last ten minutes.
 
 use std::{
     fs,
@@ -133,8 +134,9 @@ fn fuzz<S: Strategy>(name: &str, inputs: &S, test: impl Fn(S::Value)) {
     eprintln!("{name}: {n} inputs in {} s", started.elapsed().as_secs());
 }
 
-const CONFIG: &str = "[run]\nenv = 'CartPole-v1'\nagent = 'ppo'\noptimizer = 'egn'\nsteps = 256\nenvs = 2\neval_every = 64\n\
-    eval_episodes = 2\nfinal_episodes = 2\n[agent]\nhidden = [4]\nn_steps = 16\nbatch_size = 32\n[optimizer]\nmomentum = 0.5\n\
+const CONFIG: &str = "[run]\nenv = 'CartPole-v1'\nagent = 'ppo'\noptimizer = 'egn'\nsteps = 256\nenvs = 2\n\
+    eval_every = 64\neval_episodes = 2\nfinal_episodes = 2\n\
+    [agent]\nhidden = [4]\nn_steps = 16\nbatch_size = 32\n[optimizer]\nmomentum = 0.5\n\
     lambda = { kind = 'linear', from = 1.0, to = 0.1 }\n[optimizer.adaptive]\n[critic_optimizer]\nkl_limit = 'none'\n";
 
 fn configs() -> Vec<Vec<u8>> {
@@ -142,7 +144,8 @@ fn configs() -> Vec<Vec<u8>> {
     let mut files: Vec<PathBuf> = presets.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut texts: Vec<Vec<u8>> = files.iter().map(|file| fs::read(file).unwrap()).collect();
-    let env = "[run]\nenv = 'MinAtar/Freeway-v1'\nagent = 'dqn'\noptimizer = 'adam'\n[env.kwargs]\ndifficulty_ramping = false\n";
+    let env = "[run]\nenv = 'MinAtar/Freeway-v1'\nagent = 'dqn'\noptimizer = 'adam'\n\
+        [env.kwargs]\ndifficulty_ramping = false\n";
     texts.extend([CONFIG, env].map(|text| text.as_bytes().to_vec()));
     texts
 }

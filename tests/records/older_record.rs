@@ -43,7 +43,8 @@ fn an_older_record_still_plots() {
     assert!(fs::read_to_string(folder.path().join("report.html")).unwrap().contains("No film: no record has a policy"));
 }
 
-/// The `config.toml` of an A2C run of 27 November 2026, from before keys were spelled the American way.
+/// The `config.toml` of an A2C run of 27 November 2026, from before keys were
+/// spelled the American way.
 const OLDER_CONFIG: &str = include_str!("../data/config-a2c.toml");
 
 #[test]

@@ -1,4 +1,5 @@
-//! A run that was stopped, killed or damaged goes on, and its record is that of one that never stopped.
+//! A run that was stopped, killed or damaged goes on, and its record is that
+//! of one that never stopped.
 
 use std::{
     collections::BTreeMap,

@@ -27,7 +27,8 @@
 //! | [`formats`] | a run as TensorBoard reads it, a policy as ONNX |
 //! | [`machine`] | whether a run fits into the machine, and what it takes of it |
 //!
-//! Nothing here knows of a terminal, a command line or a picture: those are the program's, `egn-rl`.
+//! Nothing here knows of a terminal, a command line or a picture: those are
+//! the program's, `egn-rl`.
 
 pub mod config;
 pub mod environments;

@@ -1,20 +1,20 @@
 //! Advantage actor-critic, the synchronous form of A3C.
 //!
 //! Quick facts: on-policy, discrete and continuous actions, one step of the actor and one of the
-//! critic from every short rollout of many environments. With EGN the actor's step is a damped natural
-//! gradient, which makes this ACKTR (Wu et al. 2017, arXiv 1708.05144) with an exact solve in place of
-//! Kronecker factors.
+//! critic from every short rollout of many environments. With EGN the actor's step is a damped
+//! natural gradient, which makes this ACKTR (Wu et al. 2017, arXiv 1708.05144) with an exact solve
+//! in place of Kronecker factors.
 //!
 //! ```text
 //! A: n-step return − V(s), or a generalized advantage estimate where λ < 1
 //! actor:  −(1/b) Σ log π(a|s) A − βH        critic: (1/b) Σ ½ (V(s) − (A + V_old(s)))²
 //! ```
 //!
-//! *Design.* The loss is the surrogate −ρA, whose gradient at π = π_old is that of −log π A: there is
-//! one step only, and a line search gets a loss that means something.
+//! *Design.* The loss is the surrogate −ρA, whose gradient at π = π_old is that of −log π A: there
+//! is one step only, and a line search gets a loss that means something.
 //!
-//! Source: Mnih et al. (2016), arXiv 1602.01783; defaults and details as in Stable-Baselines3, but for
-//! the global norm of the gradient, which is clipped network by network.
+//! Source: Mnih et al. (2016), arXiv 1602.01783; defaults and details as in Stable-Baselines3, but
+//! for the global norm of the gradient, which is clipped network by network.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Categorical deep Q-networks.
 //!
-//! Quick facts: off-policy, discrete actions; a network with a distribution over N fixed returns, the
-//! atoms, for every action, and its target network. Only the chosen action's atoms have rows in the
-//! Gauss-Newton system: N − 1 a sample, so batches times atoms is its size, or one with a sampled
-//! curvature ([`ChosenDistribution`] has Q).
+//! Quick facts: off-policy, discrete actions; a network with a distribution over N fixed returns,
+//! the atoms, for every action, and its target network. Only the chosen action's atoms have rows in
+//! the Gauss-Newton system: N − 1 a sample, so batches times atoms is its size, or one with a
+//! sampled curvature ([`ChosenDistribution`] has Q).
 //!
 //! ```text
 //! zᵢ = v_min + i (v_max − v_min)/(N − 1),  p(s, a) = softmax θ(s, a),  Q(s, a) = Σ zᵢ pᵢ(s, a)
@@ -12,9 +12,9 @@
 //! L = −(1/b) Σ Σᵢ mᵢ log pᵢ(s, a)
 //! ```
 //!
-//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]): Γ is zero where it ends
-//! the episode, and not where a time limit does. What lies beyond the outermost atoms becomes theirs, so
-//! v_min and v_max have to hold every return that counts.
+//! R and Γ are reward and discount of a window of n steps ([`crate::replay`]): Γ is zero where it
+//! ends the episode, and not where a time limit does. What lies beyond the outermost atoms becomes
+//! theirs, so v_min and v_max have to hold every return that counts.
 //!
 //! Source: Bellemare, Dabney, Munos (2017), arXiv 1707.06887, algorithm 1. Atoms as there, other
 //! settings as in Stable-Baselines3's DQN.
@@ -234,9 +234,9 @@ impl C51 {
     }
 }
 
-/// Φ, added to `projected` (N): each mass of `p` (N) moves from its atom z of `support` to R + Γz, no
-/// further than the outermost atoms, and is shared between the two atoms there in proportion to
-/// nearness.
+/// Φ, added to `projected` (N): each mass of `p` (N) moves from its atom z of `support` to
+/// R + Γz, no further than the outermost atoms, and is shared between the two atoms there
+/// in proportion to nearness.
 fn project(support: &[f64], reward: f64, discount: f64, p: &[f64], projected: &mut [f64]) {
     let last = support.len() - 1;
     let (low, high) = (support[0], support[last]);
@@ -310,8 +310,8 @@ mod tests {
     use super::*;
     use crate::{experience::actions::Actions, recorded::assert_close};
 
-    /// Φ from its definition, eq. 7 of the paper: an atom takes of each mass as much as a triangle of one
-    /// spacing to either side allows.
+    /// Φ from its definition, eq. 7 of the paper: an atom takes of each mass as much as a triangle
+    /// of one spacing to either side allows.
     fn projected(support: &[f64], reward: f64, discount: f64, p: &[f64]) -> Vec<f64> {
         let (low, high) = (support[0], support[support.len() - 1]);
         let spacing = support[1] - support[0];

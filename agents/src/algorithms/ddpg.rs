@@ -1,5 +1,5 @@
-//! Deep deterministic policy gradient: [`Td3`] with one critic, an actor that learns in every update,
-//! and no noise in the targets.
+//! Deep deterministic policy gradient: [`Td3`] with one critic, an actor that learns in every
+//! update, and no noise in the targets.
 //!
 //! ```text
 //! y = R + Γ Q̄(s′, μ̄(s′)),   L = (1/2b) Σ (Q(s, a) − y)²,   ℓ = −Q(s, μ(s)) / mean |∂Q/∂a|
@@ -7,8 +7,8 @@
 //!
 //! The curvature of the actor's loss is TD3's.
 //!
-//! Source: Lillicrap et al. (2016), arXiv 1509.02971. Settings as in Stable-Baselines3, whose DDPG is
-//! its TD3 as well.
+//! Source: Lillicrap et al. (2016), arXiv 1509.02971. Settings as in Stable-Baselines3, whose
+//! DDPG is its TD3 as well.
 
 use egn_solver::{Schedule, SettingError};
 use schemars::JsonSchema;

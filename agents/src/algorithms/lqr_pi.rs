@@ -1,24 +1,25 @@
 //! Policy iteration for linear-quadratic problems, with a quadratic Q-function.
 //!
-//! Quick facts: the cost-to-go of a linear controller is a quadratic form zᵀHz of z = (x, u), and the
-//! controller that is greedy for it is linear again. A controller is judged by the residual of Bellman's
-//! equation, which is linear in H, so that one undamped Gauss-Newton step judges it exactly; a first-order
-//! method has to walk there.
+//! Quick facts: the cost-to-go of a linear controller is a quadratic form zᵀHz of z = (x, u), and
+//! the controller that is greedy for it is linear again. A controller is judged by the residual of
+//! Bellman's equation, which is linear in H, so that one undamped Gauss-Newton step judges it
+//! exactly; a first-order method has to walk there.
 //!
 //! ```text
 //! judge:    L = (1/b) Σ ½ (zᵀHz − γ z′ᵀHz′ + c − cost)²,   z = (x, u),  z′ = (x′, −K x′)
 //! improve:  K ← H_uu⁻¹ H_ux
 //! ```
 //!
-//! Exploration is in u alone: the residual holds for whatever was done, and the greedy controller is the
-//! one that is judged. A truncated episode's last transition counts like any other.
-//! The bias c is the cost of a step that no state explains, what process noise costs on average; H itself
-//! is then drawn towards flatter forms, for the residual of one transition is unbiased only without
+//! Exploration is in u alone: the residual holds for whatever was done, and the greedy controller
+//! is the one that is judged. A truncated episode's last transition counts like any other. The bias
+//! c is the cost of a step that no state explains, what process noise costs on average; H itself is
+//! then drawn towards flatter forms, for the residual of one transition is unbiased only without
 //! noise (Baird 1995). Everything is in f64 whatever the precision of the run: the system is small.
 //!
-//! Source: Bradtke, Ydstie, Barto (1994), "Adaptive linear quadratic control using policy iteration", doi
-//! 10.1109/ACC.1994.735224; quadratic convergence of the exact iteration: Hewer (1971), doi
-//! 10.1109/TAC.1971.1099755; as control experiment with Gauss-Newton: Korbit et al., arXiv 2405.14402.
+//! Source: Bradtke, Ydstie, Barto (1994), "Adaptive linear quadratic control using policy
+//! iteration", doi 10.1109/ACC.1994.735224; quadratic convergence of the exact iteration:
+//! Hewer (1971), doi 10.1109/TAC.1971.1099755; as control experiment with Gauss-Newton: Korbit
+//! et al., arXiv 2405.14402.
 
 use std::sync::Arc;
 
@@ -117,7 +118,8 @@ impl AgentSettings for LqrPiConfig {
 /// The agent.
 pub struct LqrPi {
     config: LqrPiConfig,
-    /// Linear in the difference of products φ(z) − γ φ(z′); its weights are the upper triangle of H.
+    /// Linear in the difference of products φ(z) − γ φ(z′); its weights are
+    /// the upper triangle of H.
     form: Learner,
     /// The controller that is being judged.
     controller: LinearController,
@@ -144,8 +146,8 @@ impl LqrPi {
         })
     }
 
-    /// The same agent, which also reports how far it is from the optimum of `problem`, where that is
-    /// known for its discount; nothing is learned from it.
+    /// The same agent, which also reports how far it is from the optimum of `problem`, where that
+    /// is known for its discount; nothing is learned from it.
     pub fn with_optimum_of(self, problem: &LqrProblem) -> Self {
         Self { optimum: Optimum::of(problem, self.config.gamma), ..self }
     }
@@ -311,8 +313,8 @@ impl LinearController {
         self.gain.len() / self.limits.width()
     }
 
-    /// K = H_uu⁻¹ H_ux where H_uu is positive definite; the present gain elsewhere, since there the form
-    /// has no least cost.
+    /// K = H_uu⁻¹ H_ux where H_uu is positive definite; the present gain elsewhere, since there
+    /// the form has no least cost.
     fn improved(&self, form: &Snapshot) -> Self {
         let Some(QuadraticForm { matrix, .. }) = form.quadratic_form() else { return self.clone() };
         let (n, m) = (self.n_states(), self.limits.width());

@@ -1,9 +1,9 @@
 //! Proximal policy optimization.
 //!
-//! Quick facts: on-policy, discrete and continuous actions, separate actor and critic, each with its
-//! own optimizer. With a first-order optimizer this is PPO as everybody runs it. With EGN the actor's
-//! step solves with the Fisher curvature, so it is a damped natural policy gradient, shortened to
-//! the KL limit of its optimizer: TRPO with an exact solve, in minibatches.
+//! Quick facts: on-policy, discrete and continuous actions, separate actor and critic, each with
+//! its own optimizer. With a first-order optimizer this is PPO as everybody runs it. With EGN the
+//! actor's step solves with the Fisher curvature, so it is a damped natural policy gradient,
+//! shortened to the KL limit of its optimizer: TRPO with an exact solve, in minibatches.
 //!
 //! ```text
 //! A: generalized advantage estimate, normalized in each minibatch
@@ -44,7 +44,8 @@ pub struct PpoConfig {
     /// What every on-policy agent is asked.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
-    /// Convolutions before the hidden layers, for observations that are images, with ReLU in place of tanh throughout.
+    /// Convolutions before the hidden layers, for observations that are images, with ReLU in
+    /// place of tanh throughout.
     pub convolutions: Option<Convolutions>,
     /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
     pub gae_lambda: f64,
@@ -182,8 +183,8 @@ impl Ppo {
         Ok(updates)
     }
 
-    /// Whether the policy has left `target_kl` behind on a minibatch. Only there is the limit worth its
-    /// forward pass.
+    /// Whether the policy has left `target_kl` behind on a minibatch. Only there is the
+    /// limit worth its forward pass.
     fn has_gone_far(&mut self, experience: &Experience, rows: &[usize]) -> Result<bool, SolverError> {
         if self.config.target_kl.is_infinite() {
             return Ok(false);

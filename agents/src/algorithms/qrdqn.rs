@@ -10,8 +10,8 @@
 //! L = (1/b) Σ Σⱼ meanₜ |τⱼ − 1(yₜ < θⱼ)| h(θⱼ(s, a) − yₜ) / κ
 //! ```
 //!
-//! Source: Dabney, Rowland, Bellemare, Munos (2018), arXiv 1710.10044. Settings as in sb3-contrib, but
-//! 50 quantiles for 200.
+//! Source: Dabney, Rowland, Bellemare, Munos (2018), arXiv 1710.10044. Settings as in sb3-contrib,
+//! but 50 quantiles for 200.
 
 use std::sync::Arc;
 

@@ -1,18 +1,18 @@
 //! REINFORCE with a learned baseline.
 //!
-//! Quick facts: on-policy, discrete and continuous actions, Monte-Carlo returns of whole episodes; the
-//! baseline V is a network of its own and never stands in for rewards that were to come, but for those
-//! that a time limit cut off.
+//! Quick facts: on-policy, discrete and continuous actions, Monte-Carlo returns of whole episodes;
+//! the baseline V is a network of its own and never stands in for rewards that were to come, but
+//! for those that a time limit cut off.
 //!
 //! ```text
 //! actor:    −(1/b) Σ ρ (G − V(s)) − βH,   G = Σ γᵏ r,   ρ = π(a|s)/π_b(a|s)
 //! baseline: (1/b) Σ ½ (V(s) − G)²
 //! ```
 //!
-//! *Design.* Environments run on while the agent learns, so an episode may have begun under an earlier
-//! policy. Its steps count with the ratio ρ of the present policy to the one that took them; for an
-//! episode of the present policy ρ = 1 and the gradient is that of log π (G − V). The paper's γᵗ in
-//! front of each step is left out, as everywhere in practice.
+//! *Design.* Environments run on while the agent learns, so an episode may have begun under an
+//! earlier policy. Its steps count with the ratio ρ of the present policy to the one that took
+//! them; for an episode of the present policy ρ = 1 and the gradient is that of log π (G − V). The
+//! paper's γᵗ in front of each step is left out, as everywhere in practice.
 //!
 //! Source: Williams (1992), "Simple statistical gradient-following algorithms for connectionist
 //! reinforcement learning", Machine Learning 8; Sutton and Barto (2018), section 13.4.

@@ -11,19 +11,19 @@
 //! ```
 //!
 //! *The actor's curvature.* ℓ is no convex loss of μ and log σ. With G = ∂(α log π − min Q)/∂u =
-//! 2αa − (1 − a²) ∂Q/∂a, its residual is r = (G (1, σε) + (0, −α)) / q by (μ, log σ). Declared is the
-//! Gauss-Newton part of what u does, with the identity for u, and for the entropy −log σ the Fisher
-//! curvature 2 of log σ with its weight α:
+//! 2αa − (1 − a²) ∂Q/∂a, its residual is r = (G (1, σε) + (0, −α)) / q by (μ, log σ). Declared is
+//! the Gauss-Newton part of what u does, with the identity for u, and for the entropy −log σ the
+//! Fisher curvature 2 of log σ with its weight α:
 //!
 //! ```text
 //! Q = (1, σε)ᵀ (1, σε) + diag(0, 2α/q),   ρ = (G/q, −√(α/2q)),   q = α + mean |G| of the batch
 //! ```
 //!
 //! 2n rows a sample; without the second where log σ is out of bounds. The step regresses the drawn
-//! actions on u − G/q: about one σ of the squashed range at lr 1, in whatever units rewards are. (The
-//! Fisher matrix diag(1/σ², 2) of the whole Gaussian is the curvature where π meets exp(Q/α); far from
-//! there, with a small α, its steps of log σ are too long: on Pendulum σ collapsed and the system with it.)
-//! Adam's direction does not depend on q, but for its changes from batch to batch.
+//! actions on u − G/q: about one σ of the squashed range at lr 1, in whatever units rewards are.
+//! (The Fisher matrix diag(1/σ², 2) of the whole Gaussian is the curvature where π meets exp(Q/α);
+//! far from there, with a small α, its steps of log σ are too long: on Pendulum σ collapsed and the
+//! system with it.) Adam's direction does not depend on q, but for its changes from batch to batch.
 //!
 //! *The temperature* is one number, and moves by Adam whatever optimizer the networks have.
 //!
@@ -75,7 +75,8 @@ pub struct SacConfig {
     pub temperature: Option<f64>,
     /// Adam's learning rate for log α, 0 or more.
     pub temperature_lr: f64,
-    /// H̄, the entropy that a learned α is to hold, finite; unset, minus the number of entries of an action.
+    /// H̄, the entropy that a learned α is to hold, finite; unset, minus the number
+    /// of entries of an action.
     pub target_entropy: Option<f64>,
 }
 
@@ -171,8 +172,8 @@ impl Sac {
         })
     }
 
-    /// One update of everything, in Stable-Baselines3's order: α moves first, and what follows still
-    /// uses the one before.
+    /// One update of everything, in Stable-Baselines3's order: α moves first, and what follows
+    /// still uses the one before.
     fn update(&mut self, clock: Clock, first: bool, learned: &mut Learned) -> Result<f64, SolverError> {
         let n = self.range.width();
         let batch = self.experience.batch(0.0);

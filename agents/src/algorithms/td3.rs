@@ -1,7 +1,7 @@
 //! Twin delayed deep deterministic policy gradient.
 //!
-//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and a target network of
-//! each.
+//! Quick facts: off-policy, bounded continuous actions; two critics, an actor, and
+//! a target network of each.
 //!
 //! ```text
 //! a′ = clip(μ̄(s′) + clip(ε, ±c), ±1),  ε ~ N(0, σ̄²)          target smoothing
@@ -13,9 +13,9 @@
 //! *The actor's curvature.* −Q₁ is no convex loss of the action. Declared is the identity in action
 //! space, on ℓ divided by q = mean |∂Q₁/∂a| of the batch: with a = tanh f the residual is r =
 //! −(1 − a²) ∂Q₁/∂a / q and S = diag(1 − a²), ρ = −∂Q₁/∂a / q, n rows a sample. So the Gauss-Newton
-//! step regresses the actions on a + (∂Q₁/∂a) / q: a step of about one whole range at lr 1, whatever
-//! the units of the reward, that λ and lr shorten. Adam's direction does not depend on q, but for its
-//! changes from batch to batch.
+//! step regresses the actions on a + (∂Q₁/∂a) / q: a step of about one whole range at lr 1,
+//! whatever the units of the reward, that λ and lr shorten. Adam's direction does not depend on q,
+//! but for its changes from batch to batch.
 //!
 //! *Saturated actions.* Where a ≈ ±1, r and S vanish, λ is all that is left, and an actor that was
 //! led there stays there, whatever the critic says later. With `preactivation_penalty` c the loss

@@ -4,20 +4,21 @@
 //! a limit on its KL divergence allows. How, the optimizer decides:
 //!
 //! - **EGN**: the constraint. One step along the exact natural gradient (F + λI)⁻¹ g from the whole
-//!   rollout, first as long as the learning rate says but no further than where the quadratic model puts
-//!   KL = δ, then back by fifths until the surrogate gains enough and the real divergence is within δ. With a
-//!   learning rate that never binds this is the paper's algorithm but for conjugate gradients, in whose place
-//!   stands the row-space solve.
-//! - **every other**: the penalty, κ KL(π_old‖π), in minibatches, with κ doubled after a rollout that
-//!   moved the policy by more than 1.5 δ and halved after one that moved it by less than δ/1.5.
+//!   rollout, first as long as the learning rate says but no further than where the quadratic model
+//!   puts KL = δ, then back by fifths until the surrogate gains enough and the real divergence is
+//!   within δ. With a learning rate that never binds this is the paper's algorithm but for
+//!   conjugate gradients, in whose place stands the row-space solve.
+//! - **every other**: the penalty, κ KL(π_old‖π), in minibatches, with κ doubled after
+//!   a rollout that moved the policy by more than 1.5 δ and halved after one that
+//!   moved it by less than δ/1.5.
 //!
 //! ```text
 //! surrogate: −(1/b) Σ ρA,   ρ = π(a|s)/π_old(a|s),   A: generalized advantage estimate, normalized
 //! critic:    (1/b) Σ ½ (V(s) − (A + V_old(s)))²
 //! ```
 //!
-//! Source: Schulman et al. (2015), arXiv 1502.05477, eq. 14 and appendix C; the penalty from Schulman
-//! et al. (2017), section 4, arXiv 1707.06347; defaults from sb3-contrib.
+//! Source: Schulman et al. (2015), arXiv 1502.05477, eq. 14 and appendix C; the penalty from
+//! Schulman et al. (2017), section 4, arXiv 1707.06347; defaults from sb3-contrib.
 
 use std::sync::Arc;
 
@@ -58,7 +59,8 @@ pub struct TrpoConfig {
     pub gae_lambda: f64,
     /// δ, in (0, ∞): KL divergence by which a rollout may move the policy.
     pub target_kl: Schedule,
-    /// Passes of the actor over a rollout under the penalty, 1 or more; the constraint takes one step.
+    /// Passes of the actor over a rollout under the penalty, 1 or more; the
+    /// constraint takes one step.
     pub penalty_epochs: usize,
     /// κ at first, above 0: weight of the divergence in the penalty.
     pub penalty: f64,
@@ -138,14 +140,14 @@ pub struct Trpo {
     rule: Rule,
 }
 
-/// Trials and factor of sb3-contrib, which takes any gain; here it is a tenth of the linear prediction, as in
-/// Schulman's modular_rl.
+/// Trials and factor of sb3-contrib, which takes any gain; here it is a tenth of the linear
+/// prediction, as in Schulman's modular_rl.
 const BACKTRACKING: LineSearchConfig =
     LineSearchConfig { restart: Restart::Longest, sufficient: 0.1, shrink: 0.8, grow: 1.0, max_trials: 10 };
 
 impl Trpo {
-    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in place of δ and of the
-    /// backtracking of this agent.
+    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in place of δ and
+    /// of the backtracking of this agent.
     ///
     /// # Errors
     /// When a network cannot be made.

@@ -4,12 +4,12 @@
 //! weighted by wᵢ = (N P(i))^−β, relative to the largest weight of the batch. p is the size of the
 //! last temporal-difference error, and the largest so far for what has not been drawn yet.
 //!
-//! What is remembered is a window of up to n steps: s, a, R = Σ γᵗ rₜ, the observation s′ at its end,
-//! and the discount Γ of s′'s value, so that every target is R + Γ V(s′). A window ends where its
-//! episode ends; Γ is γᵐ after m steps, and 0 after a termination alone.
+//! What is remembered is a window of up to n steps: s, a, R = Σ γᵗ rₜ, the observation s′ at its
+//! end, and the discount Γ of s′'s value, so that every target is R + Γ V(s′). A window ends where
+//! its episode ends; Γ is γᵐ after m steps, and 0 after a termination alone.
 //!
-//! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant; windows as
-//! in Sutton (1988) and Hessel et al. (2018), arXiv 1710.02298.
+//! Source: Schaul, Quan, Antonoglou, Silver (2016), arXiv 1511.05952, proportional variant; windows
+//! as in Sutton (1988) and Hessel et al. (2018), arXiv 1710.02298.
 
 use std::sync::Arc;
 
@@ -27,7 +27,8 @@ use crate::{
     normalize::normalizer::Normalizer,
 };
 
-/// Added to every priority, so that no transition is out of reach (Schaul et al. 2016, section 3.3).
+/// Added to every priority, so that no transition is out of reach (Schaul
+/// et al. 2016, section 3.3).
 const LEAST_PRIORITY: f64 = 1e-6;
 
 /// Transitions, the oldest overwritten first.
@@ -112,8 +113,8 @@ impl ReplayBuffer {
         }
     }
 
-    /// From now on observations and rewards R are drawn as `normalizer` scales them. What is held stays
-    /// as the environments gave it, so that old transitions are scaled by what is known now.
+    /// From now on observations and rewards R are drawn as `normalizer` scales them. What is held
+    /// stays as the environments gave it, so that old transitions are scaled by what is known now.
     pub fn set_normalizer(&mut self, normalizer: Arc<Normalizer>) {
         self.normalizer = normalizer;
     }

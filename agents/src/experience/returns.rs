@@ -30,8 +30,8 @@ pub fn gae(
     }
 }
 
-/// Discounted returns of one whole episode, Gₜ = rₜ + γ Gₜ₊₁, with `after` the value of what follows
-/// its last step: 0 after a termination, V of the real last observation after a truncation.
+/// Discounted returns of one whole episode, Gₜ = rₜ + γ Gₜ₊₁, with `after` the value of what
+/// follows its last step: 0 after a termination, V of the real last observation after a truncation.
 pub fn discounted(rewards: &[f64], after: f64, gamma: f64) -> Vec<f64> {
     let mut returns = vec![0.0; rewards.len()];
     let mut sum = after;

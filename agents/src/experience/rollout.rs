@@ -76,7 +76,8 @@ impl Rollout {
         state
     }
 
-    /// A rollout from its state, of observations with `width` entries and actions in `action_space`.
+    /// A rollout from its state, of observations with `width` entries and
+    /// actions in `action_space`.
     ///
     /// # Errors
     /// When it is not such a state.

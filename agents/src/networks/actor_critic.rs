@@ -203,7 +203,8 @@ impl ActorCritic {
         batches
     }
 
-    /// One step of the actor on some rows; `normalize` brings their advantages to mean 0, deviation 1.
+    /// One step of the actor on some rows; `normalize` brings their
+    /// advantages to mean 0, deviation 1.
     pub fn update_actor(
         &mut self,
         experience: &Experience,
@@ -269,7 +270,8 @@ mod tests {
     use super::*;
     use crate::networks::body::perceptron;
 
-    /// V of a task without end that pays 1 a step, seen through episodes cut, or ended, after 5 steps.
+    /// V of a task without end that pays 1 a step, seen through episodes cut,
+    /// or ended, after 5 steps.
     fn learned_value(outcome: Outcome) -> f64 {
         let optimizer = OptimizerConfig::Egn(EgnConfig { lambda: 1e-3.into(), ..EgnConfig::default() });
         let context = AgentContext {

@@ -1,4 +1,5 @@
-//! What lies between observations and outputs of a network: convolutions, if any, and hidden layers.
+//! What lies between observations and outputs of a network: convolutions,
+//! if any, and hidden layers.
 
 use egn_solver::{Activation, Image, Kernel, Network, SettingError, require};
 use schemars::JsonSchema;
@@ -8,13 +9,13 @@ use crate::error::AgentError;
 
 /// Convolutions that see an observation as an image, before the hidden layers.
 ///
-/// The defaults of `size` and `stride` are those of Young and Tian (2019), arXiv 1903.03176, whose network
-/// for MinAtar has 16 filters and a hidden layer of 128.
+/// The defaults of `size` and `stride` are those of Young and Tian (2019), arXiv 1903.03176, whose
+/// network for MinAtar has 16 filters and a hidden layer of 128.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Convolutions {
-    /// Rows, columns and channels of an observation, the channel being its fastest index, each from 1
-    /// to 16384.
+    /// Rows, columns and channels of an observation, the channel being its fastest
+    /// index, each from 1 to 16384.
     pub image: [usize; 3],
     /// Filters of each convolution, first to last, each 1 or more.
     pub filters: Vec<usize>,

@@ -133,7 +133,8 @@ impl Critics {
         self.targets.iter_mut().zip(&self.online).for_each(|(target, online)| target.update(online));
     }
 
-    /// The least of the first `n_critics` critics at `pairs`, whose last `n` entries are the action.
+    /// The least of the first `n_critics` critics at `pairs`, whose last
+    /// `n` entries are the action.
     ///
     /// # Errors
     /// When candle cannot read the inputs.

@@ -31,9 +31,9 @@ pub enum Distribution {
         /// Actions.
         n: usize,
     },
-    /// Independent normal entries, outputs (2n): means, then log σ. σ is the same in every state, as in
-    /// Stable-Baselines3; actions are clipped to their bounds when an environment takes them, and
-    /// learned from unclipped.
+    /// Independent normal entries, outputs (2n): means, then log σ. σ is the same in every state,
+    /// as in Stable-Baselines3; actions are clipped to their bounds when an environment takes them,
+    /// and learned from unclipped.
     Gaussian {
         /// Least value that the environment takes, entry by entry.
         low: Vec<f32>,
@@ -156,7 +156,8 @@ impl Distribution {
         }
     }
 
-    /// Mean entropy of the distributions that `outputs` (b, c) stand for; differential for Gaussians.
+    /// Mean entropy of the distributions that `outputs` (b, c) stand for;
+    /// differential for Gaussians.
     pub fn entropy(&self, outputs: &Outputs) -> f64 {
         let sum: f64 = match self {
             Self::Categorical { n } => {
@@ -172,7 +173,8 @@ impl Distribution {
         sum / outputs.batch() as f64
     }
 
-    /// Mean KL(π_old‖π) of outputs (b, c), the sum over all actions, not an estimate from those taken.
+    /// Mean KL(π_old‖π) of outputs (b, c), the sum over all actions, not an
+    /// estimate from those taken.
     pub fn kl(&self, old: &Outputs, new: &Outputs) -> f64 {
         let pairs = old.rows().zip(new.rows());
         let sum: f64 = match self {

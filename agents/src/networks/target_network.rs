@@ -46,8 +46,8 @@ impl TargetNetwork {
 
     /// The updates that fell due while a rollout was collected, `clock` standing at its end: one
     /// every `interval` environment steps, counted as Stable-Baselines3 counts them, in whole steps
-    /// of all environments. The online network stood still meanwhile, so that m updates are one with
-    /// 1 − (1 − τ)ᵐ.
+    /// of all environments. The online network stood still meanwhile, so that m updates
+    /// are one with 1 − (1 − τ)ᵐ.
     pub fn follow(&mut self, online: &Learner, rollout: &Rollout, clock: Clock, interval: u64) {
         let n_updates = updates_due(clock.env_steps, rollout.n_envs as u64, rollout.n_steps as u64, interval);
         if n_updates > 0 {
@@ -56,7 +56,8 @@ impl TargetNetwork {
     }
 }
 
-/// Updates in the last `n_steps` steps of `n_envs` environments, which have brought `env_steps` in all.
+/// Updates in the last `n_steps` steps of `n_envs` environments, which have
+/// brought `env_steps` in all.
 fn updates_due(env_steps: u64, n_envs: u64, n_steps: u64, interval: u64) -> u64 {
     let (calls, every) = (env_steps / n_envs, (interval / n_envs).max(1));
     calls / every - (calls - n_steps) / every

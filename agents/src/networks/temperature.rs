@@ -1,7 +1,7 @@
 //! The temperature of a soft actor-critic: the weight α of entropy beside reward.
 //!
-//! Source: Haarnoja et al. (2018), "Soft Actor-Critic Algorithms and Applications", arXiv 1812.05905;
-//! Adam whatever the networks' optimizer, as in Stable-Baselines3.
+//! Source: Haarnoja et al. (2018), "Soft Actor-Critic Algorithms and Applications", arXiv
+//! 1812.05905; Adam whatever the networks' optimizer, as in Stable-Baselines3.
 
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{

@@ -4,14 +4,14 @@ use crate::streams::{Purpose, Stream, stream};
 
 /// What acting in one environment draws from, and what it remembers of the episode under way.
 ///
-/// *Design.* A policy is frozen and shared by all threads; what changes from step to step is here, one
-/// for each environment, with whoever steps it. An evaluation begins with fresh ones.
+/// *Design.* A policy is frozen and shared by all threads; what changes from step to step is here,
+/// one for each environment, with whoever steps it. An evaluation begins with fresh ones.
 #[derive(Debug, Clone)]
 pub struct ActorState {
     /// Draws of exploration.
     pub rng: Stream,
-    /// The last noise that is correlated in time, one value for each entry of an action; empty at the
-    /// start of an episode.
+    /// The last noise that is correlated in time, one value for each entry of an action; empty at
+    /// the start of an episode.
     pub noise: Vec<f64>,
 }
 

@@ -22,8 +22,8 @@ pub struct DeterministicPolicy {
     pub noise: ActionNoise,
     /// Where actions lie.
     pub range: ActionRange,
-    /// Progress before which it is added to actions that are drawn uniformly, as in Stable-Baselines3's
-    /// warm-up.
+    /// Progress before which it is added to actions that are drawn uniformly, as in
+    /// Stable-Baselines3's warm-up.
     pub random_before: f64,
 }
 

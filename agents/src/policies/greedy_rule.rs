@@ -1,11 +1,13 @@
-//! What a greedy policy does with the outputs of its network, in words that other programs understand.
+//! What a greedy policy does with the outputs of its network, in words that
+//! other programs understand.
 
 use egn_solver::loss::log_softmax;
 use serde::Serialize;
 
 use crate::policies::action_range::ActionRange;
 
-/// From a network's outputs to the action of [`crate::Mode::Greedy`]. A bound that is infinite is no bound.
+/// From a network's outputs to the action of [`crate::Mode::Greedy`]. A bound that
+/// is infinite is no bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "rule", rename_all = "lowercase")]
 pub enum GreedyRule {

@@ -29,7 +29,8 @@ pub struct ReplaySettings {
     pub gradient_steps: usize,
     /// Transitions in a batch, 1 or more.
     pub batch_size: usize,
-    /// τ, in (0, 1]: how far an update moves a target network towards the one that learns; 1 copies it.
+    /// τ, in (0, 1]: how far an update moves a target network towards the one
+    /// that learns; 1 copies it.
     pub tau: f64,
 }
 

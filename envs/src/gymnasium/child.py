@@ -99,7 +99,8 @@ def main(env_id, n_envs, kwargs):
     version = gymnasium.__version__.encode()
     bounds = [np.asarray(b, "<f4").tobytes() for b in (flat.low, flat.high, low, high)]
     pipe.sendall(
-        b"H" + struct.pack("<IBIQdI", flat.shape[0], kind, count, limit, threshold, len(version)) + version + b"".join(bounds)
+        b"H" + struct.pack("<IBIQdI", flat.shape[0], kind, count, limit, threshold, len(version))
+        + version + b"".join(bounds)
     )
 
     is_flat = isinstance(space, spaces.Box) and len(space.shape) == 1

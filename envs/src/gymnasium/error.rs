@@ -11,7 +11,10 @@ use crate::error::EnvError;
 #[derive(Debug, Error)]
 pub enum GymnasiumError {
     /// The interpreter does not start.
-    #[error("cannot start the Python interpreter {}: {source}; name one with --python or EGN_PYTHON", .python.display())]
+    #[error(
+        "cannot start the Python interpreter {}: {source}; name one with --python or EGN_PYTHON",
+        .python.display()
+    )]
     NoPython {
         /// The interpreter that was tried.
         python: PathBuf,
@@ -19,7 +22,10 @@ pub enum GymnasiumError {
         source: io::Error,
     },
     /// The interpreter has no gymnasium, or that lacks something.
-    #[error("{} cannot import gymnasium ({text}); install it with: {} -m pip install gymnasium", .python.display(), .python.display())]
+    #[error(
+        "{python} cannot import gymnasium ({text}); install it with: {python} -m pip install gymnasium",
+        python = .python.display()
+    )]
     NoGymnasium {
         /// The interpreter that was tried.
         python: PathBuf,

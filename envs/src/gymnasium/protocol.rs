@@ -172,8 +172,8 @@ mod tests {
         assert!(read_tag(&mut &b"x"[..], b'R').is_err());
     }
 
-    /// Bytes of a frame as the child sends them, some of them changed, cut or other bytes altogether;
-    /// `EGN_FUZZ_SECONDS` makes it last.
+    /// Bytes of a frame as the child sends them, some of them changed, cut or other bytes
+    /// altogether; `EGN_FUZZ_SECONDS` makes it last.
     #[test]
     fn any_bytes_are_a_frame_or_an_error() {
         use proptest::{prelude::*, test_runner::TestRunner};

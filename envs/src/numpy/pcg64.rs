@@ -1,7 +1,7 @@
 //! NumPy's default generator, bit for bit, and draws made the way NumPy makes them.
 //!
-//! Gymnasium seeds an environment with `SeedSequence(seed)` and draws from PCG64. [`Pcg64`] does the
-//! same, so `env.reset(&mut Pcg64::seed_from(s), …)` starts where `env.reset(seed=s)` starts.
+//! Gymnasium seeds an environment with `SeedSequence(seed)` and draws from PCG64. [`Pcg64`] does
+//! the same, so `env.reset(&mut Pcg64::seed_from(s), …)` starts where `env.reset(seed=s)` starts.
 //! The draws take any [`RngCore`]: a trainer may hand in a generator of its own.
 //!
 //! Sources: M. E. O'Neill (2014), *PCG: A Family of Simple Fast Space-Efficient Statistically Good

@@ -1,9 +1,9 @@
 //! FrozenLake-v1: across a frozen lake to the goal, on ice that slips, around the holes.
 //!
-//! Equal to Gymnasium 1.4.0, draws included. Traps: a step draws a number on firm ice as well, and so
-//! does a reset, though there is one start; a slip goes to the sides of the wanted direction, never
-//! back; against the edge one stays. Observations are the cell as a one-hot vector, as Gymnasium's
-//! `FlattenObservation` gives it.
+//! Equal to Gymnasium 1.4.0, draws included. Traps: a step draws a number on firm ice as well, and
+//! so does a reset, though there is one start; a slip goes to the sides of the wanted direction,
+//! never back; against the edge one stays. Observations are the cell as a one-hot vector, as
+//! Gymnasium's `FlattenObservation` gives it.
 //!
 //! Settings by name: `is_slippery`, `success_rate`.
 
@@ -69,7 +69,8 @@ pub struct FrozenLakeConfig {
     pub map: FrozenLakeMap,
     /// Whether the wanted direction is taken with probability `success_rate` only.
     pub is_slippery: bool,
-    /// Probability of the wanted direction on slippery ice, 0 to 1; the rest is shared by its sides.
+    /// Probability of the wanted direction on slippery ice, 0 to 1; the
+    /// rest is shared by its sides.
     pub success_rate: f64,
 }
 

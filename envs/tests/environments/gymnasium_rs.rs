@@ -35,7 +35,8 @@ fn the_adapter_keeps_the_contract_of_an_environment() {
 
 #[test]
 fn its_cart_pole_emits_observations_outside_its_space() {
-    // The angle that ends an episode lies beyond its bound, which Gymnasium doubles for that reason.
+    // The angle that ends an episode lies beyond its bound, which Gymnasium
+    // doubles for that reason.
     let (mut theirs, _, mut observation) = side_by_side();
     while !push(&mut theirs, &mut observation).terminated {}
     assert!(!theirs.observation_space().contains(&observation), "{observation:?}");

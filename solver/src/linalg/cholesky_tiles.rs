@@ -5,9 +5,9 @@
 //! by one sweep over the columns before it (the row-wise, left-looking order), whose sums stay in
 //! registers; then the tile is solved against its diagonal block.
 //!
-//! A panel is one block of eight rows high with AVX2 and two with AVX-512. No sum depends on which: in
-//! the factor a row's sums run along the columns, tile by tile; the triangular solves go from block to
-//! block, and a panel of two blocks is gone through as two.
+//! A panel is one block of eight rows high with AVX2 and two with AVX-512. No sum depends on which:
+//! in the factor a row's sums run along the columns, tile by tile; the triangular solves go from
+//! block to block, and a panel of two blocks is gone through as two.
 
 use pulp::{Simd, WithSimd};
 
@@ -202,7 +202,8 @@ fn factor_diagonal(tile: &mut [f64], height: usize, offset: usize, inverses: &mu
         inverses[j] = 1.0 / pivot.sqrt();
         column.iter_mut().for_each(|x| *x *= inverses[j]);
         for (after, other) in later.chunks_exact_mut(height).enumerate() {
-            // Fused, as in a tile below the diagonal: the rows of a panel's second block are below it, too.
+            // Fused, as in a tile below the diagonal: the rows of a panel's second
+            // block are below it, too.
             let factor = -column[offset + j + 1 + after];
             other.iter_mut().zip(&*column).for_each(|(x, l)| *x = factor.mul_add(*l, *x));
         }

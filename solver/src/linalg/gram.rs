@@ -24,7 +24,8 @@ pub struct Factors<'a, T> {
 }
 
 impl<'a, T: Number> Factors<'a, T> {
-    /// A Jacobian that is written out, (b·k, columns): without inputs A Aᵀ is zero, and D alone is the Jacobian.
+    /// A Jacobian that is written out, (b·k, columns): without inputs A Aᵀ is zero, and
+    /// D alone is the Jacobian.
     pub(crate) fn of_jacobian(jacobian: &'a [T], batch: usize, n_rows: usize) -> Self {
         Self { inputs: Matrix::new(&[], batch, 0), rows: Matrix::new(jacobian, n_rows, jacobian.len() / n_rows) }
     }

@@ -19,7 +19,8 @@ use crate::linalg::{
     vectors::{Token, token},
 };
 
-/// `dst ← start + lhs · rhs`, with row-major `dst`; `panel` is storage that is kept from call to call.
+/// `dst ← start + lhs · rhs`, with row-major `dst`; `panel` is storage that
+/// is kept from call to call.
 ///
 /// Single-threaded: the cores belong to the environment workers and to other runs.
 pub(crate) fn matmul<T: Number>(

@@ -1,11 +1,12 @@
-//! The matrix product in register tiles: every lane holds one entry of the result and adds along the
-//! inner dimension, in order.
+//! The matrix product in register tiles: every lane holds one entry of the result and adds along
+//! the inner dimension, in order.
 //!
-//! *Design.* The result is cut into panels of two vectors of columns and these into tiles of eight rows
-//! (six where there are sixteen registers), whose sums stay in registers while the tile runs along a
-//! block of the inner dimension; between blocks they rest in the result. `lhs` is read where it lies, a
-//! broadcast at a time. The panel of `rhs` is copied out where its rows do not lie in order, where it is
-//! not a whole number of vectors wide, or where it is used so often that the copy pays.
+//! *Design.* The result is cut into panels of two vectors of columns and these into tiles of
+//! eight rows (six where there are sixteen registers), whose sums stay in registers while the
+//! tile runs along a block of the inner dimension; between blocks they rest in the result. `lhs`
+//! is read where it lies, a broadcast at a time. The panel of `rhs` is copied out where its rows
+//! do not lie in order, where it is not a whole number of vectors wide, or where it is used so
+//! often that the copy pays.
 
 use pulp::{Simd, WithSimd};
 
@@ -75,7 +76,8 @@ impl<T: Lanes> WithSimd for Product<'_, T> {
 /// Rows copied together: a block that the compiler turns into vector stores.
 const GROUP: usize = 8;
 
-/// `panel` (depth, stride) ← `rhs` from row `first` and `column` on, `width` columns and then zeros.
+/// `panel` (depth, stride) ← `rhs` from row `first` and `column` on,
+/// `width` columns and then zeros.
 #[inline(always)]
 fn copy_panel<S: Simd, T: Lanes>(
     rhs: Matrix<'_, T>,

@@ -1,4 +1,5 @@
-//! Dense kernels: products, Gram matrices, Cholesky factors, each summed in an order that shapes decide.
+//! Dense kernels: products, Gram matrices, Cholesky factors, each summed in an
+//! order that shapes decide.
 
 pub(crate) mod cholesky;
 mod cholesky_tiles;

@@ -18,8 +18,8 @@ pub trait Real: Number + Held {
     /// The logistic function 1/(1 + e⁻ˣ) of every value.
     fn logistic_in_place(values: &mut [Self]);
 
-    /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the 1
-    /// is the bias. What is above the diagonal is left undefined.
+    /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the
+    /// 1 is the bias. What is above the diagonal is left undefined.
     fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], panels: &mut GramPanels);
 }
 

@@ -1,12 +1,12 @@
 //! Which vector instructions the kernels run with, and the way in to them.
 //!
 //! A record is the same for all of them: no kernel's sum is taken in an order that depends on the
-//! length of a vector. Where a chain of sums runs along vectors, each lane holds another result; where
-//! it runs along the lanes of one, their number is fixed in the kernel and spread over as many vectors
-//! as it takes. Products within a sum are fused in every kernel or in none.
+//! length of a vector. Where a chain of sums runs along vectors, each lane holds another result;
+//! where it runs along the lanes of one, their number is fixed in the kernel and spread over as
+//! many vectors as it takes. Products within a sum are fused in every kernel or in none.
 //!
-//! `EGN_VECTORS` lowers what is used: `avx512`, `avx2` or `plain`, each the most that is wanted. What
-//! the machine lacks is not used whatever it says.
+//! `EGN_VECTORS` lowers what is used: `avx512`, `avx2` or `plain`, each the most that is wanted.
+//! What the machine lacks is not used whatever it says.
 
 use std::{fmt, str::FromStr, sync::OnceLock};
 
@@ -15,7 +15,8 @@ use pulp::{Scalar256b, Simd, WithSimd};
 /// Vector instructions that kernels can be compiled for, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Vectors {
-    /// Whatever the compiler's target has; products are fused by a library where the machine cannot.
+    /// Whatever the compiler's target has; products are fused by a library
+    /// where the machine cannot.
     Plain,
     /// AVX2 with FMA.
     Avx2,
@@ -32,8 +33,8 @@ impl Vectors {
     /// All there are, the least first.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Avx2, Self::Avx512];
 
-    /// The vectors in use: the most that the machine has and that `EGN_VECTORS` admits, settled at the
-    /// first call.
+    /// The vectors in use: the most that the machine has and that `EGN_VECTORS` admits,
+    /// settled at the first call.
     ///
     /// # Panics
     /// When `EGN_VECTORS` is none of [`Vectors::ALL`]; [`Vectors::wanted`] tells without a panic.
@@ -144,8 +145,9 @@ pub(crate) fn token() -> Token {
 
 /// Runs `body`, which is to be an `#[inline(always)]` closure, compiled for the vectors in use.
 ///
-/// A closure handed to pulp itself is called through `FnOnce::call_once`, which is inlined only where
-/// the compiler thinks the body short; a long one is left with the vectors that every machine has.
+/// A closure handed to pulp itself is called through `FnOnce::call_once`, which is
+/// inlined only where the compiler thinks the body short; a long one is left with the
+/// vectors that every machine has.
 pub(crate) fn vectorized<R>(body: impl FnMut() -> R) -> R {
     token().run(Body(body))
 }

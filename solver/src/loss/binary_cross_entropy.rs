@@ -5,7 +5,8 @@ use super::{
     root::Root,
 };
 
-/// ℓ = Σ softplus(z) − y z over c logits, with y in [0, 1]. Q = diag(p(1 − p)), exact; c rows a sample.
+/// ℓ = Σ softplus(z) − y z over c logits, with y in [0, 1]. Q = diag(p(1 −
+/// p)), exact; c rows a sample.
 #[derive(Debug, Clone, Copy)]
 pub struct BinaryCrossEntropy<'a> {
     /// y, (b, c).
@@ -35,7 +36,8 @@ impl Loss for BinaryCrossEntropy<'_> {
         values.clear();
         let targets = self.targets.chunks_exact(outputs.n_outputs);
         assert_eq!(self.targets.len(), outputs.values.len(), "targets and outputs");
-        // softplus(z) − yz as a sum of two terms of one sign: nothing cancels at a well-fitted tail.
+        // softplus(z) − yz as a sum of two terms of one sign: nothing
+        // cancels at a well-fitted tail.
         let term = |(z, y): (&f64, &f64)| y * softplus(-z) + (1.0 - y) * softplus(*z);
         values.extend(outputs.rows().zip(targets).map(|(z, y)| z.iter().zip(y).map(term).sum::<f64>()));
     }

@@ -11,8 +11,8 @@ use super::{
 /// ℓ = −Σᵢ mᵢ log pᵢ,  Σᵢ mᵢ = 1.
 ///
 /// Outputs, (b, n_actions·N): all logits of the first action, then of the next. Only those of the
-/// chosen action have a residual, r = p − m, and only they have a curvature, Q = diag(p) − p pᵀ, which
-/// is exact and does not depend on m. Rows: N − 1 a sample, the rank of Q; S and ρ as for
+/// chosen action have a residual, r = p − m, and only they have a curvature, Q = diag(p) − p pᵀ,
+/// which is exact and does not depend on m. Rows: N − 1 a sample, the rank of Q; S and ρ as for
 /// [`super::CrossEntropy`], to which a target that is one atom is equal.
 ///
 /// Source: Bellemare, Dabney, Munos (2017), arXiv 1707.06887, algorithm 1.
@@ -41,8 +41,8 @@ impl Sample<'_> {
         -self.target.iter().zip(self.log_p).map(|(m, l)| m * l).sum::<f64>()
     }
 
-    /// p − m as pⱼ times the rest of m less mⱼ times the rest of p, so that it sums to zero where one atom
-    /// has all of p.
+    /// p − m as pⱼ times the rest of m less mⱼ times the rest of p, so that it sums to zero
+    /// where one atom has all of p.
     fn residual(&self, residual: &mut [f64]) {
         let p: Vec<f64> = self.log_p.iter().map(|&l| libm::exp(l)).collect();
         let others = |of: &[f64], j: usize| of[..j].iter().chain(&of[j + 1..]).sum::<f64>();

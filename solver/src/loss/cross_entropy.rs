@@ -105,8 +105,8 @@ pub(super) fn softmax_curvature_along(log_p: &[f64], t: &[f64]) -> f64 {
 
 /// Collects Sᵀ and ρ of Q = diag(p) − p pᵀ, sample after sample.
 ///
-/// Q has rank c − 1, and so many columns has its Cholesky factor, in closed form: with the tail sums
-/// qⱼ = Σ p over the classes after j, and q of the class before,
+/// Q has rank c − 1, and so many columns has its Cholesky factor, in closed form: with the tail
+/// sums qⱼ = Σ p over the classes after j, and q of the class before,
 ///
 /// ```text
 /// Sⱼⱼ = √(pⱼ qⱼ / qⱼ₋₁),   Sᵢⱼ = −pᵢ √(pⱼ / (qⱼ qⱼ₋₁))   for i > j,
@@ -116,12 +116,12 @@ pub(super) fn softmax_curvature_along(log_p: &[f64], t: &[f64]) -> f64 {
 /// held at e⁻⁸⁰: S changes by less than rounding, S ρ = r still holds, and the step of a saturated
 /// sample becomes the plain damped gradient, as it must.
 ///
-/// Where only few rows are kept ([`FewRows`]), S = diag(√p) − p √pᵀ and ρ = r/√p take the place of the
-/// triangle: Q and ‖ρ‖ are the same, and a product with S costs c instead of c².
+/// Where only few rows are kept ([`FewRows`]), S = diag(√p) − p √pᵀ and ρ = r/√p take the place of
+/// the triangle: Q and ‖ρ‖ are the same, and a product with S costs c instead of c².
 ///
 /// Source: Tanabe and Sagae (1992), "An exact Cholesky decomposition and the generalized inverse of
-/// the variance-covariance matrix of the multinomial distribution, with applications", J. R. Statist.
-/// Soc. B 54(1).
+/// the variance-covariance matrix of the multinomial distribution, with applications", J.
+/// R. Statist. Soc. B 54(1).
 pub(super) struct SoftmaxRoot<'a> {
     root: &'a mut Root,
     p: Vec<f64>,

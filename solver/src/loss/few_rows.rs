@@ -1,20 +1,20 @@
 //! Few rows of curvature a sample, the first of which carries the gradient.
 //!
 //! The k rows of a sample, Q = S Sᵀ and r = S ρ, may be turned by any orthogonal matrix. One whose
-//! first column is u = ρ/‖ρ‖ makes (‖ρ‖, 0, …, 0) of ρ: the first row alone carries the gradient, the
-//! others only damp. That row is kept, and m − 1 random probes stand for the k − 1 others:
+//! first column is u = ρ/‖ρ‖ makes (‖ρ‖, 0, …, 0) of ρ: the first row alone carries the gradient,
+//! the others only damp. That row is kept, and m − 1 random probes stand for the k − 1 others:
 //!
 //! ```text
 //! s₁ = S u,            ρ̃₁ = ‖ρ‖
 //! sⱼ = S z / √(m − 1),  ρ̃ⱼ = 0,   z = ξ − (u·ξ) u,  ξ random signs     (j = 2 … m)
 //! ```
 //!
-//! S̃ ρ̃ = r for every m. From m = 2 on E[S̃ S̃ᵀ] = Q; with m = 1, S̃ S̃ᵀ is the largest multiple of
-//! r rᵀ that Q exceeds, and for a policy gradient the step is the natural gradient by compatible
-//! features.
+//! S̃ ρ̃ = r for every m. From m = 2 on E[S̃ S̃ᵀ] = Q; with m = 1, S̃ S̃ᵀ is the largest
+//! multiple of r rᵀ that Q exceeds, and for a policy gradient the step is the natural
+//! gradient by compatible features.
 //!
-//! Source: Kakade (2001), "A natural policy gradient"; Peters and Schaal (2008), "Natural actor-critic",
-//! Neurocomputing 71; the signs are Hutchinson's (1990).
+//! Source: Kakade (2001), "A natural policy gradient"; Peters and Schaal (2008), "Natural
+//! actor-critic", Neurocomputing 71; the signs are Hutchinson's (1990).
 
 use super::root::Root;
 
@@ -23,8 +23,8 @@ use super::root::Root;
 pub struct FewRows {
     /// m, 1 or more.
     pub per_sample: usize,
-    /// What the signs are a function of, besides sample, row and entry: the same at every call, so that
-    /// a loss stays one function.
+    /// What the signs are a function of, besides sample, row and entry: the same at every call, so
+    /// that a loss stays one function.
     pub seed: u64,
 }
 
@@ -47,7 +47,8 @@ impl FewRows {
         *root = few;
     }
 
-    /// Appends the rows of sample i to `few`, given its ρ (k) and S: `add_product` adds S z (c) to zeros.
+    /// Appends the rows of sample i to `few`, given its ρ (k) and S:
+    /// `add_product` adds S z (c) to zeros.
     pub fn push(
         self,
         i: usize,
@@ -188,7 +189,8 @@ mod tests {
         });
     }
 
-    /// r rᵀ / (rᵀQ⁺r), where ‖ρ‖² is rᵀQ⁺r: of all ρ with Sρ = r that of a root of full rank is the shortest.
+    /// r rᵀ / (rᵀQ⁺r), where ‖ρ‖² is rᵀQ⁺r: of all ρ with Sρ = r that of a root of
+    /// full rank is the shortest.
     #[test]
     fn one_row_is_the_residual_at_its_own_length() {
         for_each_loss(|name, loss, outputs| {

@@ -81,8 +81,8 @@ pub trait Loss {
         root.rows.chunks_exact(c).enumerate().map(along).map(|x| x * x).sum()
     }
 
-    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature cannot;
-    /// its ρ is then meaningless.
+    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature
+    /// cannot; its ρ is then meaningless.
     fn spans_residual(&self) -> bool {
         true
     }

@@ -9,9 +9,9 @@ use super::{
 ///
 /// For actors that climb a critic: f₀ is what the actor puts out now, r the derivative of what it
 /// minimizes, −∂Q/∂a for a deterministic policy, and the curvature is whichever positive
-/// definite matrix the caller declares: with the identity the Gauss-Newton step is regression on the
-/// targets f₀ − r, with that of the critic a Newton step on the action. The model is exact in its
-/// own terms: away from f₀, as in a line search, value and residual are the model's.
+/// definite matrix the caller declares: with the identity the Gauss-Newton step is regression on
+/// the targets f₀ − r, with that of the critic a Newton step on the action. The model is exact in
+/// its own terms: away from f₀, as in a line search, value and residual are the model's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuadraticModel {
     /// v, the loss of the batch at f₀.
@@ -23,8 +23,8 @@ pub struct QuadraticModel {
 }
 
 impl QuadraticModel {
-    /// With a diagonal curvature Q = diag(q): `residual` r and `curvature` q > 0 are both (b, c), as
-    /// the outputs `origin`. c rows a sample.
+    /// With a diagonal curvature Q = diag(q): `residual` r and `curvature` q > 0 are both (b, c),
+    /// as the outputs `origin`. c rows a sample.
     pub fn diagonal(value: f64, origin: &Outputs, residual: &[f64], curvature: &[f64]) -> Self {
         let (n, c) = (origin.values.len(), origin.n_outputs);
         assert_eq!((residual.len(), curvature.len()), (n, n), "residual and curvature of {n} outputs");

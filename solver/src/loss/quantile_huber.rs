@@ -11,16 +11,16 @@ use super::{
 ///
 /// Outputs, (b, n_actions·N): all quantiles of the first action, then of the next. Only those of
 /// the chosen action have a residual, and only they have rows: N a sample. Where every difference
-/// is below κ and no target crosses its quantile, ℓ is quadratic; its curvature declared everywhere is
-/// that of reweighted least squares, as in [`super::ChosenAction`]: h(e) ≤ h(e₀) + ½ min(1, κ/|e₀|)
-/// (e² − e₀²), so that
+/// is below κ and no target crosses its quantile, ℓ is quadratic; its curvature declared everywhere
+/// is that of reweighted least squares, as in [`super::ChosenAction`]: h(e) ≤ h(e₀) + ½ min(1,
+/// κ/|e₀|) (e² − e₀²), so that
 ///
 /// Q = diag(qⱼ),  qⱼ = (1/m) Σₜ |τⱼ − 1(yₜ < θⱼ)| min(1, κ/|θⱼ − yₜ|) / κ,
 ///
 /// positive always, since 0 < τⱼ < 1; S = diag(√qⱼ), ρⱼ = rⱼ/√qⱼ.
 ///
-/// Source: Dabney, Rowland, Bellemare, Munos (2018), arXiv 1710.10044, eq. 10; the sum over quantiles
-/// as in sb3-contrib.
+/// Source: Dabney, Rowland, Bellemare, Munos (2018), arXiv 1710.10044, eq. 10; the sum over
+/// quantiles as in sb3-contrib.
 #[derive(Debug, Clone, Copy)]
 pub struct QuantileHuber<'a> {
     /// a, (b): which quantiles count.

@@ -20,18 +20,18 @@ pub enum Curvature {
     Sampled,
 }
 
-/// Another loss with a random curvature of one row a sample, where its own has too many: softmax over
-/// many classes.
+/// Another loss with a random curvature of one row a sample, where its own has too many:
+/// softmax over many classes.
 ///
-/// With the columns Sⱼ of the loss's own root and independent signs εⱼ = ±1, the row is s = Σ εⱼ Sⱼ, so
-/// that E[s sᵀ] = S Sᵀ = Q: the curvature is unbiased, and exact where S has one column (two classes).
-/// Value and residual are those of the loss; since r is no multiple of s, there is no ρ, and the
-/// step takes the gradient apart ([`crate::Form::Woodbury`]). The step is **not** the Gauss-Newton
-/// step, nor is its mean; it solves (H̃ + λI) d = −g for a positive semi-definite H̃ with E[H̃] = H, so
-/// that it is a descent direction whatever the signs are.
+/// With the columns Sⱼ of the loss's own root and independent signs εⱼ = ±1, the row is s = Σ εⱼ
+/// Sⱼ, so that E[s sᵀ] = S Sᵀ = Q: the curvature is unbiased, and exact where S has one column (two
+/// classes). Value and residual are those of the loss; since r is no multiple of s, there is no ρ,
+/// and the step takes the gradient apart ([`crate::Form::Woodbury`]). The step is **not** the
+/// Gauss-Newton step, nor is its mean; it solves (H̃ + λI) d = −g for a positive semi-definite H̃
+/// with E[H̃] = H, so that it is a descent direction whatever the signs are.
 ///
-/// Source: the signs are those of Hutchinson (1990), used on output curvature as in Dangel, Kunstner,
-/// Hennig (2020), "BackPACK", arXiv 1912.10985, who draw labels instead.
+/// Source: the signs are those of Hutchinson (1990), used on output curvature as in Dangel,
+/// Kunstner, Hennig (2020), "BackPACK", arXiv 1912.10985, who draw labels instead.
 #[derive(Clone, Copy)]
 pub struct Sampled<'a> {
     loss: &'a dyn Loss,

@@ -6,8 +6,8 @@ use super::{
     root::Root,
 };
 
-/// wᵢ ℓᵢ, as importance weights of prioritized replay are used: r and Q are w times what they were, S
-/// and ρ are √w times. The mean is still over b samples.
+/// wᵢ ℓᵢ, as importance weights of prioritized replay are used: r and Q are w times what they were,
+/// S and ρ are √w times. The mean is still over b samples.
 #[derive(Clone, Copy)]
 pub struct Weighted<'a> {
     /// ℓ.

@@ -50,8 +50,8 @@ pub(crate) fn activate<T: Real>(activation: Activation, values: &mut [T], slopes
     }
 }
 
-/// Multiplies each row (b·k, n) by the derivative of its sample, known from the `outputs` (b, n) and
-/// `slopes` of [`activate`].
+/// Multiplies each row (b·k, n) by the derivative of its sample, known from the `outputs` (b, n)
+/// and `slopes` of [`activate`].
 pub(crate) fn scale_by_derivative<T: Real>(
     activation: Activation,
     outputs: &[T],

@@ -1,12 +1,12 @@
 //! A convolutional layer: a dense layer that is applied to every patch of an image.
 //!
 //! Images are rows of height·width·channels, channels last, as MinAtar and this project's
-//! environments have them. *Design.* Patches are copied out once a pass, so that every product of the
-//! layer is a matrix product over b·positions rows. The Jacobian row of a sample is a sum of outer
-//! products over positions and has no two factors; it is formed for this layer alone, b·k rows of its
-//! few parameters, for the Gram matrix only. (A Gram matrix from patches, with positions² products of
-//! width `n_inputs` + `n_outputs` for each pair of rows, costs less only below a handful of positions;
-//! with one position it is the dense layer's, which is then used.)
+//! environments have them. *Design.* Patches are copied out once a pass, so that every product of
+//! the layer is a matrix product over b·positions rows. The Jacobian row of a sample is a sum of
+//! outer products over positions and has no two factors; it is formed for this layer alone, b·k
+//! rows of its few parameters, for the Gram matrix only. (A Gram matrix from patches, with
+//! positions² products of width `n_inputs` + `n_outputs` for each pair of rows, costs less only
+//! below a handful of positions; with one position it is the dense layer's, which is then used.)
 
 use std::fmt;
 
@@ -31,7 +31,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Largest side, and number of channels or filters: the product of four of them is a number still.
+    /// Largest side, and number of channels or filters: the product of four
+    /// of them is a number still.
     pub const MAX_SIZE: usize = 1 << 14;
 
     /// Entries, height·width·channels.
@@ -59,8 +60,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Whether it can be moved over an image: no size is zero or above 16,384, so that their products can
-    /// be counted, and no patch is padding alone.
+    /// Whether it can be moved over an image: no size is zero or above 16,384, so that their
+    /// products can be counted, and no patch is padding alone.
     pub fn fits(&self, image: Image) -> bool {
         let Self { filters, size, stride, padding } = *self;
         let sizes = [filters, size, stride, image.height, image.width, image.channels];
@@ -133,8 +134,8 @@ impl Convolution {
         output.height * output.width
     }
 
-    /// Calls `copy` with (where in the patches of an image, where in the image, how many entries) for
-    /// every run of cells that lies inside it.
+    /// Calls `copy` with (where in the patches of an image, where in the image, how many entries)
+    /// for every run of cells that lies inside it.
     fn runs(&self, mut copy: impl FnMut(usize, usize, usize)) {
         let Self { image, kernel, .. } = *self;
         let output = self.output();

@@ -47,8 +47,8 @@ impl Dense {
         Matrix::new(&params[self.weight()], self.n_inputs, self.n_outputs)
     }
 
-    /// `outputs` (n, n_outputs) ← bias + inputs (n, n_inputs) · W. Here and below `panel` is storage of
-    /// the product.
+    /// `outputs` (n, n_outputs) ← bias + inputs (n, n_inputs) · W. Here and below `panel`
+    /// is storage of the product.
     pub(crate) fn apply<T: Real>(&self, params: &[T], inputs: &[T], outputs: &mut [T], panel: &mut Vec<T>) {
         let start = if self.has_bias { Start::Row(&params[self.bias()]) } else { Start::Zero };
         self.product(start, params, inputs, outputs, panel);
@@ -64,7 +64,8 @@ impl Dense {
         matmul(outputs, start, Matrix::new(inputs, n, self.n_inputs), self.matrix(params), panel);
     }
 
-    /// Rows at the outputs, before the activation, (n, n_outputs) to rows at the inputs (n, n_inputs).
+    /// Rows at the outputs, before the activation, (n, n_outputs) to rows at
+    /// the inputs (n, n_inputs).
     pub(crate) fn carry_rows<T: Real>(&self, params: &[T], rows: &[T], into: &mut Vec<T>, panel: &mut Vec<T>) {
         let n = rows.len() / self.n_outputs;
         into.resize(n * self.n_inputs, T::zero());
@@ -72,8 +73,8 @@ impl Dense {
         matmul(into, Start::Zero, rows, self.matrix(params).transposed(), panel);
     }
 
-    /// Jᵀ S v: A (n, n_inputs) transposed times the rows D (b·k, n/b·n_outputs) weighted with v (b·k) and summed
-    /// over k. The part of `result` (p) that belongs to W and the bias.
+    /// Jᵀ S v: A (n, n_inputs) transposed times the rows D (b·k, n/b·n_outputs) weighted with v
+    /// (b·k) and summed over k. The part of `result` (p) that belongs to W and the bias.
     pub(crate) fn pull_back_rows<T: Real>(
         &self,
         inputs: &[T],
@@ -90,9 +91,10 @@ impl Dense {
         matmul(&mut result[self.weight()], Start::Zero, inputs, weighted, &mut work.panel);
     }
 
-    /// The factors of a layer applied to `inputs` (b·positions, n_inputs) with `rows` (b·k, positions·n_outputs):
-    /// the two themselves where there is one position and a bias; otherwise the Jacobian rows of the layer's own
-    /// parameters, written out into `jacobian` (b·k, parameters).
+    /// The factors of a layer applied to `inputs` (b·positions, n_inputs) with `rows` (b·k,
+    /// positions·n_outputs): the two themselves where there is one position and a bias;
+    /// otherwise the Jacobian rows of the layer's own parameters, written out into
+    /// `jacobian` (b·k, parameters).
     pub(crate) fn factors_of<'a, T: Real>(
         &self,
         inputs: &'a [T],

@@ -1,7 +1,7 @@
 //! Outputs as a value and advantages, a fixed linear map.
 //!
-//! Source: Wang et al. (2016), "Dueling network architectures for deep reinforcement learning", eq. 9,
-//! arXiv 1511.06581.
+//! Source: Wang et al. (2016), "Dueling network architectures for deep reinforcement learning",
+//! eq. 9, arXiv 1511.06581.
 
 use crate::{
     linalg::real::Real,

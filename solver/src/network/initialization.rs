@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
 pub enum Initialization {
-    /// PyTorch's default for `nn.Linear` and `nn.Conv2d`: weights and biases uniform in ±1/√n, n the
-    /// inputs of a layer, or of a patch.
+    /// PyTorch's default for `nn.Linear` and `nn.Conv2d`: weights and biases uniform in ±1/√n, n
+    /// the inputs of a layer, or of a patch.
     Uniform,
     /// Orthogonal weights and zero biases, as Stable-Baselines3's policies: gain √2 in the hidden
     /// layers, `output_gain` in the last one.

@@ -46,7 +46,8 @@ impl Layer {
         }
     }
 
-    /// What holds the layer's parameters, if it has any: a convolution's is applied at every position.
+    /// What holds the layer's parameters, if it has any: a convolution's is
+    /// applied at every position.
     pub fn dense(&self) -> Option<&Dense> {
         match self {
             Self::Dense(dense) => Some(dense),

@@ -1,7 +1,7 @@
 //! What every kind of layer does with a batch.
 //!
-//! *Design.* A layer answers five questions, each kind in its own file, and [`Pass`] is the loop over
-//! layers that asks them: a new kind of layer is one file and its arms in `layer.rs`.
+//! *Design.* A layer answers five questions, each kind in its own file, and [`Pass`] is the loop
+//! over layers that asks them: a new kind of layer is one file and its arms in `layer.rs`.
 //!
 //! [`Pass`]: crate::network::pass::Pass
 
@@ -42,23 +42,25 @@ pub(crate) struct At<'a, T> {
     pub trace: &'a Trace<T>,
 }
 
-/// One layer on batches of b samples with k rows each, J being the Jacobian of its outputs before the
-/// activation.
+/// One layer on batches of b samples with k rows each, J being the Jacobian of its
+/// outputs before the activation.
 ///
 /// The defaults are those of a layer without parameters.
 pub(crate) trait LayerPass<T: Real> {
-    /// Evaluates `outputs` (b, n_out) at `inputs` (b, n_in), and keeps in the trace what the other verbs need.
+    /// Evaluates `outputs` (b, n_out) at `inputs` (b, n_in), and keeps in the trace
+    /// what the other verbs need.
     fn forward(&self, params: &[T], inputs: &[T], outputs: &mut [T], trace: &mut Trace<T>, work: &mut Workspace<T>);
 
     /// Carries the trace's rows to rows at the inputs, (b·k, n_in).
     fn carry(&self, at: At<'_, T>, into: &mut Vec<T>, work: &mut Workspace<T>);
 
-    /// Writes J t into `outgoing` (b, n_out), which is zero before, for changes t of the parameters, `tangent`
-    /// (p), and of the inputs, `incoming` (b, n_in), `None` where these stand still.
+    /// Writes J t into `outgoing` (b, n_out), which is zero before, for changes t of
+    /// the parameters, `tangent` (p), and of the inputs, `incoming` (b, n_in), `None`
+    /// where these stand still.
     fn push(&self, at: At<'_, T>, tangent: &[T], incoming: Option<&[T]>, outgoing: &mut [T], work: &mut Workspace<T>);
 
-    /// Writes the part of Jᵀ S v that belongs to the layer's parameters into `result` (p), for a weight v of
-    /// each of the trace's rows (b·k).
+    /// Writes the part of Jᵀ S v that belongs to the layer's parameters into `result` (p), for a
+    /// weight v of each of the trace's rows (b·k).
     fn pull_back(
         &self,
         _inputs: &[T],

@@ -64,8 +64,8 @@ impl<T: Real> Model<T> {
         pass.propagate_rows(network, params, rows);
     }
 
-    /// Row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given `cotangents` u (b, c), where the
-    /// network was last evaluated.
+    /// Row i of the result (b, n_inputs) is Σⱼ uᵢⱼ ∂fᵢⱼ/∂xᵢ for given `cotangents` u (b, c), where
+    /// the network was last evaluated.
     ///
     /// # Panics
     /// When the cotangents are not those of the batch last loaded.

@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// A chain of layers, the last of them linear, and beside it outputs that do not depend on the input.
+/// A chain of layers, the last of them linear, and beside it outputs that do
+/// not depend on the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     layers: Vec<Layer>,
@@ -38,8 +39,8 @@ impl Network {
 
     /// Convolutions over an image, then dense layers of the given widths, outputs last.
     ///
-    /// Inputs are rows of height·width·channels, channels last. What Mnih et al. (2015) do to Atari and
-    /// Young and Tian (2019), arXiv 1903.03176, to MinAtar.
+    /// Inputs are rows of height·width·channels, channels last. What Mnih et al. (2015) do to Atari
+    /// and Young and Tian (2019), arXiv 1903.03176, to MinAtar.
     ///
     /// # Panics
     /// Without a width, with a size of zero, or where a kernel is larger than its padded image.
@@ -53,9 +54,9 @@ impl Network {
         Self::chain(layers, offset, image.len(), widths, hidden)
     }
 
-    /// One output xᵀHx + constant, H symmetric of n inputs: the parameters are the upper triangle of H
-    /// by rows and then the constant, if there is one. [`crate::Snapshot::quadratic_form`] reads them
-    /// back.
+    /// One output xᵀHx + constant, H symmetric of n inputs: the parameters are the upper
+    /// triangle of H by rows and then the constant, if there is one.
+    /// [`crate::Snapshot::quadratic_form`] reads them back.
     ///
     /// # Panics
     /// Without inputs.

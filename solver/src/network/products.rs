@@ -5,8 +5,8 @@ use crate::{
     network::layer_pass::{At, LayerPass, Trace, Workspace},
 };
 
-/// From x (n) to the products of a symmetric form, in the order of its upper triangle by rows: xᵢ² on
-/// the diagonal, 2 xᵢ xⱼ beside it, so that their inner product with the triangle of H is xᵀHx.
+/// From x (n) to the products of a symmetric form, in the order of its upper triangle by rows: xᵢ²
+/// on the diagonal, 2 xᵢ xⱼ beside it, so that their inner product with the triangle of H is xᵀHx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Products {
     /// n.

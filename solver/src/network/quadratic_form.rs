@@ -1,4 +1,5 @@
-//! The quadratic form that a network of [`Network::quadratic`](crate::Network::quadratic) has learned.
+//! The quadratic form that a network of
+//! [`Network::quadratic`](crate::Network::quadratic) has learned.
 
 use crate::network::{layer::Layer, snapshot::Snapshot};
 

@@ -1,9 +1,9 @@
 //! Networks as safetensors files, in PyTorch's names and layout.
 //!
-//! Layer l is `<l>.weight` and `<l>.bias`, layers without parameters and activations not counted: of
-//! shape (n_outputs, n_inputs) and (n_outputs) as an `nn.Linear`, (filters, channels, rows, columns)
-//! and (filters) as an `nn.Conv2d`. A linear layer after a convolution takes its inputs channels
-//! first, as `nn.Flatten` hands them over. The free outputs are `free` (n).
+//! Layer l is `<l>.weight` and `<l>.bias`, layers without parameters and activations not counted:
+//! of shape (n_outputs, n_inputs) and (n_outputs) as an `nn.Linear`, (filters, channels, rows,
+//! columns) and (filters) as an `nn.Conv2d`. A linear layer after a convolution takes its inputs
+//! channels first, as `nn.Flatten` hands them over. The free outputs are `free` (n).
 
 use std::{collections::HashMap, fs, io::Write, ops::Range, path::Path};
 
@@ -35,8 +35,8 @@ impl Snapshot {
         write().map_err(|error: std::io::Error| SolverError::Tensor { message: error.to_string() })
     }
 
-    /// The network as a safetensors file, with an entry of its metadata, name and text, for those who read
-    /// it elsewhere. (Several would be written in the order of a hash map.)
+    /// The network as a safetensors file, with an entry of its metadata, name and text, for those
+    /// who read it elsewhere. (Several would be written in the order of a hash map.)
     ///
     /// # Errors
     /// When candle or safetensors refuses.

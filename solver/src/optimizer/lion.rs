@@ -7,8 +7,9 @@
 //! A good lr is three to ten times smaller than Adam's, a good w as much larger. Near a minimum the
 //! steps do not shrink by themselves: let lr fall.
 //!
-//! Source: Chen, Liang, Huang et al. (2023), "Symbolic discovery of optimization algorithms", algorithm 2,
-//! arXiv 2302.06675; the steps are those of `lion-pytorch` 0.2.5, and sign(0) is 0 as in torch.
+//! Source: Chen, Liang, Huang et al. (2023), "Symbolic discovery of optimization
+//! algorithms", algorithm 2, arXiv 2302.06675; the steps are those of `lion-pytorch` 0.2.5,
+//! and sign(0) is 0 as in torch.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -15,7 +15,8 @@ pub trait Optimizer<T: Real>: Send {
     /// One step on the problem as it stands.
     ///
     /// # Errors
-    /// When no step could be taken; the parameters and the optimizer's own state are then as before.
+    /// When no step could be taken; the parameters and the optimizer's own
+    /// state are then as before.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError>;
 
     /// Takes from a stream what the optimizer draws with, if it draws; once, before its first step.
@@ -38,8 +39,8 @@ pub struct StepContext<'a> {
     pub progress: f64,
     /// Also report what costs extra: gradient norm and solve residual of an EGN step.
     pub diagnose: bool,
-    /// Storage of row systems that is shared with networks which step before and after; without it an
-    /// optimizer uses its own.
+    /// Storage of row systems that is shared with networks which step before and after; without it
+    /// an optimizer uses its own.
     pub storage: Option<&'a mut RowSystem>,
 }
 

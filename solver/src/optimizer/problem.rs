@@ -18,8 +18,8 @@ pub trait Problem<T: Real> {
     /// Number of parameters, p.
     fn n_params(&self) -> usize;
 
-    /// Which part of θ is which matrix or vector, in order, without gaps: for rules that are not entry by
-    /// entry. One vector unless the problem knows better.
+    /// Which part of θ is which matrix or vector, in order, without gaps: for rules that are not
+    /// entry by entry. One vector unless the problem knows better.
     fn blocks(&self) -> Vec<Block> {
         vec![Block { range: 0..self.n_params(), shape: [1, self.n_params()] }]
     }
@@ -66,8 +66,8 @@ pub trait Linearized<T: Real> {
         None
     }
 
-    /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major. Every entry of it is to be written:
-    /// `gram` comes with anything in it; `panels` is storage for whoever has a use for it.
+    /// Writes the lower triangle of SᵀKS, (b·k, b·k) column-major. Every entry of it is to be
+    /// written: `gram` comes with anything in it; `panels` is storage for whoever has a use for it.
     fn gram(&mut self, gram: &mut [f64], panels: &mut GramPanels);
 
     /// Writes Jᵀ S v into `result` (p).

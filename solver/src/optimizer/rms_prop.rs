@@ -4,7 +4,8 @@
 //! s ← αs + (1−α)g²,  u ← μu + g/(√s + ε),  θ ← θ − lr·u
 //! ```
 //!
-//! Source: Hinton, "Neural networks for machine learning", lecture 6e (2012); `torch.optim.RMSprop`.
+//! Source: Hinton, "Neural networks for machine learning", lecture 6e
+//! (2012); `torch.optim.RMSprop`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

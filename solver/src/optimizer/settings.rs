@@ -22,7 +22,8 @@ pub trait OptimizerSettings {
     /// The first setting that is not, with the range.
     fn validate(&self) -> Result<(), SettingError>;
 
-    /// Whether a step factors a system with a row for every output of the batch, which has to be held.
+    /// Whether a step factors a system with a row for every output of the
+    /// batch, which has to be held.
     fn holds_row_system(&self) -> bool;
 
     /// Of the rows of a sample those that a step holds.

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent with momentum, with PyTorch's semantics.
 //!
-//! u ← μu + g, θ ← θ − lr·u: the first step is lr·g, and u is no average. Nesterov's form uses g + μu in
-//! place of u.
+//! u ← μu + g, θ ← θ − lr·u: the first step is lr·g, and u is no average. Nesterov's form
+//! uses g + μu in place of u.
 //!
 //! Source: `torch.optim.SGD` (no dampening).
 

@@ -22,7 +22,8 @@ fn sizes() -> impl Strategy<Value = Sizes> {
 
 /// What a dense solve in parameter space says.
 struct Dense {
-    /// d by an LU solve of (H̃ + λI) d = −g, with H̃ of the rows that are kept and g from the explicit Jacobian.
+    /// d by an LU solve of (H̃ + λI) d = −g, with H̃ of the rows that are kept and g
+    /// from the explicit Jacobian.
     direction: Vec<f64>,
     /// dᵀHd, with H of all rows.
     curvature: f64,
@@ -82,11 +83,12 @@ proptest! {
             // In the form that is cheapest, then in each that is right for the loss.
             for form in [None, Some(Form::Rows).filter(|_| spans), Some(Form::Parameters), Some(Form::Woodbury)] {
                 let solution = match form {
-                    None => direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap(),
-                    Some(form) => direction.solve_as(form, problem.linearize(None).unwrap(), lambda, true, system).unwrap(),
+                    None => direction.solve(problem.linearize(None).unwrap(), lambda, true, system),
+                    Some(form) => direction.solve_as(form, problem.linearize(None).unwrap(), lambda, true, system),
                 };
-                // Rounding of the dense solve grows with its condition number, that of Woodbury's form
-                // with the square root of it too: g and JᵀSw cancel.
+                let solution = solution.unwrap();
+                // Rounding of the dense solve grows with its condition number, that of Woodbury's
+                // form with the square root of it too: g and JᵀSw cancel.
                 let error = distance(direction.values(), &expected) / norm(&expected);
                 assert!(error <= tolerance, "{form:?} off by {error:e}, {tolerance:e} allowed");
                 assert!(solution.solve_residual.unwrap() <= 1e-13 + 1e-15 * condition);
@@ -104,8 +106,8 @@ proptest! {
         });
     }
 
-    /// With few rows a sample the step is exact for the curvature that is left, and what is said of it is true
-    /// of all rows.
+    /// With few rows a sample the step is exact for the curvature that is left, and what is said
+    /// of it is true of all rows.
     #[test]
     fn a_step_with_few_rows_equals_the_dense_one_with_those_rows(
         kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..48,

@@ -1,6 +1,6 @@
-//! What a step reports, and the order in which the parts of EGN act, against a dense computation that
-//! knows nothing of the solver: explicit Jacobian, LU in parameter space, and the update rule as
-//! `egn.rs` states it.
+//! What a step reports, and the order in which the parts of EGN act, against a dense computation
+//! that knows nothing of the solver: explicit Jacobian, LU in parameter space, and the update
+//! rule as `egn.rs` states it.
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
@@ -279,7 +279,8 @@ fn every_combination_follows_its_rule_and_reports_it() {
     }
 }
 
-/// What leads astray once is not followed for ever: with momentum or decay, steps go on being taken.
+/// What leads astray once is not followed for ever: with momentum or decay,
+/// steps go on being taken.
 #[test]
 fn no_combination_freezes() {
     let curve = Curve::new();

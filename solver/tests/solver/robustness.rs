@@ -70,7 +70,8 @@ fn a_refused_step_leaves_no_trace() {
             let targets = SquaredError { targets: &[0.0, 1.0] };
             let error = refused(optimizer, precision, &inputs(&[f64::NAN, 0.0], 1), &targets);
             assert!(matches!(error, SolverError::NonFiniteLoss { batch: 2, .. }), "{error}");
-            // tanh(∞) is finite, and so is the loss: which part of the step fails depends on the rule.
+            // tanh(∞) is finite, and so is the loss: which part of the step
+            // fails depends on the rule.
             refused(optimizer, precision, &inputs(&[f64::INFINITY, 0.0], 1), &targets);
             let error =
                 refused(optimizer, precision, &inputs(&[1.0, 0.0], 1), &SquaredError { targets: &[f64::NAN, 1.0] });

@@ -154,8 +154,8 @@ impl Toy {
         matches!(self, Self::Quadratic | Self::Rosenbrock)
     }
 
-    /// The loss to be reached: nothing left of 100 and of 12.1 on least squares, a tenth of a coin's
-    /// ln 2 on the spirals, the minimum to five digits for the logistic regression.
+    /// The loss to be reached: nothing left of 100 and of 12.1 on least squares, a tenth of a
+    /// coin's ln 2 on the spirals, the minimum to five digits for the logistic regression.
     fn target(self) -> f64 {
         match self {
             Self::Quadratic | Self::Rosenbrock => 1e-6,
@@ -337,4 +337,45 @@ fn conjugate_gradients_refuse_a_model_that_curves_down() {
     let error = optimizer.step(&mut problem, StepContext::default()).unwrap_err();
     assert!(matches!(error, SolverError::NotConvex { damping: -1e6, curvature } if curvature < 0.0), "{error}");
     assert_eq!(problem.loss(), before);
+}
+
+/// NIST's Misra1a, y = θ₁ (1 − exp(−θ₂ x)), from its first start, where a full step goes astray and steps of a
+/// hundredth gain: a search of fifteen trials ends above them, and the next one goes on from there.
+///
+/// Source: NIST/ITL StRD, nonlinear regression, Misra1a, data and certified values.
+#[test]
+fn a_search_that_found_nothing_goes_on_where_it_ended() {
+    fn misra(theta: &[f64]) -> (Vec<f64>, Vec<Vec<f64>>) {
+        const DATA: [[f64; 2]; 14] = [
+            [10.07, 77.6],
+            [14.73, 114.9],
+            [17.94, 141.1],
+            [23.93, 190.8],
+            [29.61, 239.9],
+            [35.18, 289.0],
+            [40.02, 332.8],
+            [44.82, 378.4],
+            [50.76, 434.8],
+            [55.05, 477.3],
+            [61.01, 536.8],
+            [66.40, 593.1],
+            [75.47, 689.1],
+            [81.78, 760.0],
+        ];
+        let row = |[y, x]: [f64; 2]| {
+            let decay = libm::exp(-theta[1] * x);
+            (theta[0] * (1.0 - decay) - y, vec![1.0 - decay, theta[0] * x * decay])
+        };
+        DATA.into_iter().map(row).unzip()
+    }
+    let mut problem = LeastSquares::<f64>::new(&[500.0, 1e-4], misra);
+    let config = EgnConfig { lambda: 1e-12.into(), line_search: Some(Default::default()), ..Default::default() };
+    let mut optimizer: Box<dyn Optimizer<f64>> = OptimizerConfig::Egn(config).build();
+    let taken = (0..100).filter(|_| optimizer.step(&mut problem, StepContext::default()).unwrap().step_norm > 0.0);
+    assert!(taken.count() >= 10);
+    let certified = [238.942_129_18, 5.501_564_318_1e-4];
+    for (found, certified) in problem.params().to_vec().iter().zip(certified) {
+        assert!((found / certified - 1.0).abs() < 1e-8, "{found} for {certified}");
+    }
+    assert!((2.0 * problem.loss() / 1.245_513_889_4e-1 - 1.0).abs() < 1e-9);
 }

@@ -1,4 +1,5 @@
-//! Recorded runs of line search, adaptive damping and momentum, step by step from the stored weights.
+//! Recorded runs of line search, adaptive damping and momentum, step by step
+//! from the stored weights.
 
 use crate::recorded::{distance, files, flat, model, network, norm, numbers, with_loss};
 use candle_core::{DType, Device, Tensor};

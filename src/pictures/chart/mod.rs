@@ -2,8 +2,8 @@
 //!
 //! Two panels: return against environment steps, and against CPU seconds, since a Gauss-Newton step
 //! costs more than one of Adam's. Lines are interquartile means over seeds, bands their 95 %
-//! bootstrap intervals. A chart is a function of records and of nothing else: drawing it twice gives
-//! the same bytes.
+//! bootstrap intervals. A chart is a function of records and of nothing else: drawing it
+//! twice gives the same bytes.
 
 mod drawing;
 pub mod figure;

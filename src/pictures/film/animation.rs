@@ -16,8 +16,8 @@ const QUANTIZER_SPEED: i32 = 10;
 
 /// All films one after the other, for ever.
 ///
-/// *Design.* Each frame holds only the rectangle that differs from the one before, with a palette of
-/// its own: a tenth of the size, and the colors are exact.
+/// *Design.* Each frame holds only the rectangle that differs from the one before, with a palette
+/// of its own: a tenth of the size, and the colors are exact.
 ///
 /// # Errors
 /// [`FilmError::Encoding`] when a frame is larger than a GIF can be (65,535 pixels a side).

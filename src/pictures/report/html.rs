@@ -34,7 +34,8 @@ pub(super) fn table(class: &str, header: &[String], rows: &[Row]) -> String {
     let body: String = rows.iter().map(row).collect();
     let head = cells(header, "th");
     format!(
-        "<div class=\"table\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>\n"
+        "<div class=\"table\"><table class=\"{class}\"><thead><tr>{head}</tr></thead>\n\
+         <tbody>\n{body}</tbody></table></div>\n"
     )
 }
 

@@ -22,8 +22,8 @@ pub enum AgentChoice {
 
 /// An agent of a program's own.
 ///
-/// Records keep its name and its settings. Read back from one it equals the agent that was recorded,
-/// but nobody answers for it until the program puts its own in its place:
+/// Records keep its name and its settings. Read back from one it equals the agent that was
+/// recorded, but nobody answers for it until the program puts its own in its place:
 /// `RunConfig { agent, ..read_config(record)? }`.
 #[derive(Debug, Clone)]
 pub struct CustomAgent {

@@ -29,7 +29,8 @@ pub struct DescribedSetting {
 }
 
 impl RunConfig {
-    /// Every setting that this agent and this optimizer have, section by section, with its value here.
+    /// Every setting that this agent and this optimizer have, section by
+    /// section, with its value here.
     pub fn described(&self) -> Vec<DescribedSetting> {
         let (agent, optimizer) = (self.agent.to_string(), self.optimizer.name().to_string());
         let mut settings: Vec<DescribedSetting> = [
@@ -64,7 +65,8 @@ fn schema<T: JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// The schema of what stands under `name` in an enum of `{ <name> = <settings> }`; null where nothing does.
+/// The schema of what stands under `name` in an enum of `{ <name> = <settings> }`;
+/// null where nothing does.
 fn variant(schema: Value, name: &str) -> Value {
     let variants = schema["oneOf"].as_array().into_iter().flatten();
     variants

@@ -31,13 +31,15 @@ pub enum EnvName {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvSettings {
-    /// Settings of the environment by name: its module names them; for Python's, keyword arguments of
-    /// `gymnasium.make`.
+    /// Settings of the environment by name: its module names them; for Python's, keyword
+    /// arguments of `gymnasium.make`.
     #[schemars(with = "BTreeMap<String, String>")]
     pub kwargs: Table,
-    /// Whether observations are brought to mean 0 and variance 1 by what was seen in training so far.
+    /// Whether observations are brought to mean 0 and variance 1 by what was
+    /// seen in training so far.
     pub normalize_observation: bool,
-    /// Whether rewards are divided by the standard deviation of discounted returns, in training alone.
+    /// Whether rewards are divided by the standard deviation of discounted
+    /// returns, in training alone.
     pub normalize_reward: bool,
     /// Greatest magnitude of an entry of a normalized observation, above 0.
     pub clip_observation: f64,

@@ -141,8 +141,8 @@ impl RunConfig {
         table.to_string()
     }
 
-    /// Checks that settings are in their ranges and go together; those of another program's agent are
-    /// taken as they are.
+    /// Checks that settings are in their ranges and go together; those of another program's
+    /// agent are taken as they are.
     ///
     /// # Errors
     /// The first setting that is not.
@@ -300,7 +300,8 @@ fn read<T: DeserializeOwned>(
     table.retain(|_, value| !is_unset(value));
     T::deserialize(shape(table.clone())).map_err(|error| {
         let message = in_words(&unknown_key(error.message()));
-        // serde does not say which key has the wrong value: it is the one without which all is well.
+        // serde does not say which key has the wrong value: it is the one
+        // without which all is well.
         let key = table.keys().find(|key| {
             let mut without = table.clone();
             without.remove(*key);

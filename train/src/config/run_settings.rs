@@ -14,12 +14,12 @@ pub const TRAINING_SEED: u64 = 10_000;
 /// First seed of the evaluations after training: fresh episodes.
 pub const FINAL_SEED: u64 = 20_000;
 
-/// Where an agent is trained, and for how long: section `run`, which names agent and optimizer, too.
+/// Where an agent is trained and for how long: section `run`, which names agent and optimizer too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunSettings {
-    /// Environment (`egn list envs`), or `gymnasium:<id>`, or `custom:<name>` in a program that brings
-    /// its own.
+    /// Environment (`egn list envs`), or `gymnasium:<id>`, or `custom:<name>` in a
+    /// program that brings its own.
     #[serde(with = "as_text")]
     #[schemars(with = "String")]
     pub env: EnvName,
@@ -32,8 +32,8 @@ pub struct RunSettings {
     pub envs: usize,
     /// Number type of the networks: `f32` or `f64`.
     pub precision: Precision,
-    /// Whether environments step while the agent learns, with the policy from before: for agents that
-    /// learn from a replay memory.
+    /// Whether environments step while the agent learns, with the policy from before: for agents
+    /// that learn from a replay memory.
     pub overlap: bool,
     /// Environment steps between two evaluations, 1 or more; a fiftieth of `steps` unless given.
     pub eval_every: Option<u64>,
@@ -43,9 +43,11 @@ pub struct RunSettings {
     pub final_episodes: usize,
     /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
     pub max_failed_updates: u64,
-    /// Record with whose networks training starts, as they were at its end; with random ones unless given.
+    /// Record with whose networks training starts, as they were at its end; with
+    /// random ones unless given.
     pub init_from: Option<PathBuf>,
-    /// Digest by which the networks of `init_from` are known again; of those in the record unless given.
+    /// Digest by which the networks of `init_from` are known again; of those in
+    /// the record unless given.
     pub init_digest: Option<String>,
 }
 

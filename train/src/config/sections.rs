@@ -14,7 +14,8 @@ use crate::config::{
 /// before can be read for good.
 const RENAMED: [(&str, &str, &str); 1] = [("agent", "normalise_advantage", "normalize_advantage")];
 
-/// Gives every setting its present name, so that tables of different age can be laid upon each other.
+/// Gives every setting its present name, so that tables of different age can
+/// be laid upon each other.
 ///
 /// # Errors
 /// When a setting is given by both names.
@@ -37,7 +38,8 @@ pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
     }
 }
 
-/// Lays `over` upon `table`, section by section. A moving schedule replaces the one before it whole.
+/// Lays `over` upon `table`, section by section. A moving schedule replaces
+/// the one before it whole.
 pub(super) fn merge(table: &mut Table, over: &Table) {
     for (key, value) in over {
         match (table.get_mut(key), value) {

@@ -104,8 +104,8 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     }
 }
 
-/// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and upon
-/// it what they do on this environment.
+/// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and
+/// upon it what they do on this environment.
 fn preset_for(presets: Presets, overrides: &Table) -> Result<Table, ConfigError> {
     let run = section(overrides, "run")?;
     check_names(&run)?;

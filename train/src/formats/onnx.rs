@@ -1,5 +1,5 @@
-//! A greedy policy as an ONNX model: `observation` (batch, n) in f32 to `action`, of int64 (batch) where
-//! actions are discrete, of f32 (batch, m) where they are vectors.
+//! A greedy policy as an ONNX model: `observation` (batch, n) in f32 to `action`, of int64 (batch)
+//! where actions are discrete, of f32 (batch, m) where they are vectors.
 //!
 //! | part | nodes |
 //! |---|---|
@@ -13,8 +13,9 @@
 //! | argmax over expected returns | Reshape, Softmax, MatMul, ArgMax |
 //! | first n outputs, within bounds | Gather, Min, Max |
 //!
-//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last years reads, and is in
-//! f32 whatever the policy was trained in. Free outputs (log σ) do not act and are left out.
+//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last
+//! years reads, and is in f32 whatever the policy was trained in. Free outputs (log σ)
+//! do not act and are left out.
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 

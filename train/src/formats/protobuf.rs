@@ -1,4 +1,5 @@
-//! Protocol buffers, as far as this program has to do with any: TensorBoard's events and ONNX models.
+//! Protocol buffers, as far as this program has to do with any:
+//! TensorBoard's events and ONNX models.
 //!
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 

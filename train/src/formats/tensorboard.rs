@@ -1,5 +1,5 @@
-//! TensorBoard's event file, written while the run goes on: returns, losses and solver reports under the
-//! tags of Stable-Baselines3, and `solver/…` besides.
+//! TensorBoard's event file, written while the run goes on: returns, losses and solver reports
+//! under the tags of Stable-Baselines3, and `solver/…` besides.
 //!
 //! | tag | what |
 //! |---|---|
@@ -123,7 +123,8 @@ impl Events {
         }
         for update in &event.learned.updates {
             let Ok(report) = &update.result else { continue };
-            // A report is numbers and absent numbers; why a step was taken back is text, and left out.
+            // A report is numbers and absent numbers; why a step was taken
+            // back is text, and left out.
             let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(report) else { continue };
             for (name, value) in fields.iter().filter_map(|(name, value)| Some((name, value.as_f64()?))) {
                 let room = if name == "loss" { "train" } else { "solver" };
@@ -203,8 +204,8 @@ pub fn scalars(mut file: &[u8]) -> Option<Vec<Scalar>> {
     Some(scalars)
 }
 
-/// Every point but those of clocks, values as their bits: equal for equal runs. `None` where the file is
-/// damaged.
+/// Every point but those of clocks, values as their bits: equal for equal runs. `None`
+/// where the file is damaged.
 pub fn scalars_without_clock(file: &[u8]) -> Option<Vec<(u64, String, u32)>> {
     let kept = scalars(file)?.into_iter().filter(|(_, tag, _)| tag != CPU_SECONDS);
     Some(kept.map(|(step, tag, value)| (step, tag, value.to_bits())).collect())

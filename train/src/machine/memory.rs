@@ -1,5 +1,5 @@
-//! Whether a run fits into this machine's memory, asked before anything is allocated: a setting with
-//! three zeros too many is refused like any other, where the allocator would end the program.
+//! Whether a run fits into this machine's memory, asked before anything is allocated: a setting
+//! with three zeros too many is refused like any other, where the allocator would end the program.
 
 use egn_agents::{Spaces, Workload};
 use egn_envs::Space;

@@ -147,8 +147,9 @@ pub struct Summary {
     /// Environments whose episode a resumed run could not go on with and began anew.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub restarted: Vec<u64>,
-    /// Lengths in environment steps that the run was meant to have before it was taken further. Schedules
-    /// and thinning followed these, so that `config.toml` alone does not reproduce the record.
+    /// Lengths in environment steps that the run was meant to have before it was taken
+    /// further. Schedules and thinning followed these, so that `config.toml` alone does
+    /// not reproduce the record.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extended_from: Vec<u64>,
 }

@@ -1,10 +1,10 @@
-//! What a record says of itself that cannot be so, or not by its configuration alone: someone edited it, or
-//! took its run further.
+//! What a record says of itself that cannot be so, or not by its configuration alone: someone
+//! edited it, or took its run further.
 
 use crate::record::contents::{CurvePoint, Ended, Summary};
 
-/// Where a summary says something else than the curve from which it was made, and whether the run went on
-/// beyond what it was meant for.
+/// Where a summary says something else than the curve from which it was made, and whether the run
+/// went on beyond what it was meant for.
 ///
 /// The returns of `final` and `best` of a finished run are of other episodes than the curve's: `egn
 /// evaluate` plays them again.

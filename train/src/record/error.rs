@@ -29,7 +29,10 @@ pub enum RecordError {
         source: io::Error,
     },
     /// A file is not what a run left that is to go on; nothing was changed.
-    #[error("cannot go on with {}: {problem}; what is recorded stays as it is, and --force begins anew", path.display())]
+    #[error(
+        "cannot go on with {}: {problem}; what is recorded stays as it is, and --force begins anew",
+        path.display()
+    )]
     Changed {
         /// The file.
         path: PathBuf,
@@ -56,7 +59,8 @@ pub enum RecordError {
     },
     /// No summary and no configuration, and folders that do not tell which run this was.
     #[error(
-        "{} has no summary.json, no config.toml that names the run, and does not lie in <env>/<agent>/<optimizer>/seed-<n>",
+        "{} has no summary.json, no config.toml that names the run, and does not lie in \
+         <env>/<agent>/<optimizer>/seed-<n>",
         dir.display()
     )]
     Nameless {

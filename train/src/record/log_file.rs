@@ -1,8 +1,8 @@
-//! A log: appended to while its run goes on, and cut back to where a checkpoint saw it when it is gone on
-//! with.
+//! A log: appended to while its run goes on, and cut back to where a checkpoint saw it
+//! when it is gone on with.
 //!
-//! *Design.* A checkpoint holds length and digest of every log. A log that no longer begins with those very
-//! bytes is refused: what would be appended to it is the end of another record.
+//! *Design.* A checkpoint holds length and digest of every log. A log that no longer begins with
+//! those very bytes is refused: what would be appended to it is the end of another record.
 
 use std::{
     fs::File,
@@ -39,7 +39,8 @@ impl LogFile {
     /// A log as it was at a checkpoint. What came after is still there until [`LogFile::cut`].
     ///
     /// # Errors
-    /// [`RecordError::Changed`] when it is missing or does not begin as it did; [`RecordError::Io`].
+    /// [`RecordError::Changed`] when it is missing or does not begin as it
+    /// did; [`RecordError::Io`].
     pub fn reopen(path: PathBuf, [length, expected]: Mark) -> Result<Self, RecordError> {
         let changed = |problem: String| RecordError::Changed { path: path.clone(), problem };
         let file = match File::options().read(true).append(true).open(&path) {

@@ -18,7 +18,8 @@ use crate::{
     },
 };
 
-/// Reads every record at or below `root`, ordered by environment, agent, optimizer, settings and seed.
+/// Reads every record at or below `root`, ordered by environment, agent,
+/// optimizer, settings and seed.
 ///
 /// A folder is a record when it holds a `summary.json` or a `curve.csv`. Broken records are
 /// returned as errors beside the good ones, so that one of them does not cost the others.
@@ -71,7 +72,8 @@ fn subfolders(dir: &Path) -> io::Result<Vec<PathBuf>> {
 const NOT_FINITE: &str = "a value is not finite";
 
 impl Evaluation {
-    /// Why no episodes have such returns, if that is so. A mean may be off by what its sum was rounded.
+    /// Why no episodes have such returns, if that is so. A mean may be off by
+    /// what its sum was rounded.
     fn problem(&self) -> Option<&'static str> {
         let Self { env_steps: _, episodes, mean, std, min, max } = *self;
         let rounding = 1e-9 * min.abs().max(max.abs());
@@ -88,8 +90,8 @@ impl Evaluation {
 impl Record {
     /// Reads the record in `dir`.
     ///
-    /// Without a `summary.json` the run's names are those in its `config.toml`, or else those of the
-    /// folders it lies in.
+    /// Without a `summary.json` the run's names are those in its `config.toml`, or else those
+    /// of the folders it lies in.
     ///
     /// # Errors
     /// [`RecordError`], naming file and line, when a file is missing that a chart needs or says

@@ -66,7 +66,8 @@ impl RecordWriter {
         })
     }
 
-    /// Takes back what a resumed record says of the time after its checkpoint, and that it has ended.
+    /// Takes back what a resumed record says of the time after its
+    /// checkpoint, and that it has ended.
     ///
     /// # Errors
     /// [`RecordError::Io`].

@@ -1,9 +1,10 @@
-//! Where a run stood, on disk: one file, replaced whole, from which the run goes on as if it had never
-//! stopped.
+//! Where a run stood, on disk: one file, replaced whole, from which the run goes on as
+//! if it had never stopped.
 //!
-//! *Design.* The file is a safetensors file of everything ([`State`]), with the layout's version, the
-//! program's and the configuration in it, so that it can be told whether it fits before anything is
-//! touched. The one before it is kept beside it: where the last one is damaged, the run goes on from there.
+//! *Design.* The file is a safetensors file of everything ([`State`]), with the layout's
+//! version, the program's and the configuration in it, so that it can be told whether it fits
+//! before anything is touched. The one before it is kept beside it: where the last one is
+//! damaged, the run goes on from there.
 
 use std::{
     fs,
@@ -64,8 +65,8 @@ pub struct Found {
     pub instead: Option<String>,
 }
 
-/// The state that a run with these settings goes on from, if the record in `dir` has one: that of a run
-/// which did not end, or with `even_if_ended` of any.
+/// The state that a run with these settings goes on from, if the record in `dir` has one: that of a
+/// run which did not end, or with `even_if_ended` of any.
 ///
 /// # Errors
 /// When there is one that cannot be used; nothing has been changed.
@@ -133,8 +134,8 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
     String::from_utf8(bytes).map_err(|error| refused(dir, error))
 }
 
-/// Whether the record in `dir` is that of a run with these very settings which was killed before its first
-/// checkpoint, that is within its first rollout: it is begun anew.
+/// Whether the record in `dir` is that of a run with these very settings which was killed before
+/// its first checkpoint, that is within its first rollout: it is begun anew.
 pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
     let same = read(CONFIG).is_none_or(|text| config.is_that_of(&text));
@@ -159,14 +160,15 @@ pub fn in_the_way(dir: &Path, config: &RunConfig) -> String {
     .to_owned()
 }
 
-/// Environment steps of the checkpoint that `config` would go on from, and why it is the one before the
-/// last, for a word on the screen.
+/// Environment steps of the checkpoint that `config` would go on from, and why it is the one before
+/// the last, for a word on the screen.
 pub fn resumable(dir: &Path, config: &RunConfig, even_if_ended: bool) -> Option<(u64, Option<String>)> {
     let Found { state, instead } = find(dir, config, even_if_ended).ok()??;
     counters(&state).ok().map(|[env_steps, ..]| (env_steps, instead))
 }
 
-/// Whether the record's `config.toml`, if it is still there, has the settings of the run that is to go on.
+/// Whether the record's `config.toml`, if it is still there, has the settings of
+/// the run that is to go on.
 ///
 /// # Errors
 /// [`RecordError::Changed`] when it has others.

@@ -8,6 +8,7 @@ use std::{
 };
 
 use egn_agents::{AgentError, TrainedPolicy};
+use egn_solver::State;
 
 use crate::{
     config::{env_name::Opened, run_config::RunConfig, run_settings::FINAL_SEED},
@@ -100,7 +101,8 @@ pub fn admit(config: &RunConfig, opened: &Opened) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Removes what writers that were killed left of files that never became whole; the record is locked.
+/// Removes what writers that were killed left of files that never became
+/// whole; the record is locked.
 fn remove_partial_files(dir: &Path) -> Result<(), RunError> {
     let folder = |source| RunError::Folder { path: dir.to_owned(), source };
     for place in [dir.to_owned(), dir.join("best"), dir.join("checkpoint")] {
@@ -141,23 +143,8 @@ pub fn run_in(
     // Before the log, which may replace what it is read from.
     let initial = if saved.is_some() { None } else { Initial::of(config)? };
     let (mut log, mut events) = match &saved {
-        Some(state) => {
-            // All is looked at before anything is cut.
-            let (mut log, events) = (Log::resume(&dir, config, state)?, Events::resume(&dir, state)?);
-            log.go_on()?;
-            events.go_on()?;
-            (log, events)
-        }
-        None => {
-            let force = execution.force || checkpoint::nothing_to_lose(&dir, config);
-            if !force && dir.join(CONFIG).exists() {
-                let what = checkpoint::in_the_way(&dir, config);
-                let further = checkpoint::resumable(&dir, config, true).map(|(env_steps, _)| env_steps);
-                let further = further.filter(|&env_steps| env_steps < settings.steps);
-                return Err(RunError::InTheWay { dir, what, further });
-            }
-            (Log::begin(&dir, config, force)?, Events::begin(&dir)?)
-        }
+        Some(state) => resume_logs(&dir, config, state)?,
+        None => begin_logs(&dir, config, execution.force)?,
     };
     let trainer = Trainer {
         config,
@@ -202,6 +189,27 @@ pub fn run_in(
     summary.peak_rss_bytes = peak_rss_bytes();
     log.finish(&summary)?;
     Ok(summary)
+}
+
+/// Opens the logs of a run that goes on from `state`.
+fn resume_logs(dir: &Path, config: &RunConfig, state: &State) -> Result<(Log, Events), RunError> {
+    // All is looked at before anything is cut.
+    let (mut log, events) = (Log::resume(dir, config, state)?, Events::resume(dir, state)?);
+    log.go_on()?;
+    events.go_on()?;
+    Ok((log, events))
+}
+
+/// Begins the logs of a run, unless a record that would be lost is in the way.
+fn begin_logs(dir: &Path, config: &RunConfig, force: bool) -> Result<(Log, Events), RunError> {
+    let force = force || checkpoint::nothing_to_lose(dir, config);
+    if !force && dir.join(CONFIG).exists() {
+        let what = checkpoint::in_the_way(dir, config);
+        let further = checkpoint::resumable(dir, config, true).map(|(env_steps, _)| env_steps);
+        let further = further.filter(|&env_steps| env_steps < config.run.steps);
+        return Err(RunError::InTheWay { dir: dir.to_owned(), what, further });
+    }
+    Ok((Log::begin(dir, config, force)?, Events::begin(dir)?))
 }
 
 /// Enters in `summary` what came of a run, saves its policies, and judges those of a finished one.

@@ -2,9 +2,9 @@
 //! were at its end, with the statistics of the observations that they were trained on, while
 //! optimizers, memories and counters begin anew.
 //!
-//! *Design.* The networks are those in the earlier record's checkpoint, which has the critics too. A
-//! configuration names the record and a digest of its networks, so that a repetition of the run starts from
-//! the same ones or says that they are no longer there.
+//! *Design.* The networks are those in the earlier record's checkpoint, which has the critics too.
+//! A configuration names the record and a digest of its networks, so that a repetition of the run
+//! starts from the same ones or says that they are no longer there.
 
 use std::{
     fs,
@@ -66,8 +66,8 @@ impl Initial {
         &self.networks
     }
 
-    /// Whether the networks fit the run whose record will be in `dir`, told before anything is recorded;
-    /// `python` is as in [`crate::config::env_name::EnvName::open`].
+    /// Whether the networks fit the run whose record will be in `dir`, told before anything is
+    /// recorded; `python` is as in [`crate::config::env_name::EnvName::open`].
     ///
     /// # Errors
     /// [`RunError::Initial`] with both architectures when they do not.
@@ -114,8 +114,8 @@ fn described((config, network): (&RunConfig, &Network)) -> String {
     format!("{} policy {network}{activation}", config.agent)
 }
 
-/// The settings with the record to start from, if there is one, named for good: by its full path and the
-/// digest of its networks.
+/// The settings with the record to start from, if there is one, named for good: by its full path
+/// and the digest of its networks.
 ///
 /// # Errors
 /// When the record's checkpoint cannot be used.

@@ -29,7 +29,8 @@ use crate::{
     },
 };
 
-/// Reports of failed steps that are kept, beside one of each network in every thousandth of the run.
+/// Reports of failed steps that are kept, beside one of each network in
+/// every thousandth of the run.
 const MOST_FAILURES: u64 = 1000;
 
 /// Writes the record while the run goes on.
@@ -83,8 +84,8 @@ impl Log {
         Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
     }
 
-    /// The record of a run that goes on: its logs as they were at the checkpoint. Nothing is changed before
-    /// [`Log::go_on`].
+    /// The record of a run that goes on: its logs as they were at the checkpoint. Nothing is
+    /// changed before [`Log::go_on`].
     pub fn resume(dir: &Path, config: &RunConfig, state: &State) -> Result<Self, RunError> {
         let unfit = |error: StateError| checkpoint::refused(dir, error);
         let log = state.part("log");
@@ -127,7 +128,8 @@ impl Log {
         self.writer.finish(summary)
     }
 
-    /// Whether this network has not reported in the present thousandth of the run; notes that it has.
+    /// Whether this network has not reported in the present thousandth of
+    /// the run; notes that it has.
     fn is_due(&mut self, network: &str, slot: u64) -> bool {
         match self.last_report.get_mut(network) {
             Some(last) => std::mem::replace(last, slot) != slot,

@@ -1,4 +1,5 @@
-//! A policy on disk: its network, and beside it the statistics of its observations, where it has any.
+//! A policy on disk: its network, and beside it the statistics of its
+//! observations, where it has any.
 
 use std::{
     fs,

@@ -109,8 +109,8 @@ impl SavedPolicy {
     /// [`EnvName::open`](crate::config::env_name::EnvName::open).
     ///
     /// # Errors
-    /// When the folder is no record or has no such policy, the environment cannot be made, or the file
-    /// is damaged.
+    /// When the folder is no record or has no such policy, the environment cannot be
+    /// made, or the file is damaged.
     pub fn open(record: &Path, which: WhichPolicy, python: Option<&Path>) -> Result<Self, SavedPolicyError> {
         let config = read_config(record)?;
         let agent = config.agent.settings().map_err(|error| RunError::from(TrainError::from(error)))?;

@@ -69,8 +69,8 @@ pub fn verify(
 
 /// Repeats the run of `record` on environments of the caller's own; otherwise as [`verify`].
 ///
-/// The settings of a record come from [`read_config`](crate::run::saved_policy::read_config), an agent
-/// of the caller's own from the caller: `RunConfig { agent, ..read_config(record)? }`.
+/// The settings of a record come from [`read_config`](crate::run::saved_policy::read_config), an
+/// agent of the caller's own from the caller: `RunConfig { agent, ..read_config(record)? }`.
 ///
 /// # Errors
 /// As [`verify`].

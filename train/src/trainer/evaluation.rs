@@ -16,7 +16,8 @@ pub use crate::config::run_settings::{FINAL_SEED, TRAINING_SEED};
 
 /// Steps after which an episode of an evaluation is cut, whatever its environment says: MinAtar's
 /// games and some of Gymnasium's have no time limit, and a greedy policy may never end one. Half an
-/// hour of Atari at four frames a step, as in Machado et al. (2018), <https://arxiv.org/abs/1709.06009>.
+/// hour of Atari at four frames a step, as in Machado et al. (2018),
+/// <https://arxiv.org/abs/1709.06009>.
 pub const MAX_STEPS: usize = 27_000;
 
 /// Why an evaluation broke off.

@@ -24,8 +24,8 @@ pub enum Interval {
 pub struct Trainer<'a> {
     /// All settings.
     pub config: &'a RunConfig,
-    /// Makes the environments, of training and of evaluation; a function `Fn(usize) -> Result<Box<dyn
-    /// Env>, EnvError>` from index to environment is one.
+    /// Makes the environments, of training and of evaluation; a function
+    /// `Fn(usize) -> Result<Box<dyn Env>, EnvError>` from index to environment is one.
     pub environments: &'a dyn Environments,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,

@@ -36,8 +36,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Makes all environments, or takes them back to a `saved` state, and starts at most `n_workers`
-    /// threads in `scope`; they end when this is dropped.
+    /// Makes all environments, or takes them back to a `saved` state, and starts at most
+    /// `n_workers` threads in `scope`; they end when this is dropped.
     ///
     /// # Errors
     /// When an environment cannot be made or reset, or the state is of other environments.
@@ -78,7 +78,8 @@ impl Workers {
         Ok(Self { orders, segments, states, restarted, n_envs, observation_space, action_space })
     }
 
-    /// Environments that began a new episode, since the one they were saved in could not be played again.
+    /// Environments that began a new episode, since the one they were saved in
+    /// could not be played again.
     pub fn restarted(&self) -> &[usize] {
         &self.restarted
     }

@@ -1,8 +1,8 @@
 //! The environments of one worker: how they are stepped, and how they are saved.
 //!
-//! *Design.* No environment is asked for its state: an episode is a function of where the random stream
-//! stood at its start and of the actions since, so that is what is saved, and restoring plays it again.
-//! Every environment can thus be resumed, those of a child process too.
+//! *Design.* No environment is asked for its state: an episode is a function of where the random
+//! stream stood at its start and of the actions since, so that is what is saved, and restoring
+//! plays it again. Every environment can thus be resumed, those of a child process too.
 
 use std::{
     ops::Range,
@@ -25,7 +25,8 @@ pub(super) struct Segment {
     pub episodes: Vec<Episode>,
 }
 
-/// Whole groups of environments, stepped together: one round trip where they live in a child process.
+/// Whole groups of environments, stepped together: one round trip where they
+/// live in a child process.
 pub(super) struct WorkerEnvs {
     first_env: usize,
     n_envs_of_run: usize,
@@ -71,7 +72,8 @@ impl From<AgentError> for Broken {
 }
 
 impl WorkerEnvs {
-    /// The environments `indices` of a run, at the start of an episode: that of `saved`, or a first one.
+    /// The environments `indices` of a run, at the start of an episode: that of
+    /// `saved`, or a first one.
     pub fn new(
         environments: &dyn Environments,
         indices: Range<usize>,
@@ -140,9 +142,9 @@ impl WorkerEnvs {
         (self.first_env, self.everyone.iter().map(|&i| state(i)).collect())
     }
 
-    /// Plays the saved episodes again, up to where they stood. Returns the environments that then show
-    /// something else, as a simulator may that is not wholly a function of its seed: they begin a new
-    /// episode.
+    /// Plays the saved episodes again, up to where they stood. Returns the environments that
+    /// then show something else, as a simulator may that is not wholly a function of its seed:
+    /// they begin a new episode.
     ///
     /// # Errors
     /// When the state is of other environments.
@@ -218,7 +220,8 @@ impl WorkerEnvs {
             let env_steps = task.env_steps + (t * self.n_envs_of_run) as u64;
             let mode = Mode::Explore { progress: env_steps as f64 / task.total_steps as f64 };
             actions.clear();
-            // A batch for every group, whatever else this worker has: the same rounding for any share.
+            // A batch for every group, whatever else this worker has: the
+            // same rounding for any share.
             let groups = self.observations.chunks(GROUP_SIZE * width).zip(self.actors.chunks_mut(GROUP_SIZE));
             for (observations, states) in groups {
                 task.policy.act(observations, mode, states, &mut actions)?;

@@ -1,8 +1,9 @@
 //! λ that follows how well the quadratic model predicts the loss (Levenberg-Marquardt).
 //!
-//! The gain ratio is the actual decrease over the predicted one, −(g·Δ + ½(ΔᵀHΔ + λ‖Δ‖²)). *Design.*
-//! A step whose ratio is not finite, or under which the loss rises, is taken back and λ raised: the
-//! authors' newer code reports such a step and keeps it, their older one computed a λ that it never used.
+//! The gain ratio is the actual decrease over the predicted one, −(g·Δ + ½(ΔᵀHΔ + λ‖Δ‖²)).
+//! *Design.* A step whose ratio is not finite, or under which the loss rises, is taken back
+//! and λ raised: the authors' newer code reports such a step and keeps it, their older one
+//! computed a λ that it never used.
 //!
 //! Source: Marquardt (1963); Martens (2010), section 4.1, for the thresholds; factors and clamps of
 //! python-somax 1.0.1.

@@ -4,8 +4,8 @@
 //! (SᵀKS + bλI) v = −ρ,   d = Jᵀ S v
 //! ```
 //!
-//! Where there are far fewer parameters than rows the same d comes from the p × p side, and where r is
-//! not in the span of S, from the gradient: [`Form`] has all three.
+//! Where there are far fewer parameters than rows the same d comes from the p × p side, and where r
+//! is not in the span of S, from the gradient: [`Form`] has all three.
 //!
 //! *Design.* How far to go along d is another question (see
 //! [`crate::optimizer::gauss_newton::egn::Egn`]). What the solve leaves behind answers most of it
@@ -24,8 +24,9 @@ use crate::{
     optimizer::problem::Linearized,
 };
 
-/// The side of the parameters needs a forward-mode pass for each of them, where the side of the batch
-/// has its Gram matrix from two factors: so many times fewer parameters than rows make it pay.
+/// The side of the parameters needs a forward-mode pass for each of them, where the
+/// side of the batch has its Gram matrix from two factors: so many times fewer
+/// parameters than rows make it pay.
 const PASS_COST: usize = 4;
 
 /// Where ‖ρ + bλv‖ falls below this part of ‖ρ‖ the difference has lost too many digits, and SᵀKSv
@@ -87,8 +88,8 @@ impl<T: Real> Direction<T> {
         &self.values
     }
 
-    /// Solves for d with damping λ, in the form that is cheapest; `diagnose` asks for the norms that
-    /// cost extra.
+    /// Solves for d with damping λ, in the form that is cheapest; `diagnose` asks for
+    /// the norms that cost extra.
     ///
     /// # Errors
     /// When the system is singular, which λ > 0 excludes in exact arithmetic.
@@ -257,7 +258,8 @@ impl<T: Real> Direction<T> {
         })
     }
 
-    /// g·t and tᵀHt of any tangent t (p), where the last direction was solved for: g = JᵀSρ/b, H = JᵀSSᵀJ/b.
+    /// g·t and tᵀHt of any tangent t (p), where the last direction was solved for:
+    /// g = JᵀSρ/b, H = JᵀSSᵀJ/b.
     pub fn measure(&mut self, linearized: &mut dyn Linearized<T>, tangent: &[T]) -> (f64, f64) {
         linearized.push_forward(tangent, &mut self.change);
         let (slope, curvature) = self.along_change(tangent);

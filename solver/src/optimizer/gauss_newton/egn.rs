@@ -11,15 +11,16 @@
 //! 0. `rows` m keeps m rows of each sample, the first of which carries the gradient: exact for the
 //!    curvature that is left ([`FewRows`]); what is said of the step, dᵀHd, is still of all rows;
 //! 1. adaptive λ chooses the damping of the solve;
-//! 2. momentum carries directions over, and begins anew after a step that was taken back: carried on, what
-//!    led astray once would lead astray again, whatever λ (O'Donoghue, Candès 2015, arXiv 1204.3982);
+//! 2. momentum carries directions over, and begins anew after a step that was taken back:
+//!    carried on, what led astray once would lead astray again, whatever λ (O'Donoghue,
+//!    Candès 2015, arXiv 1204.3982);
 //! 3. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
 //!    √(2δ / dᵀHd)): with the Fisher curvature this is TRPO's step (Schulman et al. 2015, arXiv
 //!    1502.05477, appendix C) with an exact solve in place of conjugate gradients;
 //! 4. the line search shortens it further;
 //! 5. adaptive λ judges the result, and may take it back;
-//! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what it adds to the
-//!    loss, or to the divergence of a policy, is wanted, and judged by nobody.
+//! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what
+//!    it adds to the loss, or to the divergence of a policy, is wanted, and judged by nobody.
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
 
@@ -61,8 +62,8 @@ pub struct EgnConfig {
     pub lr: Schedule,
     /// λ, in [0, ∞): damping in parameter space; 0 needs a row system of full rank.
     pub lambda: Schedule,
-    /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the gradient, for losses
-    /// with many; unset, all.
+    /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the
+    /// gradient, for losses with many; unset, all.
     pub rows: Option<usize>,
     /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
     pub kl_limit: Option<Schedule>,
@@ -244,8 +245,9 @@ impl<T: Real> Egn<T> {
             None => loss_at(longest),
             Some(config) => {
                 let search = config.search(self.last_alpha, longest, loss, along.slope, &mut loss_at);
-                // Nor a search without a result, nor a learning rate of zero is a place to start from.
-                self.last_alpha = Some(search.alpha).filter(|&alpha| search.accepted && alpha > 0.0);
+                // Also where none was found: the next search goes on below.
+                // A learning rate of zero is no place to start from.
+                self.last_alpha = Some(search.alpha).filter(|&alpha| alpha > 0.0);
                 advance.alpha = search.alpha;
                 advance.trials = Some(search.trials);
                 advance.rejection = (!search.accepted).then_some(Rejection::LineSearch);

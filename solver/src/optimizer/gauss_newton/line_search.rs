@@ -4,8 +4,8 @@
 //! may, when the loss does not rise. *Design.* A search that never succeeds takes no step; the
 //! authors' code takes its last trial whatever it is.
 //!
-//! Source: Armijo (1966); restart rules of Vaswani et al. (2019), arXiv 1905.09997, with the constants
-//! of the EGN authors' own code (cor3bit/somax, 5a14c1b).
+//! Source: Armijo (1966); restart rules of Vaswani et al. (2019), arXiv 1905.09997, with the
+//! constants of the EGN authors' own code (cor3bit/somax, 5a14c1b).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,8 +31,8 @@ pub enum Restart {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LineSearchConfig {
-    /// Where the next search starts: `increase`, at `grow` times the last step; `conservative`, at the
-    /// last step; `goldstein`, there, but growing while it gains enough; `longest`, at `lr`.
+    /// Where the next search starts: `increase`, at `grow` times the last step; `conservative`, at
+    /// the last step; `goldstein`, there, but growing while it gains enough; `longest`, at `lr`.
     pub restart: Restart,
     /// c, in (0, ½): the part of the linear decrease that is enough.
     pub sufficient: f64,

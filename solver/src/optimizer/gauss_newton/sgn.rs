@@ -1,11 +1,11 @@
 //! Stochastic Gauss-Newton: the damped Gauss-Newton direction by conjugate gradients, matrix-free.
 //!
-//! (H + λI) d = −g is solved roughly in parameter space, with products H t = Jᵀ S (Sᵀ J t)/b only: the
-//! inexact method that [`crate::optimizer::gauss_newton::egn::Egn`] is compared with.
+//! (H + λI) d = −g is solved roughly in parameter space, with products H t = Jᵀ S (Sᵀ J t)/b only:
+//! the inexact method that [`crate::optimizer::gauss_newton::egn::Egn`] is compared with.
 //!
 //! Source: Gargiani, Zanelli, Diehl, Hutter (2020), "On the promise of the stochastic generalized
-//! Gauss-Newton method for training DNNs", arXiv 2006.02409; the conjugate gradients of Hestenes and
-//! Stiefel (1952), started from the last direction as in Martens (2010).
+//! Gauss-Newton method for training DNNs", arXiv 2006.02409; the conjugate gradients of Hestenes
+//! and Stiefel (1952), started from the last direction as in Martens (2010).
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
