@@ -39,7 +39,7 @@ fn training_starts_where_the_other_run_ended() {
     let folder = tempfile::tempdir().unwrap();
     for (env, agent, set) in [
         ("CartPole-v1", "dqn", "--set=agent.learning_starts=100"),
-        ("CartPole-v1", "c51", "--set=agent.n_atoms=11"),
+        ("CartPole-v1", "c51", "--set=agent.learning_starts=100"),
         ("CartPole-v1", "ppo", "--set=agent.n_steps=32"),
         // The statistics of observations come along.
         ("CartPole-v1", "a2c", "--set=env.normalize_observation=true"),
