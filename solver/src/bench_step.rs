@@ -14,6 +14,7 @@ use crate::{
     },
     network::{initialization::Initialization, network::Network},
     optimizer::{choice::OptimizerConfig, optimizer::StepContext},
+    split_mix::mixed,
 };
 
 /// The losses that are timed, under the names of the recorded vectors.
@@ -134,16 +135,13 @@ const N_WARM_UP: usize = 5;
 const MIN_SAMPLES: usize = 25;
 const MIN_SECONDS: f64 = 0.5;
 
-/// Numbers for the made-up batch. Steele, Lea, Flood (2014), "Fast splittable pseudorandom number
-/// generators".
+/// Numbers for the made-up batch: how many were drawn.
 struct SplitMix(u64);
 
 impl SplitMix {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0 += 1;
+        mixed(0, self.0 - 1)
     }
 }
 

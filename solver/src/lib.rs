@@ -44,6 +44,7 @@ mod network_problem;
 mod optimizer;
 mod over_default;
 mod setting;
+mod split_mix;
 mod standard_normal;
 mod state;
 pub mod testing;

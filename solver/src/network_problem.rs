@@ -83,6 +83,7 @@ impl<T: Real> Problem<T> for NetworkProblem<'_, T> {
         self.outputs()?;
         let mut root = std::mem::take(&mut self.model.root);
         let outputs = &self.model.outputs;
+        let rows = rows.filter(|rows| rows.per_sample < self.loss.rows_per_sample(outputs));
         let loss = match rows {
             None => self.loss.root(outputs, &mut root),
             Some(rows) => self.loss.few_rows(outputs, rows, &mut root),

@@ -33,6 +33,7 @@ pub fn check_loss(loss: &dyn Loss, outputs: &Outputs, exact_curvature: bool) {
     close(values.iter().sum::<f64>() / b as f64, value, 1e-14, "mean of the values and value");
     let k = root.rho.len() / b;
     assert_eq!(root.rows.len(), b * k * c, "rows of S");
+    assert_eq!(loss.rows_per_sample(outputs), k, "rows of a sample");
     let nudged = |entry: usize, by: f64| {
         let mut outputs = outputs.clone();
         outputs.values[entry] += by;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use egn_solver::{
     EgnConfig, LineSearchConfig, OptimizerConfig, Outputs, Restart, Schedule, SettingError, Snapshot, SolverError,
     State, StateError,
-    loss::{Loss, Root, SquaredError},
+    loss::{FewRows, Loss, Root, SquaredError},
     require,
 };
 use schemars::JsonSchema;
@@ -287,6 +287,10 @@ struct TrustRegion<'a> {
 }
 
 impl Loss for TrustRegion<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        self.surrogate.rows_per_sample(outputs)
+    }
+
     /// Of the surrogate: the region bounds the batch, not a sample.
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         self.surrogate.values(outputs, values);
@@ -302,6 +306,14 @@ impl Loss for TrustRegion<'_> {
 
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64 {
         self.surrogate.root(outputs, root)
+    }
+
+    fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
+        self.surrogate.few_rows(outputs, rows, root)
+    }
+
+    fn curvature_along(&self, outputs: &Outputs, change: &[f64]) -> f64 {
+        self.surrogate.curvature_along(outputs, change)
     }
 }
 

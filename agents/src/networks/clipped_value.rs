@@ -33,6 +33,10 @@ impl ClippedValue<'_> {
 }
 
 impl Loss for ClippedValue<'_> {
+    fn rows_per_sample(&self, _: &Outputs) -> usize {
+        1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         values.extend(self.errors(outputs).map(|(e, _)| 0.5 * e * e));

@@ -32,6 +32,10 @@ impl BinaryCrossEntropy<'_> {
 }
 
 impl Loss for BinaryCrossEntropy<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        outputs.n_outputs
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         let targets = self.targets.chunks_exact(outputs.n_outputs);

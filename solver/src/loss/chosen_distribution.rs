@@ -70,6 +70,10 @@ impl ChosenDistribution<'_> {
 }
 
 impl Loss for ChosenDistribution<'_> {
+    fn rows_per_sample(&self, _: &Outputs) -> usize {
+        self.n_atoms - 1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         self.scan(outputs, |sample| values.push(sample.value()));

@@ -27,6 +27,10 @@ impl CrossEntropy<'_> {
 }
 
 impl Loss for CrossEntropy<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        outputs.n_outputs - 1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         let mut log_p = vec![0.0; outputs.n_outputs];
         values.clear();
@@ -136,9 +140,9 @@ impl<'a> SoftmaxRoot<'a> {
         Self { root, p: vec![0.0; c], few: None, n_samples: 0 }
     }
 
-    /// With few rows, where there are more.
+    /// With few rows.
     pub fn few(c: usize, rows: FewRows, root: &'a mut Root) -> Self {
-        Self { few: Some(rows).filter(|rows| rows.per_sample < c - 1), ..Self::new(c, root) }
+        Self { few: Some(rows), ..Self::new(c, root) }
     }
 
     /// One sample: log p (c), and r (c) with Σ r = 0.

@@ -17,6 +17,7 @@
 //! actor-critic", Neurocomputing 71; the signs are Hutchinson's (1990).
 
 use super::root::Root;
+use crate::split_mix::mixed;
 
 /// How many rows a sample keeps, and which signs its probes have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +30,9 @@ pub struct FewRows {
 }
 
 impl FewRows {
-    /// Turns all rows of every sample into few, in place, for outputs of c entries and b samples;
-    /// samples that have no more of them keep what they have.
+    /// Turns all rows of every sample into few, in place, for outputs of c entries and b samples.
     pub fn turn(self, root: &mut Root, batch: usize, c: usize) {
         let k = root.rho.len() / batch.max(1);
-        if k <= self.per_sample {
-            return;
-        }
         let mut few = Root::default();
         for (i, (rows, rho)) in root.rows.chunks_exact(k * c).zip(root.rho.chunks_exact(k)).enumerate() {
             self.push(i, rho, c, &mut few, |z, s| {
@@ -85,14 +82,6 @@ impl FewRows {
         let place = [sample, row, entry].into_iter().fold(self.seed, |seed, at| mixed(seed, at as u64));
         if place & 1 == 0 { 1.0 } else { -1.0 }
     }
-}
-
-/// A hash of a state and a number: SplitMix64 (Steele, Lea, Flood 2014).
-pub(crate) fn mixed(state: u64, number: u64) -> u64 {
-    let mut z = state.wrapping_add((number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]
@@ -151,22 +140,12 @@ mod tests {
         for_each_loss(|name, loss, outputs| {
             let mut residual = Vec::new();
             let value = loss.residual(outputs, &mut residual);
-            for per_sample in 1..8 {
+            for per_sample in 1..loss.rows_per_sample(outputs) {
                 let mut root = Root::default();
                 assert_eq!(loss.few_rows(outputs, FewRows { per_sample, seed: 9 }, &mut root), value);
-                assert!(root.rho.len() <= 2 * per_sample, "{name}");
+                assert_eq!(root.rho.len(), 2 * per_sample, "{name}");
                 assert_close(&moments(&root, 2, 6).1, &residual, 1e-14, name);
             }
-        });
-    }
-
-    #[test]
-    fn as_many_rows_as_there_are_leave_all_as_they_are() {
-        for_each_loss(|name, loss, outputs| {
-            let (mut all, mut few) = (Root::default(), Root::default());
-            loss.root(outputs, &mut all);
-            loss.few_rows(outputs, FewRows { per_sample: all.rho.len() / 2, seed: 9 }, &mut few);
-            assert_eq!(all, few, "{name}");
         });
     }
 

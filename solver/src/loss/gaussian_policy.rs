@@ -94,6 +94,10 @@ impl GaussianPolicyGradient<'_> {
 }
 
 impl Loss for GaussianPolicyGradient<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        outputs.n_outputs
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         self.scan(outputs, |loss, _, _| values.push(loss));

@@ -49,6 +49,9 @@ pub(super) fn chosen(sample: usize, choice: u32, n: usize) -> usize {
 /// # Panics
 /// Every method of a loss whose labels, targets or weights are not as many as the batch's samples.
 pub trait Loss {
+    /// Rows of curvature that [`Loss::root`] has for one sample, k.
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize;
+
     /// ℓᵢ of every sample into `values`, (b).
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);
 
@@ -65,7 +68,8 @@ pub trait Loss {
     /// The loss, and Sᵀ and ρ of every sample into `root`.
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
 
-    /// The loss, and few rows of every sample in place of all that [`Loss::root`] has, into `root`.
+    /// The loss, and few rows of every sample in place of all that [`Loss::root`] has, into `root`;
+    /// there are more of them ([`Loss::rows_per_sample`]).
     fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
         let value = self.root(outputs, root);
         rows.turn(root, outputs.batch(), outputs.n_outputs);
@@ -74,9 +78,8 @@ pub trait Loss {
 
     /// Σ tᵢᵀ Q tᵢ over the samples for a change t (b, c) of the outputs, with all rows.
     fn curvature_along(&self, outputs: &Outputs, change: &[f64]) -> f64 {
-        let (mut root, c) = (Root::default(), outputs.n_outputs);
+        let (mut root, c, k) = (Root::default(), outputs.n_outputs, self.rows_per_sample(outputs));
         self.root(outputs, &mut root);
-        let k = root.rho.len() / outputs.batch().max(1);
         let along = |(row, s): (usize, &[f64])| s.iter().zip(&change[row / k * c..]).map(|(s, t)| s * t).sum::<f64>();
         root.rows.chunks_exact(c).enumerate().map(along).map(|x| x * x).sum()
     }

@@ -108,6 +108,10 @@ impl CategoricalPolicyGradient<'_> {
 }
 
 impl Loss for CategoricalPolicyGradient<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        outputs.n_outputs - 1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         self.scan(outputs, |loss, _, _| values.push(loss));

@@ -60,6 +60,10 @@ impl QuadraticModel {
 }
 
 impl Loss for QuadraticModel {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        self.root.rho.len() / outputs.batch().max(1)
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         values.resize(outputs.batch(), self.value);

@@ -77,6 +77,10 @@ impl QuantileHuber<'_> {
 }
 
 impl Loss for QuantileHuber<'_> {
+    fn rows_per_sample(&self, _: &Outputs) -> usize {
+        self.n_quantiles
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         values.resize(outputs.batch(), 0.0);

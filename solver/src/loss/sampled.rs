@@ -8,6 +8,7 @@ use super::{
     loss::{Loss, Outputs},
     root::Root,
 };
+use crate::split_mix::mixed;
 
 /// How much of a loss's curvature a step sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -46,15 +47,15 @@ impl<'a> Sampled<'a> {
 
     /// ε of a row: the same at every call, so that a loss stays one function.
     fn sign(&self, row: usize) -> f64 {
-        // SplitMix64 (Steele, Lea, Flood 2014) as a hash of seed and row.
-        let mut z = self.seed.wrapping_add((row as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        if (z ^ (z >> 31)) & 1 == 0 { 1.0 } else { -1.0 }
+        if mixed(self.seed, row as u64) & 1 == 0 { 1.0 } else { -1.0 }
     }
 }
 
 impl Loss for Sampled<'_> {
+    fn rows_per_sample(&self, _: &Outputs) -> usize {
+        1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         self.loss.values(outputs, values);
     }

@@ -20,6 +20,10 @@ impl SquaredError<'_> {
 }
 
 impl Loss for SquaredError<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        outputs.n_outputs
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         values.resize(outputs.batch(), 0.0);
@@ -85,6 +89,10 @@ impl ChosenAction<'_> {
 }
 
 impl Loss for ChosenAction<'_> {
+    fn rows_per_sample(&self, _: &Outputs) -> usize {
+        1
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         values.clear();
         values.extend(self.terms(outputs).enumerate().map(|(i, term)| match self.huber {

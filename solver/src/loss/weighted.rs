@@ -17,6 +17,10 @@ pub struct Weighted<'a> {
 }
 
 impl Loss for Weighted<'_> {
+    fn rows_per_sample(&self, outputs: &Outputs) -> usize {
+        self.loss.rows_per_sample(outputs)
+    }
+
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>) {
         assert_eq!(self.weights.len(), outputs.batch(), "weights of {} samples", outputs.batch());
         self.loss.values(outputs, values);

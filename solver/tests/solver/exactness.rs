@@ -47,7 +47,7 @@ fn dense(setting: &Setting, loss: &dyn Loss, rows: Option<FewRows>, lambda: f64)
     loss.root(&outputs, &mut root);
     let full = hessian(&root);
     let mut h = full.clone();
-    if let Some(rows) = rows {
+    if let Some(rows) = rows.filter(|rows| rows.per_sample < loss.rows_per_sample(&outputs)) {
         loss.few_rows(&outputs, rows, &mut root);
         h = hessian(&root);
     }
@@ -130,6 +130,13 @@ proptest! {
             let slope = direction.measure(problem.linearize(rows).unwrap(), &expected).0;
             let error = (slope - solution.slope).abs();
             assert!(error <= 1e-9 + tolerance * slope.abs(), "{slope} {}", solution.slope);
+            // Where there are no more rows, not a bit is different.
+            if per_sample >= loss.rows_per_sample(&setting.model().forward().clone()) {
+                let kept = direction.solve(problem.linearize(rows).unwrap(), lambda, true, system).unwrap();
+                let values = direction.values().to_vec();
+                let whole = direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap();
+                assert_eq!((kept, &values[..]), (whole, direction.values()));
+            }
         });
     }
 

@@ -8,18 +8,18 @@
 //! ```
 //!
 //! What is added to the plain step, in the order in which it acts, each off by default:
-//! 0. `rows` m keeps m rows of each sample, the first of which carries the gradient: exact for the
+//! 1. `rows` m keeps m rows of each sample, the first of which carries the gradient: exact for the
 //!    curvature that is left ([`FewRows`]); what is said of the step, dᵀHd, is still of all rows;
-//! 1. adaptive λ chooses the damping of the solve;
-//! 2. momentum carries directions over, and begins anew after a step that was taken back:
+//! 2. adaptive λ chooses the damping of the solve;
+//! 3. momentum carries directions over, and begins anew after a step that was taken back:
 //!    carried on, what led astray once would lead astray again, whatever λ (O'Donoghue,
 //!    Candès 2015, arXiv 1204.3982);
-//! 3. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
+//! 4. `kl_limit` δ shortens a policy's step to a predicted KL divergence of δ, α = min(lr,
 //!    √(2δ / dᵀHd)): with the Fisher curvature this is TRPO's step (Schulman et al. 2015, arXiv
 //!    1502.05477, appendix C) with an exact solve in place of conjugate gradients;
-//! 4. the line search shortens it further;
-//! 5. adaptive λ judges the result, and may take it back;
-//! 6. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what
+//! 5. the line search shortens it further;
+//! 6. adaptive λ judges the result, and may take it back;
+//! 7. decoupled weight decay, of the parameters before a step that stands, θ ← θ + α (d − wθ): what
 //!    it adds to the loss, or to the divergence of a policy, is wanted, and judged by nobody.
 //!
 //! Source: Korbit, Adeoye, Bemporad, Zanon, arXiv 2405.14402.
@@ -35,7 +35,7 @@ use crate::{
         real::Real,
         vector::{all_finite, sum_of_squares},
     },
-    loss::few_rows::{FewRows, mixed},
+    loss::few_rows::FewRows,
     optimizer::{
         gauss_newton::{
             adaptive_damping::{AdaptiveConfig, AdaptiveDamping},
@@ -51,6 +51,7 @@ use crate::{
         settings::{BuildOptimizer, OptimizerSettings},
     },
     setting::{SettingError, require},
+    split_mix::mixed,
     state::{State, StateError},
 };
 
@@ -361,12 +362,12 @@ impl<T: Real> Optimizer<T> for Egn<T> {
     fn restore(&mut self, state: &State, n_params: usize) -> Result<(), StateError> {
         let momentum = Momentum::restored(&state.part("momentum"), n_params)?;
         let damping = AdaptiveDamping::restored(&state.part("damping"))?;
+        let last_alpha = state.optional("last_alpha")?;
         if self.config.rows.is_some() {
             let probes = state.get_all::<u64>("probes", 2)?;
             (self.seed, self.n_draws) = (probes[0], probes[1]);
         }
-        self.last_alpha = state.optional("last_alpha")?;
-        (self.momentum, self.damping) = (momentum, damping);
+        (self.momentum, self.damping, self.last_alpha) = (momentum, damping, last_alpha);
         Ok(())
     }
 }
