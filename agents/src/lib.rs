@@ -63,6 +63,8 @@ pub use policies::{
     policy::{Mode, Policy},
     squashed_gaussian::SquashedGaussianPolicy,
 };
-pub use settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings, replay::ReplaySettings};
+pub use settings::{
+    agent_settings::AgentSettings, on_policy::OnPolicySettings, q_learning::QLearningSettings, replay::ReplaySettings,
+};
 pub use streams::{Purpose, Stream, position, seek, stream};
 pub use trained::TrainedPolicy;

@@ -22,7 +22,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialization, Learner, Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
+    Network, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::{ChosenDistribution, Curvature, Sampled, log_softmax},
     require,
     schedule::Moving,
@@ -38,40 +38,28 @@ use crate::{
         replay::{ReplayBuffer, Transitions},
         rollout::Rollout,
     },
-    networks::{
-        body::{Body, Convolutions},
-        off_policy::OffPolicy,
-        target_network::TargetNetwork,
-    },
+    networks::q_learning::QLearning,
     policies::{
         actor_plan::ActorPlan,
-        epsilon_greedy::EpsilonGreedyPolicy,
-        greedy_rule::{ActionValues, GreedyRule},
+        greedy_rule::ActionValues,
         policy::{Policy, batch_of},
     },
-    settings::{agent_settings::AgentSettings, replay::ReplaySettings},
-    streams::{Purpose, stream},
+    settings::{agent_settings::AgentSettings, q_learning::QLearningSettings, replay::ReplaySettings},
 };
 
 /// Settings of [`C51`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct C51Config {
-    /// What every agent with a replay memory is asked.
+    /// What every agent is asked that acts by the values of its actions.
     #[serde(flatten)]
-    pub replay: ReplaySettings,
-    /// Convolutions before the hidden layers, for observations that are images.
-    pub convolutions: Option<Convolutions>,
+    pub q: QLearningSettings,
     /// N, atoms of an action's return, 2 or more.
     pub n_atoms: usize,
     /// The return of the first atom, finite and below `v_max`.
     pub v_min: f64,
     /// The return of the last atom, finite and above `v_min`.
     pub v_max: f64,
-    /// Environment steps between two updates of the target network, 1 or more.
-    pub target_update_interval: u64,
-    /// ε, in [0, 1]: how often an action is random.
-    pub exploration: Schedule,
     /// Whether the online network chooses the next action.
     pub double: bool,
     /// Curvature of the loss that EGN sees: `exact`, N − 1 rows a sample, or `sampled`, one.
@@ -81,21 +69,15 @@ pub struct C51Config {
 impl Default for C51Config {
     fn default() -> Self {
         Self {
-            replay: ReplaySettings {
-                hidden: vec![64, 64],
-                train_freq: 4,
-                batch_size: 32,
-                tau: 1.0,
-                ..ReplaySettings::default()
+            q: QLearningSettings {
+                exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.01, over: 0.1 }),
+                ..QLearningSettings::default()
             },
-            convolutions: None,
             // Bellemare et al. (2017), section 5, for rewards within ±1.
             n_atoms: 51,
             v_min: -10.0,
             v_max: 10.0,
             // Stable-Baselines3's DQN; ε falls to 0.01 as in the paper.
-            target_update_interval: 10_000,
-            exploration: Schedule::Moving(Moving::Linear { from: 1.0, to: 0.01, over: 0.1 }),
             double: false,
             curvature: Curvature::Exact,
         }
@@ -108,42 +90,30 @@ impl AgentSettings for C51Config {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        self.replay.validate()?;
-        self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
+        self.q.validate()?;
         require(self.n_atoms > 1, "n_atoms", "2 or more", self.n_atoms)?;
         require(self.v_min.is_finite(), "v_min", "finite", self.v_min)?;
-        require(self.v_max > self.v_min && self.v_max.is_finite(), "v_max", "finite and above v_min", self.v_max)?;
-        let interval = self.target_update_interval;
-        require(interval > 0, "target_update_interval", "1 or more", interval)?;
-        self.exploration.require("exploration", [0.0, 1.0], "in [0, 1]")
+        require(self.v_max > self.v_min && self.v_max.is_finite(), "v_max", "finite and above v_min", self.v_max)
     }
 
     fn gamma(&self) -> f64 {
-        self.replay.gamma
-    }
-
-    fn has_critic(&self) -> bool {
-        false
+        self.q.replay.gamma
     }
 
     fn replay(&self) -> Option<&ReplaySettings> {
-        Some(&self.replay)
+        Some(&self.q.replay)
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        let (network, epsilon, values) = (self.architecture(spaces)?, self.exploration, self.values());
-        Ok(ActorPlan::new(network, GreedyRule::Argmax(values.clone()), move |q| {
-            Arc::new(EpsilonGreedyPolicy { q, values: values.clone(), epsilon, random_before: 0.0 })
-        }))
+        Ok(self.q.actor(self.architecture(spaces)?, self.values()))
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
-        let n_outputs = spaces.n_actions().saturating_mul(self.n_atoms);
         let rows_per_sample = match self.curvature {
             Curvature::Exact => self.n_atoms - 1,
             Curvature::Sampled => 1,
         };
-        self.replay.workload(self.body().widths(spaces.n_observations, n_outputs), rows_per_sample, total_steps)
+        self.q.workload(spaces, self.n_atoms, rows_per_sample, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -154,11 +124,7 @@ impl AgentSettings for C51Config {
 impl C51Config {
     fn architecture(&self, spaces: Spaces<'_>) -> Result<Network, AgentError> {
         let n_actions = spaces.n_discrete("c51")?;
-        Ok(self.body().network(spaces.n_observations, n_actions * self.n_atoms))
-    }
-
-    fn body(&self) -> Body<'_> {
-        Body { convolutions: self.convolutions.as_ref(), hidden: &self.replay.hidden, activation: Activation::Relu }
+        self.q.network(spaces, n_actions * self.n_atoms)
     }
 
     /// z, (N).
@@ -175,9 +141,7 @@ impl C51Config {
 /// The agent.
 pub struct C51 {
     config: C51Config,
-    atoms: Learner,
-    target: TargetNetwork,
-    experience: OffPolicy,
+    q: QLearning,
 }
 
 impl C51 {
@@ -186,30 +150,23 @@ impl C51 {
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.
     pub fn new(config: C51Config, context: &AgentContext) -> Result<Self, AgentError> {
-        config.body().check(context.observation_space.len())?;
         let network = config.architecture(context.spaces())?;
-        let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let atoms = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
-        Ok(Self {
-            target: TargetNetwork::new(atoms.snapshot(), config.replay.tau),
-            atoms,
-            experience: config.replay.off_policy(0.0, context),
-            config,
-        })
+        let q = config.q.q_learning("atoms", network, config.values(), 0.0, context)?;
+        Ok(Self { config, q })
     }
 
     /// m of every transition, (b, N).
     fn targets(&mut self, batch: &Transitions) -> Result<Vec<f64>, SolverError> {
-        let next = batch_of(&batch.next_observations, self.experience.width)?;
-        let outputs = self.target.network().predict(&next)?;
-        let choice = if self.config.double { self.atoms.forward(&next)? } else { &outputs };
-        let (n, support, values) = (self.config.n_atoms, self.config.support(), self.config.values());
+        let next = batch_of(&batch.next_observations, self.q.experience.width)?;
+        let outputs = self.q.target.network().predict(&next)?;
+        let choice = if self.config.double { self.q.online.forward(&next)? } else { &outputs };
+        let (n, support) = (self.config.n_atoms, self.config.support());
         let (mut p, mut targets) = (vec![0.0; n], vec![0.0; batch.rewards.len() * n]);
         let windows = batch.rewards.iter().zip(&batch.discounts);
         for ((target, (&reward, &discount)), (row, choice)) in
             targets.chunks_exact_mut(n).zip(windows).zip(outputs.rows().zip(choice.rows()))
         {
-            let best = values.best(choice) as usize;
+            let best = self.q.values.best(choice) as usize;
             log_softmax(&row[best * n..(best + 1) * n], &mut p);
             p.iter_mut().for_each(|p| *p = libm::exp(*p));
             project(&support, reward, discount, &p, target);
@@ -218,19 +175,19 @@ impl C51 {
     }
 
     fn update(&mut self, clock: Clock, first: bool) -> Result<Update, SolverError> {
-        let batch = self.experience.batch(0.0);
+        let batch = self.q.experience.batch(0.0);
         let targets = self.targets(&batch)?;
-        let observations = batch_of(&batch.observations, self.experience.width)?;
+        let observations = batch_of(&batch.observations, self.q.experience.width)?;
         let actions = batch.actions.discrete();
         let loss = ChosenDistribution { actions, targets: &targets, n_atoms: self.config.n_atoms };
         let context = clock.context(first);
         let result = match self.config.curvature {
-            Curvature::Exact => self.atoms.step(&observations, &loss, context),
+            Curvature::Exact => self.q.online.step(&observations, &loss, context),
             Curvature::Sampled => {
-                self.atoms.step(&observations, &Sampled::new(&loss, &mut self.experience.rng), context)
+                self.q.online.step(&observations, &Sampled::new(&loss, &mut self.q.experience.rng), context)
             }
         };
-        Ok(Update { network: "atoms", result })
+        Ok(Update { network: self.q.name, result })
     }
 }
 
@@ -252,52 +209,33 @@ fn project(support: &[f64], reward: f64, discount: f64, p: &[f64], projected: &m
 
 impl Agent for C51 {
     fn steps_per_rollout(&self) -> usize {
-        self.config.replay.train_freq
+        self.config.q.replay.train_freq
     }
 
     fn policy(&self) -> Result<Arc<dyn Policy>, AgentError> {
-        Ok(Arc::new(EpsilonGreedyPolicy {
-            q: self.atoms.snapshot(),
-            values: self.config.values(),
-            epsilon: self.config.exploration,
-            random_before: self.experience.random_before(),
-        }))
+        Ok(self.q.policy())
     }
 
     fn learn(&mut self, rollout: &Rollout, clock: Clock) -> Result<Learned, AgentError> {
-        let n_updates = self.experience.collect(rollout, clock);
-        let mut learned = Learned::default();
-        self.target.follow(&self.atoms, rollout, clock, self.config.target_update_interval);
-        if n_updates == 0 {
-            return Ok(learned);
-        }
-        for i in 0..n_updates {
-            learned.updates.push(self.update(clock, i == 0)?);
-        }
-        learned.metrics.push(("epsilon", self.config.exploration.at(clock.progress())));
-        Ok(learned)
+        let n_updates = self.q.collect(rollout, clock);
+        let updates = (0..n_updates).map(|i| self.update(clock, i == 0)).collect::<Result<_, _>>()?;
+        Ok(self.q.learned(updates, clock))
     }
 
     fn replay(&mut self) -> Option<&mut ReplayBuffer> {
-        Some(&mut self.experience.replay)
+        Some(&mut self.q.experience.replay)
     }
 
     fn policy_network(&self) -> Result<Snapshot, AgentError> {
-        Ok(self.atoms.snapshot())
+        Ok(self.q.online.snapshot())
     }
 
     fn state(&self) -> State {
-        let mut state = State::default();
-        state.put_part("atoms", self.atoms.state());
-        state.put_part("target", self.target.state());
-        self.experience.put_into(&mut state);
-        state
+        self.q.state()
     }
 
     fn restore(&mut self, state: &State) -> Result<(), StateError> {
-        self.atoms.restore(&state.part("atoms"))?;
-        self.target.restore(&state.part("target"))?;
-        self.experience.restore(state)
+        self.q.restore(state)
     }
 }
 
@@ -308,7 +246,11 @@ mod tests {
     use rand::Rng;
 
     use super::*;
-    use crate::{experience::actions::Actions, recorded::assert_close};
+    use crate::{
+        experience::actions::Actions,
+        recorded::assert_close,
+        streams::{Purpose, stream},
+    };
 
     /// Φ from its definition, eq. 7 of the paper: an atom takes of each mass as much as a triangle
     /// of one spacing to either side allows.
@@ -399,7 +341,8 @@ mod tests {
     fn targets_bootstrap_from_the_best_action_unless_the_episode_has_ended() {
         for double in [false, true] {
             let replay = ReplaySettings { hidden: vec![8], gamma: 0.5, learning_starts: 0, ..Default::default() };
-            let config = C51Config { replay, double, ..config(7, 0.0, 6.0) };
+            let q = QLearningSettings { replay, ..QLearningSettings::default() };
+            let config = C51Config { q, double, ..config(7, 0.0, 6.0) };
             let support = config.support();
             let mut agent = C51::new(config, &context()).unwrap();
             let clock = Clock { env_steps: 3, total_steps: 100, diagnose: false };
@@ -407,9 +350,9 @@ mod tests {
             for _ in 0..200 {
                 agent.learn(&rollout(), clock).unwrap();
             }
-            let (online, target) = (agent.atoms.snapshot(), agent.target.network().clone());
+            let (online, target) = (agent.q.online.snapshot(), agent.q.target.network().clone());
             assert_ne!(online.parameters(), target.parameters());
-            let batch = agent.experience.batch(0.0);
+            let batch = agent.q.experience.batch(0.0);
             let targets = agent.targets(&batch).unwrap();
             let mut seen = [false; 3];
             for (i, target_of_one) in targets.chunks_exact(7).enumerate() {

@@ -6,5 +6,6 @@ pub mod clipped_value;
 pub mod critics;
 pub mod distribution;
 pub mod off_policy;
+pub mod q_learning;
 pub mod target_network;
 pub mod temperature;

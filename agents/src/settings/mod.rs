@@ -2,4 +2,5 @@
 
 pub mod agent_settings;
 pub mod on_policy;
+pub mod q_learning;
 pub mod replay;
