@@ -16,6 +16,9 @@ use crate::{
 };
 
 /// An agent with its settings, in files `{ <name> = <settings> }`.
+///
+/// *Design.* Settings that share others by flattening are read with [`over_default`]: serde alone
+/// would not refuse their unknown keys, nor know whose default fills a gap.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, EnumDiscriminants)]
 #[serde(rename_all = "lowercase")]
 #[strum_discriminants(

@@ -61,13 +61,13 @@ impl Spaces<'_> {
 /// How large an agent's settings make it, to be weighed before anything is allocated.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Workload {
-    /// Widths of the largest network, from inputs to outputs.
+    /// Widths of the network that acts, from inputs to outputs; critics are of about its size.
     pub widths: Vec<usize>,
     /// Transitions held at once, in replay memory or as a rollout of all environments.
     pub transitions: u64,
     /// Most samples of an optimizer step.
     pub batch_size: u64,
-    /// Most rows of curvature of a sample.
+    /// Most rows of curvature of one of its samples.
     pub rows_per_sample: u64,
 }
 

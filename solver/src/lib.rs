@@ -77,7 +77,7 @@ pub use network::{
 pub use network_problem::NetworkProblem;
 pub use optimizer::{
     adam::{Adam, AdamConfig, AdamWConfig},
-    choice::OptimizerConfig,
+    choice::{OptimizerConfig, OptimizerName},
     gauss_newton::{
         adaptive_damping::AdaptiveConfig,
         direction::{Direction, Form, Solution},
@@ -87,7 +87,6 @@ pub use optimizer::{
         sgn::{Sgn, SgnConfig},
     },
     lion::{Lion, LionConfig},
-    name::OptimizerName,
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearized, Problem},
     rms_prop::{RmsProp, RmsPropConfig},

@@ -12,7 +12,7 @@ use egn_train::config::suggest::did_you_mean;
 use crate::{cli::BenchStepArgs, exit_code::SUCCESS, usage::Usage};
 
 pub(super) fn bench_step(args: &BenchStepArgs) -> Result<u8> {
-    let optimizers = OptimizerName::ALL.map(|name| name.to_string());
+    let optimizers: Vec<String> = OptimizerName::ALL.iter().map(ToString::to_string).collect();
     let accepted: Vec<&str> = optimizers.iter().map(String::as_str).collect();
     let optimizer = match args.method.parse::<OptimizerName>() {
         Ok(name) => OptimizerConfig::from(name),

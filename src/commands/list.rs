@@ -24,7 +24,7 @@ pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
             }
         }
         Listing::Optimizers => {
-            for name in OptimizerName::ALL {
+            for &name in OptimizerName::ALL {
                 writeln!(out, "{name:10} {}", name.summary())?;
             }
         }

@@ -83,8 +83,8 @@ fn rows(args: &SettingsArgs) -> Result<Vec<Row>, ConfigError> {
 fn runs(args: &SettingsArgs) -> Result<Vec<RunConfig>, ConfigError> {
     let agents = AgentName::ALL.iter().map(ToString::to_string).collect();
     let agents: Vec<String> = args.agent.clone().map_or(agents, |agent| vec![agent]);
-    let optimizers = OptimizerName::ALL.map(|name| name.to_string()).to_vec();
-    let optimizers = args.optimizer.clone().map_or(optimizers, |optimizer| vec![optimizer]);
+    let optimizers = OptimizerName::ALL.iter().map(ToString::to_string).collect();
+    let optimizers: Vec<String> = args.optimizer.clone().map_or(optimizers, |optimizer| vec![optimizer]);
     let env = args.env.as_deref().unwrap_or(ANY_ENV);
     let pairs = agents.iter().flat_map(|agent| optimizers.iter().map(move |optimizer| [env, agent, optimizer]));
     pairs

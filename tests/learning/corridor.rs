@@ -83,7 +83,7 @@ fn value_based_agents_walk_the_corridor() {
             "c51" => "n_atoms = 6\nv_min = 0.0\nv_max = 1.0\nbatch_size = 16\n",
             _ => "n_quantiles = 5\nbatch_size = 16\n",
         };
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             let of_optimizer = match optimizer {
                 OptimizerName::Egn | OptimizerName::Sgn => "lr = 0.2\nlambda = 0.1",
                 OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => "lr = 3e-3",
@@ -127,7 +127,7 @@ fn policy_gradient_agents_walk_the_corridor() {
             "trpo" => "n_steps = 64\nbatch_size = 64\ntarget_kl = 0.02\npenalty = 0.1",
             _ => "n_steps = 16\nbatch_size = 64",
         };
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             walks(
                 agent,
                 optimizer,

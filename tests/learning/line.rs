@@ -90,7 +90,7 @@ fn continuous_agents_come_near_the_best_gain() {
     let best = best_return(50);
     for agent in ["ddpg", "td3", "sac"] {
         let of_agent = if agent == "sac" { "temperature = 0.02" } else { "noise_std = 0.2" };
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             let text = format!(
                 "[run]\nenv = 'custom:Line'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 16000\nenvs = 4\n\
                  [agent]\nhidden = [32, 32]\nlearning_starts = 400\nbatch_size = 64\ngamma = 0.95\ntau = 0.02\n\
@@ -112,7 +112,7 @@ fn policy_iteration_finds_the_best_gain() {
     let gamma = 0.95;
     let value = (0..100).fold(1.0, |value: f64, _| 1.0 + gamma * value / (1.0 + gamma * value));
     let best = gamma * value / (1.0 + gamma * value);
-    for optimizer in OptimizerName::ALL {
+    for &optimizer in OptimizerName::ALL {
         let settings = match optimizer {
             OptimizerName::Egn => "lr = 1.0\nlambda = 1e-12",
             OptimizerName::Sgn => "lr = 1.0\nlambda = 0.0\ncg_steps = 6",

@@ -100,7 +100,7 @@ fn every_agent_with_every_optimizer_comes_near_the_least_cost() {
             "trpo" => "n_steps = 64\nbatch_size = 64\ntarget_kl = 0.02\npenalty = 0.1",
             _ => "n_steps = 16\nbatch_size = 64",
         };
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             let text = format!(
                 "[run]\nenv = 'custom:ScalarLqr'\nagent = '{agent}'\noptimizer = '{optimizer}'\n\
                  steps = 20000\nenvs = 4\n[agent]\nhidden = [16]\ngamma = {GAMMA}\n{of_agent}\n[optimizer]\n{}\n",

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, process::Command, sync::atomic::AtomicBool};
 
+use egn_agents::AgentName;
 use egn_rl::progress::Watch;
 use egn_solver::{Precision, Vectors};
 use egn_train::{
@@ -13,28 +14,28 @@ use egn_train::{
 
 /// Nine environments make three groups: uneven shares for two workers, more
 /// workers than groups for four.
-fn config(env: &str, agent: &str, optimizer: &str, seed: u64) -> RunConfig {
+fn config(env: &str, agent: AgentName, optimizer: &str, seed: u64) -> RunConfig {
     config_of(env, agent, optimizer, seed, [16, 16])
 }
 
-fn config_of(env: &str, agent: &str, optimizer: &str, seed: u64, hidden: [usize; 2]) -> RunConfig {
+fn config_of(env: &str, agent: AgentName, optimizer: &str, seed: u64, hidden: [usize; 2]) -> RunConfig {
     let settings = match agent {
-        "dqn" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8\nn_steps = 3\ndueling = true",
-        "c51" => "n_atoms = 5\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
-        "qrdqn" => "n_quantiles = 4\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
-        "ddpg" => {
+        AgentName::Dqn => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 8\nn_steps = 3\ndueling = true",
+        AgentName::C51 => "n_atoms = 5\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
+        AgentName::QrDqn => "n_quantiles = 4\nlearning_starts = 200\ntrain_freq = 16\ngradient_steps = 4",
+        AgentName::Ddpg => {
             "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32\n\
              noise = 'ornstein_uhlenbeck'"
         }
-        "td3" | "sac" => "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32",
-        "ppo" => "n_steps = 32\nbatch_size = 96\nn_epochs = 2\ntarget_kl = 0.02\nvalue_clip = 0.5",
-        "a2c" => "n_steps = 8",
-        "trpo" => "n_steps = 32\nbatch_size = 96",
-        "reinforce" => "n_steps = 32\nbatch_size = 96",
-        "lqr-pi" => "n_steps = 50\nupdates = 2",
-        other => panic!("settings for {other}"),
+        AgentName::Td3 | AgentName::Sac => {
+            "learning_starts = 200\ntrain_freq = 16\ngradient_steps = 4\nbatch_size = 32"
+        }
+        AgentName::Ppo => "n_steps = 32\nbatch_size = 96\nn_epochs = 2\ntarget_kl = 0.02\nvalue_clip = 0.5",
+        AgentName::A2c => "n_steps = 8",
+        AgentName::Trpo | AgentName::Reinforce => "n_steps = 32\nbatch_size = 96",
+        AgentName::LqrPi => "n_steps = 50\nupdates = 2",
     };
-    let hidden = if agent == "lqr-pi" { String::new() } else { format!("hidden = {hidden:?}") };
+    let hidden = if agent == AgentName::LqrPi { String::new() } else { format!("hidden = {hidden:?}") };
     let text = format!(
         "[run]\nenv = '{env}'\nagent = '{agent}'\noptimizer = '{optimizer}'\nseed = {seed}\nsteps = 2000\n\
          envs = 9\neval_every = 500\neval_episodes = 3\nfinal_episodes = 5\n[agent]\n{hidden}\n{settings}\n\
@@ -65,12 +66,20 @@ fn files(records: &Path, config: &RunConfig) -> BTreeMap<String, String> {
     files
 }
 
+/// Every agent with every kind of action that it takes.
+fn environments_and_agents() -> impl Iterator<Item = (&'static str, AgentName)> {
+    let environments = |agent| match agent {
+        AgentName::Dqn | AgentName::C51 | AgentName::QrDqn => &["CartPole-v1"][..],
+        AgentName::Ddpg | AgentName::Td3 | AgentName::Sac => &["Pendulum-v1"],
+        AgentName::Ppo | AgentName::A2c | AgentName::Trpo | AgentName::Reinforce => &["CartPole-v1", "Pendulum-v1"],
+        AgentName::LqrPi => &["LQR/ac1"],
+    };
+    AgentName::ALL.iter().flat_map(move |&agent| environments(agent).iter().map(move |&env| (env, agent)))
+}
+
 #[test]
 fn a_record_does_not_depend_on_the_number_of_workers() {
-    let discrete = ["dqn", "c51", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
-    let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
-    let linear = [("LQR/ac1", "lqr-pi")];
-    for (env, agent) in discrete.into_iter().chain(continuous).chain(linear) {
+    for (env, agent) in environments_and_agents() {
         for optimizer in ["egn", "adam", "sgd"] {
             let config = config(env, agent, optimizer, 7);
             let one = record(&config, 1);
@@ -93,7 +102,9 @@ fn normalized(config: &RunConfig) -> RunConfig {
 
 #[test]
 fn statistics_of_observations_and_rewards_do_not_depend_on_the_number_of_workers() {
-    for (env, agent) in [("CartPole-v1", "dqn"), ("Pendulum-v1", "sac"), ("Pendulum-v1", "ppo")] {
+    for (env, agent) in
+        [("CartPole-v1", AgentName::Dqn), ("Pendulum-v1", AgentName::Sac), ("Pendulum-v1", AgentName::Ppo)]
+    {
         let plain = config(env, agent, "adam", 7);
         let one = record(&normalized(&plain), 1);
         assert!(record(&normalized(&plain), 4) == one, "{env} {agent}");
@@ -104,7 +115,7 @@ fn statistics_of_observations_and_rewards_do_not_depend_on_the_number_of_workers
 
 #[test]
 fn an_overlapping_record_does_not_depend_on_the_number_of_workers_and_is_another_one() {
-    for (env, agent) in [("Pendulum-v1", "sac"), ("Pendulum-v1", "td3")] {
+    for (env, agent) in [("Pendulum-v1", AgentName::Sac), ("Pendulum-v1", AgentName::Td3)] {
         let plain = config(env, agent, "egn", 7);
         let mut overlapping = plain.clone();
         overlapping.run.overlap = true;
@@ -132,15 +143,13 @@ fn record_with(vectors: Vectors, config: &RunConfig) -> BTreeMap<String, String>
 /// AVX-512 these are three.
 #[test]
 fn a_record_does_not_depend_on_the_vectors() {
-    let discrete = ["dqn", "c51", "qrdqn", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("CartPole-v1", agent));
-    let continuous = ["ddpg", "td3", "sac", "ppo", "a2c", "trpo", "reinforce"].map(|agent| ("Pendulum-v1", agent));
-    let others = [("LQR/ac1", "lqr-pi"), ("MinAtar/Breakout-v1", "dqn")];
+    let images = [("MinAtar/Breakout-v1", AgentName::Dqn)];
     let available: Vec<Vectors> = Vectors::ALL.into_iter().filter(|vectors| vectors.are_available()).collect();
-    for (env, agent) in discrete.into_iter().chain(continuous).chain(others) {
+    for (env, agent) in environments_and_agents().chain(images) {
         for optimizer in ["egn", "adam"] {
             // Widths that are no whole number of vectors, and more than one tile of them.
             let mut config = config_of(env, agent, optimizer, 7, [72, 33]);
-            config.run.precision = if agent == "a2c" { Precision::F64 } else { Precision::F32 };
+            config.run.precision = if agent == AgentName::A2c { Precision::F64 } else { Precision::F32 };
             let records: Vec<_> = available.iter().map(|&vectors| record_with(vectors, &config)).collect();
             for (vectors, other) in available.iter().zip(&records).skip(1) {
                 for (file, text) in &records[0] {
@@ -161,7 +170,7 @@ fn vectors_that_do_not_exist_are_refused() {
 
 #[test]
 fn another_seed_gives_another_record() {
-    let [one, other] = [7, 8].map(|seed| record(&config("CartPole-v1", "ppo", "egn", seed), 1));
+    let [one, other] = [7, 8].map(|seed| record(&config("CartPole-v1", AgentName::Ppo, "egn", seed), 1));
     assert_ne!(one["episodes.csv"], other["episodes.csv"]);
     assert_ne!(one["policy"], other["policy"]);
 }
@@ -169,7 +178,7 @@ fn another_seed_gives_another_record() {
 #[test]
 fn the_configuration_of_a_record_reproduces_it() {
     let folder = tempfile::tempdir().unwrap();
-    let first = config("CartPole-v1", "dqn", "egn", 3);
+    let first = config("CartPole-v1", AgentName::Dqn, "egn", 3);
     std::fs::write(folder.path().join("config.toml"), first.to_toml()).unwrap();
     let read = std::fs::read_to_string(Path::new(folder.path()).join("config.toml")).unwrap();
     assert_eq!(record(&first, 1), record(&RunConfig::from_toml(&read).unwrap(), 1));

@@ -86,10 +86,6 @@ impl AgentSettings for LqrPiConfig {
         self.gamma
     }
 
-    fn has_critic(&self) -> bool {
-        false
-    }
-
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
         let limits = ActionRange::of(spaces.actions, "lqr-pi")?;
         let (low, high) = limits.bounds();

@@ -45,7 +45,8 @@ impl QLearning {
         })
     }
 
-    /// Remembers a rollout, moves the target network where that is due, and says how many updates are.
+    /// Remembers a rollout, moves the target network where that is due, and says how many updates
+    /// are.
     pub fn collect(&mut self, rollout: &Rollout, clock: Clock) -> usize {
         let n_updates = self.experience.collect(rollout, clock);
         self.target.follow(&self.online, rollout, clock, self.target_update_interval);

@@ -23,8 +23,8 @@ use crate::{
     streams::{Purpose, stream},
 };
 
-/// Settings that every agent has which acts by the values of its actions; in a file they stand among
-/// the agent's own.
+/// Settings that every agent has which acts by the values of its actions; in a file they stand
+/// among the agent's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QLearningSettings {
     /// What every agent with a replay memory is asked.
@@ -102,8 +102,8 @@ impl QLearningSettings {
         self.replay.workload(self.body().widths(spaces.n_observations, n_outputs), rows_per_sample, total_steps)
     }
 
-    /// Networks and memory of an agent in this run; its record calls the network that learns `name`,
-    /// and `priority` is α of prioritized replay.
+    /// Networks and memory of an agent in this run; its record calls the network that learns
+    /// `name`, and `priority` is α of prioritized replay.
     ///
     /// # Errors
     /// When the network cannot be made.

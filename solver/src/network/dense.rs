@@ -91,10 +91,10 @@ impl Dense {
         matmul(&mut result[self.weight()], Start::Zero, inputs, weighted, &mut work.panel);
     }
 
-    /// The factors of a layer applied to `inputs` (b·positions, n_inputs) with `rows` (b·k,
-    /// positions·n_outputs): the two themselves where there is one position and a bias;
-    /// otherwise the Jacobian rows of the layer's own parameters, written out into
-    /// `jacobian` (b·k, parameters).
+    /// The factors of a layer applied to `inputs` (b·positions, n_inputs), for `rows`
+    /// (b·k, positions·n_outputs): the two themselves where there is one position and a bias;
+    /// otherwise the Jacobian rows of the layer's own parameters, written out into `jacobian`
+    /// (b·k, parameters).
     pub(crate) fn factors_of<'a, T: Real>(
         &self,
         inputs: &'a [T],

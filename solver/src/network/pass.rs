@@ -2,8 +2,8 @@
 //! Jacobian that an optimizer needs. The Jacobian itself is never stored.
 //!
 //! For a dense layer the Jacobian row of (sample i, row k) is the outer product of the layer's
-//! input aᵢ and the back-propagated row δᵢₖ. Two matrices a layer hold it: A (b, n_in) and D (b·k,
-//! n_out). A convolution is a dense layer on patches, and its rows are sums over the patches.
+//! input aᵢ and the back-propagated row δᵢₖ. Two matrices a layer hold it: A (b, n_in) and
+//! D (b·k, n_out). A convolution is a dense layer on patches, and its rows are sums over them.
 //!
 //! | product | here | cost |
 //! |---|---|---|
@@ -36,8 +36,8 @@ use crate::{
 pub struct Pass<T> {
     batch: usize,
     rows_per_sample: usize,
-    /// The inputs, (b, n_inputs), and then the outputs of every layer, (b,
-    /// n_out), after its activation.
+    /// The inputs, (b, n_inputs), and then the outputs of every layer after its activation,
+    /// (b, n_out).
     values: Vec<Vec<T>>,
     traces: Vec<Trace<T>>,
     /// Outputs of the last layer and then the free ones, (b, c), where there are free ones.
@@ -190,8 +190,8 @@ impl<T: Real> Pass<T> {
     }
 }
 
-/// Each row of `values` (b, n) followed by `free`, into `joined`, (b, n +
-/// n_free); nothing without `free`.
+/// Each row of `values` (b, n) followed by `free`, into `joined` (b, n + n_free); nothing
+/// without `free`.
 fn append_free<T: Real>(values: &[T], free: &[T], batch: usize, joined: &mut Vec<T>) {
     joined.clear();
     if !free.is_empty() && batch > 0 {

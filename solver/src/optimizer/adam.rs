@@ -14,7 +14,6 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::all_finite, vectors::vectorized},
     optimizer::{
-        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm},
         problem::Problem,
@@ -62,10 +61,6 @@ impl AdamConfig {
 }
 
 impl OptimizerSettings for AdamConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::Adam
-    }
-
     fn summary(&self) -> &'static str {
         "Adam with PyTorch's semantics, optional global-norm clipping"
     }
@@ -118,10 +113,6 @@ impl AdamWConfig {
 }
 
 impl OptimizerSettings for AdamWConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::AdamW
-    }
-
     fn summary(&self) -> &'static str {
         "Adam with decoupled weight decay, with PyTorch's semantics"
     }

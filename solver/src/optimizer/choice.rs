@@ -1,6 +1,6 @@
 //! The choice among optimizers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use schemars::JsonSchema;
 use serde::{
@@ -10,6 +10,7 @@ use serde::{
         value::{Error, MapAccessDeserializer},
     },
 };
+use strum::{EnumDiscriminants, VariantArray};
 
 use crate::{
     linalg::real::Real,
@@ -17,7 +18,6 @@ use crate::{
         adam::{AdamConfig, AdamWConfig},
         gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
         lion::LionConfig,
-        name::OptimizerName,
         optimizer::Optimizer,
         rms_prop::RmsPropConfig,
         settings::{BuildOptimizer, OptimizerSettings},
@@ -28,8 +28,15 @@ use crate::{
 };
 
 /// An optimizer with its settings; in a file a table of them under its name.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, EnumDiscriminants)]
 #[serde(rename_all = "lowercase")]
+#[strum_discriminants(
+    doc = "The textbook name of an optimizer, on the command line and in files in small letters.",
+    name(OptimizerName),
+    derive(PartialOrd, Ord, Hash, Serialize, Deserialize, VariantArray),
+    serde(rename_all = "lowercase"),
+    allow(missing_docs)
+)]
 #[allow(missing_docs)] // `OptimizerName::summary` says what each is.
 pub enum OptimizerConfig {
     Egn(EgnConfig),
@@ -63,7 +70,7 @@ impl OptimizerConfig {
 
     /// Which one it is.
     pub fn name(&self) -> OptimizerName {
-        self.settings().name()
+        self.into()
     }
 
     /// Ready to take its first step.
@@ -89,7 +96,26 @@ impl From<OptimizerName> for OptimizerConfig {
     }
 }
 
+impl fmt::Display for OptimizerName {
+    /// Writes the name as serde does, so that it stands once.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl FromStr for OptimizerName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = Self::ALL.iter().find(|name| name.to_string() == text);
+        named.copied().ok_or_else(|| format!("unknown optimizer '{text}'"))
+    }
+}
+
 impl OptimizerName {
+    /// All names, as they are listed.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
     /// One line on what it is.
     pub fn summary(self) -> &'static str {
         OptimizerConfig::from(self).settings().summary()
@@ -102,12 +128,22 @@ mod tests {
 
     #[test]
     fn every_name_has_settings_that_know_it() {
-        for name in OptimizerName::ALL {
+        for &name in OptimizerName::ALL {
             let config = OptimizerConfig::from(name);
             assert_eq!(config.name(), name);
             assert_eq!(config.validate(), Ok(()));
             assert!(!name.summary().is_empty());
         }
         assert_eq!(OptimizerConfig::from(OptimizerName::AdamW), OptimizerConfig::AdamW(AdamWConfig::default()));
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for &name in OptimizerName::ALL {
+            assert_eq!(name.to_string().parse(), Ok(name));
+        }
+        assert_eq!(format!("{:7}|", OptimizerName::RmsProp), "rmsprop|");
+        assert_eq!(format!("{:5}|", OptimizerName::Sgd), "sgd  |");
+        assert_eq!("adamw2".parse::<OptimizerName>(), Err("unknown optimizer 'adamw2'".to_owned()));
     }
 }

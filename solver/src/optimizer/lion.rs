@@ -18,7 +18,6 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::sum_of_squares},
     optimizer::{
-        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
@@ -67,10 +66,6 @@ impl LionConfig {
 }
 
 impl OptimizerSettings for LionConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::Lion
-    }
-
     fn summary(&self) -> &'static str {
         "sign of a momentum, with decoupled weight decay (arXiv 2302.06675)"
     }

@@ -4,7 +4,6 @@ pub(crate) mod adam;
 pub(crate) mod choice;
 pub(crate) mod gauss_newton;
 pub(crate) mod lion;
-pub(crate) mod name;
 #[allow(clippy::module_inception)] // The trait that the folder is named after.
 pub(crate) mod optimizer;
 pub(crate) mod parameters;

@@ -14,7 +14,6 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::sum_of_squares},
     optimizer::{
-        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
@@ -62,10 +61,6 @@ impl RmsPropConfig {
 }
 
 impl OptimizerSettings for RmsPropConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::RmsProp
-    }
-
     fn summary(&self) -> &'static str {
         "RMSprop with PyTorch's semantics"
     }

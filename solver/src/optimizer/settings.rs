@@ -4,15 +4,12 @@
 //! generic stays apart from what a list or a check asks.
 
 use crate::{
-    optimizer::{name::OptimizerName, optimizer::Optimizer, schedule::Schedule},
+    optimizer::{optimizer::Optimizer, schedule::Schedule},
     setting::{SettingError, require},
 };
 
 /// Settings from which an optimizer can be made.
 pub trait OptimizerSettings {
-    /// Whose settings they are.
-    fn name(&self) -> OptimizerName;
-
     /// One line on what the optimizer is.
     fn summary(&self) -> &'static str;
 

@@ -12,7 +12,6 @@ use crate::{
     error::SolverError,
     linalg::{real::Real, vector::sum_of_squares},
     optimizer::{
-        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
@@ -56,10 +55,6 @@ impl SgdConfig {
 }
 
 impl OptimizerSettings for SgdConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::Sgd
-    }
-
     fn summary(&self) -> &'static str {
         "stochastic gradient descent with PyTorch's momentum"
     }

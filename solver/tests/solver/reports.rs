@@ -326,7 +326,7 @@ fn a_line_search_survives_a_warm_up() {
 #[test]
 fn first_order_and_inexact_steps_report_what_they_know() {
     let curve = Curve::new();
-    for name in OptimizerName::ALL.into_iter().filter(|&name| name != OptimizerName::Egn) {
+    for &name in OptimizerName::ALL.iter().filter(|&&name| name != OptimizerName::Egn) {
         let mut learner = curve.learner(&name.into());
         for _ in 0..N_STEPS {
             let (before, dense) = (params(&learner), curve.dense(&mut learner));

@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 const PRECISIONS: [Precision; 2] = [Precision::F32, Precision::F64];
 
 fn every_optimizer() -> Vec<OptimizerConfig> {
-    OptimizerName::ALL.into_iter().map(OptimizerConfig::from).chain([with_everything()]).collect()
+    OptimizerName::ALL.iter().copied().map(OptimizerConfig::from).chain([with_everything()]).collect()
 }
 
 /// EGN with all that can be added to it.
@@ -93,7 +93,7 @@ fn a_refused_step_leaves_no_trace() {
 fn a_step_beyond_the_number_type_is_not_taken() {
     // 1e300 is no f32, and what it is multiplied by is not zero.
     let lr = 1e300.into();
-    let optimizers = OptimizerName::ALL.map(|name| match name {
+    let optimizers = OptimizerName::ALL.iter().map(|name| match name {
         OptimizerName::Egn => OptimizerConfig::Egn(EgnConfig { lr, ..Default::default() }),
         OptimizerName::Adam => OptimizerConfig::Adam(AdamConfig { lr, ..Default::default() }),
         OptimizerName::AdamW => {
@@ -105,8 +105,8 @@ fn a_step_beyond_the_number_type_is_not_taken() {
         OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
     });
     let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });
-    for optimizer in &optimizers {
-        let mut learner = learner(&[1, 3, 1], Precision::F32, optimizer);
+    for optimizer in optimizers {
+        let mut learner = learner(&[1, 3, 1], Precision::F32, &optimizer);
         let before = bits(&learner);
         for _ in 0..2 {
             let error = learner.step(&x, &loss, StepContext::default()).unwrap_err();

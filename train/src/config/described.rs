@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn every_setting_is_described_in_a_sentence() {
         for &agent in AgentName::ALL {
-            for optimizer in OptimizerName::ALL {
+            for &optimizer in OptimizerName::ALL {
                 for DescribedSetting { key, description, .. } in config(agent, optimizer).described() {
                     assert!(description.ends_with('.') && !description.contains("[`"), "{key}: {description}");
                 }
@@ -142,7 +142,7 @@ mod tests {
         for &agent in AgentName::ALL {
             check(&variant(schema::<AgentConfig>(), &agent.to_string()));
         }
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             check(&variant(schema::<OptimizerConfig>(), &optimizer.to_string()));
         }
     }

@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn a_resolved_configuration_reads_back_as_itself() {
-        for optimizer in OptimizerName::ALL {
+        for &optimizer in OptimizerName::ALL {
             for &agent in AgentName::ALL {
                 // With the presets, one of which leaves the critic's KL limit unset.
                 let set = [format!("run.optimizer={optimizer}"), format!("run.agent={agent}")];

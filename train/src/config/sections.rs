@@ -54,7 +54,7 @@ pub(super) fn merge(table: &mut Table, over: &Table) {
 /// Refuses unknown names with the accepted ones, and missing ones with the flag that gives them.
 pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
     let agents = AgentName::ALL.iter().map(ToString::to_string).collect();
-    let optimizers = OptimizerName::ALL.map(|name| name.to_string()).to_vec();
+    let optimizers = OptimizerName::ALL.iter().map(ToString::to_string).collect();
     let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
     for (key, accepted) in [("env", envs), ("agent", agents), ("optimizer", optimizers)] {
         match run.get(key) {

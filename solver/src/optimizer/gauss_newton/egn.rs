@@ -43,7 +43,6 @@ use crate::{
             line_search::LineSearchConfig,
             momentum::{Momentum, MomentumForm},
         },
-        name::OptimizerName,
         optimizer::{Optimizer, Rejection, Report, StepContext},
         parameters::{place, take_step},
         problem::{Linearized, Problem},
@@ -118,10 +117,6 @@ impl EgnConfig {
 }
 
 impl OptimizerSettings for EgnConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::Egn
-    }
-
     fn summary(&self) -> &'static str {
         "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
     }

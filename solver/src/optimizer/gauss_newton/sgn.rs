@@ -17,7 +17,6 @@ use crate::{
         vector::{inner_product, sum_of_squares},
     },
     optimizer::{
-        name::OptimizerName,
         optimizer::{Optimizer, Report, StepContext},
         parameters::take_step,
         problem::Problem,
@@ -65,10 +64,6 @@ impl SgnConfig {
 }
 
 impl OptimizerSettings for SgnConfig {
-    fn name(&self) -> OptimizerName {
-        OptimizerName::Sgn
-    }
-
     fn summary(&self) -> &'static str {
         "Gauss-Newton by conjugate gradients, inexact (arXiv 2006.02409)"
     }
