@@ -4,6 +4,7 @@
 
 mod cli;
 mod columns;
+mod comparisons;
 mod export;
 mod faults;
 #[cfg(unix)]
