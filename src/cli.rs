@@ -328,9 +328,9 @@ pub struct EvaluateArgs {
 /// Which policy of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Which {
-    /// The last one.
+    /// The last policy.
     Last,
-    /// The one with the best evaluation in training.
+    /// The policy with the best evaluation in training.
     Best,
 }
 
@@ -340,7 +340,7 @@ pub enum Which {
 pub struct ExportArgs {
     /// Folder of a record.
     pub record: PathBuf,
-    /// As what.
+    /// Format of the file.
     #[arg(long, value_enum)]
     pub format: ExportFormat,
     /// Which policy: the last one or the one that was best in training.
@@ -357,7 +357,7 @@ pub struct ExportArgs {
 /// What a policy is exported as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ExportFormat {
-    /// Its network's parameters, as PyTorch names and lays them out, and how to act with them in
+    /// The network's parameters, as PyTorch names and lays them out, and how to act with them in
     /// the metadata.
     Safetensors,
     /// A model from observations to greedy actions.
@@ -387,7 +387,7 @@ pub struct VerifyArgs {
     /// Write what comes out into the rows, as their publisher does.
     #[arg(long, requires = "records", conflicts_with = "record")]
     pub write: bool,
-    /// Keep the records of published rows in this folder, and those that it has.
+    /// Keep the records of published rows in this folder, and use those that are there.
     #[arg(long, value_name = "FOLDER", conflicts_with = "record")]
     pub records: Option<PathBuf>,
     /// Threads that step environments; no result depends on it.
@@ -430,7 +430,7 @@ impl SettingsArgs {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct ListArgs {
-    /// Of what.
+    /// What to list.
     #[arg(value_enum)]
     pub what: Listing,
 }

@@ -29,7 +29,7 @@ pub(crate) fn told(error: &anyhow::Error) -> String {
     error.chain().skip(1).map(ToString::to_string).fold(error.to_string(), add)
 }
 
-/// A person's mistake is 2, all else 1.
+/// The exit code of an error: 2 for a person's mistake, 1 for all else.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
     if error.chain().any(is_usage) { USAGE } else { FAILED }
 }

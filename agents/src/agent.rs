@@ -14,13 +14,13 @@ use crate::{
 /// One optimizer step, or why there was none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Update {
-    /// Which of the agent's networks.
+    /// Name of the network that the step was for.
     pub network: &'static str,
     /// What the step did. After an error the network is as it was.
     pub result: Result<Report, SolverError>,
 }
 
-/// What came of a rollout.
+/// What came of learning from a rollout.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Learned {
     /// Every optimizer step, in order.
@@ -51,8 +51,8 @@ pub trait Agent: Send {
         None
     }
 
-    /// The episodes under way in these environments will not go on: nothing held of them may be
-    /// joined to what comes next.
+    /// Forgets the episodes under way in the environments `envs`, which will not go on: nothing
+    /// held of them may be joined to what comes next.
     fn forget_episodes(&mut self, envs: &[usize]) {
         if let Some(replay) = self.replay() {
             replay.forget_episodes(envs);
@@ -68,7 +68,7 @@ pub trait Agent: Send {
     /// All that later learning depends on: networks, optimizers, memories, streams, counters.
     fn state(&self) -> State;
 
-    /// Takes back the state of an agent with the same settings.
+    /// Restores the state of an agent with the same settings.
     ///
     /// # Errors
     /// When it is not such a state; the agent is then of no more use.

@@ -70,7 +70,7 @@ impl AgentConfig {
         self.into()
     }
 
-    /// The settings, which answer for their algorithm.
+    /// The settings of the agent, behind the trait that all settings share.
     pub fn settings(&self) -> &dyn AgentSettings {
         match self {
             Self::Dqn(settings) => settings,
@@ -114,7 +114,7 @@ impl From<AgentName> for AgentConfig {
 }
 
 impl AgentName {
-    /// All names, as they are listed.
+    /// All names of agents, as they are listed.
     pub const ALL: &[Self] = Self::VARIANTS;
 
     /// One line on what the algorithm is.
@@ -122,7 +122,7 @@ impl AgentName {
         AgentConfig::from(self).settings().summary()
     }
 
-    /// Whether the agent learns from a replay memory, whoever acted.
+    /// Whether the agent learns from a replay memory, whichever policy acted.
     pub fn has_replay(self) -> bool {
         AgentConfig::from(self).settings().has_replay()
     }

@@ -12,8 +12,8 @@ pub struct Clock {
     pub env_steps: u64,
     /// Steps of the whole run.
     pub total_steps: u64,
-    /// Whether the first reports of each network will be kept, so that they
-    /// should have what costs extra.
+    /// Asks for the costly norms in the next report of each network, because that report will be
+    /// recorded.
     pub diagnose: bool,
 }
 
@@ -23,12 +23,14 @@ impl Clock {
         (self.env_steps as f64 / self.total_steps as f64).min(1.0)
     }
 
-    /// Which thousandth of the run it is: one report of each network is kept in every one.
+    /// The thousandth of the run that has been reached: one report of each network is kept in every
+    /// one.
     pub fn thousandth(&self) -> u64 {
         self.env_steps * 1000 / self.total_steps
     }
 
-    /// For an optimizer's step; the first of a series may report what costs extra.
+    /// The context of an optimizer's step, the first of a series being the one that may report
+    /// costly norms.
     pub(crate) fn context(&self, first: bool) -> StepContext<'static> {
         StepContext { progress: self.progress(), diagnose: first && self.diagnose, storage: None }
     }
@@ -39,12 +41,12 @@ impl Clock {
 pub struct Spaces<'a> {
     /// Entries of an observation.
     pub n_observations: usize,
-    /// Where actions lie.
+    /// The space of actions.
     pub actions: &'a Space,
 }
 
 impl Spaces<'_> {
-    /// Actions to choose among, or entries of a continuous one.
+    /// Actions to choose among, or entries of a continuous action.
     pub fn n_actions(self) -> usize {
         self.actions.n_actions().unwrap_or_else(|| self.actions.len())
     }
@@ -67,16 +69,16 @@ pub struct Workload {
     pub transitions: u64,
     /// Most samples of an optimizer step.
     pub batch_size: u64,
-    /// Most rows of curvature of one of its samples.
+    /// Most rows of curvature of one sample.
     pub rows_per_sample: u64,
 }
 
 /// What an agent is made for and with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentContext {
-    /// Where observations lie.
+    /// The space of observations.
     pub observation_space: Space,
-    /// Where actions lie.
+    /// The space of actions.
     pub action_space: Space,
     /// Steps of the whole run, for schedules.
     pub total_steps: u64,

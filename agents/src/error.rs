@@ -10,7 +10,7 @@ pub enum AgentError {
     ActionSpace {
         /// The agent.
         agent: &'static str,
-        /// What it needs.
+        /// What the agent needs.
         needs: &'static str,
     },
     /// Observations are no images of the shape that the convolutions are made for.

@@ -51,7 +51,7 @@ impl NormalizedAgent {
         Ok(normalized(self.agent.policy()?, self.normalizer.observations.as_ref()))
     }
 
-    /// What has to be kept to act as the policy does now.
+    /// The policy as it is now, in the form that is saved to act again.
     ///
     /// # Errors
     /// When the network cannot be copied.
@@ -81,8 +81,8 @@ impl NormalizedAgent {
         self.agent.learn(&rollout, clock)
     }
 
-    /// Takes over networks, and the statistics of the observations that they were trained on, from
-    /// another agent's; optimizers, memories and counters stay as they are.
+    /// Takes over another agent's networks, and the statistics of the observations that they were
+    /// trained on; optimizers, memories and counters stay as they are.
     ///
     /// # Errors
     /// When they do not fit; the agent is then as it was.
@@ -91,7 +91,7 @@ impl NormalizedAgent {
         self.restore(&begun)
     }
 
-    /// These environments were not taken back to where they stood: their episodes are new.
+    /// Forgets the episodes of environments that could not be restored to where they stood.
     pub fn forget_episodes(&mut self, envs: &[usize]) {
         self.agent.forget_episodes(envs);
         if let Some(normalizer) = &mut Arc::make_mut(&mut self.normalizer).rewards {
@@ -106,7 +106,7 @@ impl NormalizedAgent {
         state
     }
 
-    /// Takes back the state of an agent with the same settings.
+    /// Restores the state of an agent with the same settings.
     ///
     /// # Errors
     /// When it is not such a state; the agent is then of no more use.
@@ -116,7 +116,8 @@ impl NormalizedAgent {
     }
 }
 
-/// What [`NormalizedAgent::start_from`] takes, of a [`NormalizedAgent::state`].
+/// The networks and statistics in a [`NormalizedAgent::state`], for
+/// [`NormalizedAgent::start_from`].
 pub fn networks_of(agent: State) -> State {
     agent.filtered(is_network)
 }

@@ -1,4 +1,4 @@
-//! What acting takes once training is over.
+//! A policy once training is over, and what acting with it takes.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl TrainedPolicy {
         Ok(normalized(plan.policy(self.network.clone()), self.normalizer.as_ref()))
     }
 
-    /// Parameters and statistics, to be taken back by a policy of the same kind.
+    /// Parameters and statistics, to be restored into a policy of the same kind.
     pub fn state(&self) -> State {
         let mut state = self.network.state();
         if let Some(normalizer) = &self.normalizer {
@@ -58,7 +58,7 @@ impl TrainedPolicy {
     }
 }
 
-/// `policy`, shown what the normalizer makes of observations.
+/// `policy` behind a normalizer of its observations, if there is one.
 pub(crate) fn normalized(policy: Arc<dyn Policy>, normalizer: Option<&ObservationNormalizer>) -> Arc<dyn Policy> {
     match normalizer.cloned() {
         Some(normalizer) => Arc::new(NormalizedPolicy { policy, normalizer }),

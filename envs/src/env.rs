@@ -53,10 +53,10 @@ impl Outcome {
 /// `observation` buffers have [`Space::len`] entries; a buffer of another length is a bug of the
 /// caller and panics.
 pub trait Env: Send {
-    /// Where observations lie.
+    /// The space of observations.
     fn observation_space(&self) -> &Space;
 
-    /// Where actions lie.
+    /// The space of actions.
     fn action_space(&self) -> &Space;
 
     /// Starts an episode and writes its first observation; draws only from `rng`.

@@ -40,7 +40,7 @@ pub enum EnvError {
     ActionNotFinite {
         /// Position in the action.
         index: usize,
-        /// What stood there.
+        /// Value of the entry.
         value: f32,
     },
     /// A name that no environment has.

@@ -3,12 +3,12 @@
 //! Coordinates are pixels from the lower left corner, y upwards, as in Gymnasium's drawings. Edges
 //! are smoothed by asking nine points of every pixel whether they are inside.
 
-/// Red, green and blue.
+/// A color: red, green and blue.
 pub type Rgb = [u8; 3];
 
-/// Paper.
+/// White, for backgrounds.
 pub const WHITE: Rgb = [255, 255, 255];
-/// Ink.
+/// Black, for lines and bodies.
 pub const BLACK: Rgb = [0, 0, 0];
 
 /// An RGB picture.
@@ -31,12 +31,12 @@ impl Frame {
         self.width
     }
 
-    /// Rows.
+    /// Rows of pixels.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Row by row from the top, three bytes a pixel.
+    /// The pixels row by row from the top, three bytes each.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }

@@ -14,7 +14,7 @@ pub(crate) const GYMNASIUM: &str = "Gymnasium 1.4.0";
 
 /// Facts of a registered environment and how it is made.
 pub(crate) struct Registration {
-    /// The accepted name.
+    /// The accepted name of the environment.
     pub id: &'static str,
     /// Steps after which an episode is truncated.
     pub max_episode_steps: Option<usize>,
@@ -24,14 +24,14 @@ pub(crate) struct Registration {
     pub frames_per_second: f64,
     /// The package and version that this environment equals.
     pub source: &'static str,
-    /// How it is made, from [`made`].
+    /// How the environment is made, from [`made`].
     pub make: Make,
 }
 
 /// Makes an environment from its settings and a time limit.
 pub(crate) type Make = Box<dyn Fn(&mut Settings<'_>, Option<usize>) -> Result<Box<dyn Env>, EnvError>>;
 
-/// The recipe whose environments `from_settings` makes and a time limit wraps.
+/// A recipe: `from_settings` makes the environment, and a time limit wraps it.
 pub(crate) fn made<E: Env + 'static>(
     from_settings: impl Fn(&mut Settings<'_>) -> Result<E, EnvError> + 'static,
 ) -> Make {

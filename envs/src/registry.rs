@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::space::Space;
 use crate::toy_text::frozen_lake::FrozenLakeMap;
 
-/// Names an environment.
+/// The name of an environment of this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // Each is called like the type that it makes.
 pub enum EnvId {
@@ -69,9 +69,9 @@ pub struct EnvSpec {
     pub reward_threshold: Option<f64>,
     /// Steps that a film shows in a second: Gymnasium's `render_fps` where it has one.
     pub frames_per_second: f64,
-    /// Where observations lie.
+    /// The space of observations.
     pub observation_space: Space,
-    /// Where actions lie.
+    /// The space of actions.
     pub action_space: Space,
     /// The package and version that this environment equals.
     pub source: &'static str,

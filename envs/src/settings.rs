@@ -25,7 +25,7 @@ impl<'a> Settings<'a> {
         value
     }
 
-    /// A finite number, or `default`.
+    /// Takes a finite number, or `default` where it is not given.
     pub(crate) fn number(&mut self, setting: &'static str, default: f64) -> Result<f64, EnvError> {
         match self.take(setting) {
             Some(value) if !value.is_finite() => Err(EnvError::Setting { setting, value, accepted: "a finite number" }),
@@ -33,7 +33,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// 0 or 1, or `default`.
+    /// Takes a flag, 0 or 1, or `default` where it is not given.
     pub(crate) fn flag(&mut self, setting: &'static str, default: bool) -> Result<bool, EnvError> {
         match self.take(setting) {
             None => Ok(default),
@@ -43,7 +43,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// A whole number from 1, or `default`.
+    /// Takes a whole number from 1, or `default` where it is not given.
     pub(crate) fn count(&mut self, setting: &'static str, default: Option<usize>) -> Result<Option<usize>, EnvError> {
         match self.take(setting) {
             None => Ok(default),
@@ -55,7 +55,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Passes when everything was taken.
+    /// Checks that every setting given was taken.
     pub(crate) fn finish(self) -> Result<(), EnvError> {
         match self.given.first() {
             None => Ok(()),

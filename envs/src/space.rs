@@ -12,7 +12,7 @@ use crate::numpy::pcg64::{standard_exponential, standard_normal, uniform, unifor
 pub enum Space {
     /// The whole numbers 0 to n − 1.
     Discrete {
-        /// How many there are.
+        /// Number of points, n.
         n: usize,
     },
     /// Vectors with every entry between two bounds, which may be infinite.

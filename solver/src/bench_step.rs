@@ -29,7 +29,7 @@ pub enum BenchLoss {
 }
 
 impl BenchLoss {
-    /// All of them.
+    /// All losses that are timed.
     pub const ALL: [Self; 3] = [Self::Mse, Self::MseSelected, Self::Ce];
 }
 
@@ -63,7 +63,7 @@ pub struct BenchStep {
 }
 
 impl BenchStep {
-    /// Uniformly drawn parameters and a batch of `batch` samples.
+    /// Makes a learner with uniformly drawn parameters and a batch of `batch` samples.
     ///
     /// # Errors
     /// When candle cannot make the tensors.
@@ -135,7 +135,7 @@ const N_WARM_UP: usize = 5;
 const MIN_SAMPLES: usize = 25;
 const MIN_SECONDS: f64 = 0.5;
 
-/// Numbers for the made-up batch: how many were drawn.
+/// Generator of the made-up batch's numbers; it holds how many were drawn.
 struct SplitMix(u64);
 
 impl SplitMix {

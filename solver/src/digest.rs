@@ -1,6 +1,6 @@
-//! A number by which damage is told.
+//! A checksum that detects damage.
 
-/// A number that changes with any bit of what was added, to tell damage: FNV-1a.
+/// A checksum (FNV-1a) that changes with any bit of the data added to it, and so detects damage.
 ///
 /// Source: Fowler, Noll, Vo, draft-eastlake-fnv-17.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,14 +13,14 @@ impl Default for Digest {
 }
 
 impl Digest {
-    /// Adds bytes to those before.
+    /// Adds bytes to the data that the checksum covers.
     pub fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
 
-    /// Of all bytes so far.
+    /// The checksum of all bytes added so far.
     pub fn value(self) -> u64 {
         self.0
     }

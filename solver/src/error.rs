@@ -11,7 +11,7 @@ pub enum SolverError {
          diverged"
     )]
     NonFiniteLoss {
-        /// The loss.
+        /// Loss of the batch.
         loss: f64,
         /// Samples in the batch.
         batch: usize,
@@ -26,7 +26,7 @@ pub enum SolverError {
         rows: usize,
         /// First row whose pivot is not positive.
         row: usize,
-        /// λ.
+        /// Damping λ.
         damping: f64,
         /// Samples in the batch.
         batch: usize,
@@ -34,21 +34,20 @@ pub enum SolverError {
     /// The step computed is NaN or infinite.
     #[error("no step: its length is {step_norm}{}", raise_damping(*damping))]
     NonFiniteStep {
-        /// ‖d‖.
+        /// Norm ‖d‖ of the step.
         step_norm: f64,
-        /// λ, for an optimizer that has one.
+        /// Damping λ, for an optimizer that has one.
         damping: Option<f64>,
     },
     /// Conjugate gradients met a direction along which the damped model does not curve upwards.
     #[error("no step: curvature {curvature:e} along a direction (damping {damping:e}); raise the damping")]
     NotConvex {
-        /// tᵀ(H + λI)t.
+        /// Curvature tᵀ(H + λI)t along the direction t.
         curvature: f64,
-        /// λ.
+        /// Damping λ.
         damping: f64,
     },
-    /// The loss has no curvature for so few outputs: a softmax over one class is the same whatever
-    /// it is of.
+    /// The loss has no curvature for so few outputs: a softmax over one class is always 1.
     #[error("no step: the loss has no rows of curvature for a network of {n_outputs} output(s)")]
     NoCurvature {
         /// Outputs of the network.
@@ -57,12 +56,12 @@ pub enum SolverError {
     /// A setting of the optimizer is out of its range.
     #[error("optimizer: {0}")]
     Setting(#[from] SettingError),
-    /// Parameters are of another network.
+    /// The parameters given belong to another network.
     #[error("{found} parameters for a network {network}, which has {expected}")]
     Parameters {
-        /// The network.
+        /// The network, as text.
         network: String,
-        /// Its parameters.
+        /// Parameters that the network has.
         expected: usize,
         /// The parameters given.
         found: usize,

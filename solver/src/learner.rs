@@ -25,10 +25,10 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// Single, the default.
+    /// Single precision, the default.
     #[default]
     F32,
-    /// Double.
+    /// Double precision.
     F64,
 }
 
@@ -60,7 +60,7 @@ impl Learner {
         Ok(learner)
     }
 
-    /// A network with the given flat parameters, f32 or f64, which it takes a copy of.
+    /// A learner with a copy of the given flat parameters, f32 or f64.
     ///
     /// # Errors
     /// When they are not as many as the network has, a setting of the optimizer is out of its
@@ -86,8 +86,8 @@ impl Learner {
         self.trained.forward(inputs)
     }
 
-    /// The network evaluated at inputs (b, n_inputs), from where its derivatives and a step can be
-    /// taken without evaluating it again.
+    /// Evaluates the network at inputs (b, n_inputs); derivatives and a step can then be taken
+    /// there without evaluating it again.
     ///
     /// # Errors
     /// When candle cannot read the inputs.
@@ -114,7 +114,7 @@ impl Learner {
         self.trained.state_of_training()
     }
 
-    /// Takes back the state of a learner with the same network and optimizer.
+    /// Restores the state of a learner with the same network and optimizer.
     ///
     /// # Errors
     /// When it is not such a state.
@@ -127,8 +127,8 @@ impl Learner {
         self.trained.snapshot()
     }
 
-    /// `follower` moved towards this network as it is now:
-    /// [`Snapshot::towards`] without a snapshot.
+    /// `follower` moved towards this network as it is now: equal to [`Snapshot::towards`], without
+    /// making a snapshot of the network.
     pub fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot {
         self.trained.pull(follower, tau)
     }
@@ -165,7 +165,7 @@ impl Evaluated<'_> {
         self.trained.input_gradient(cotangents)
     }
 
-    /// Takes one optimizer step on the loss here.
+    /// Takes one optimizer step on the loss at the evaluated inputs.
     ///
     /// # Errors
     /// When no step could be taken; the parameters are then unchanged.
@@ -178,7 +178,7 @@ impl Evaluated<'_> {
 trait Trained: Send {
     fn forward(&mut self, inputs: &Tensor) -> Result<&Outputs, SolverError>;
     fn step(&mut self, inputs: &Tensor, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError>;
-    /// At the inputs and parameters of the last `forward`.
+    /// Takes one optimizer step at the inputs and parameters of the last `forward`.
     fn step_here(&mut self, loss: &dyn Loss, context: StepContext<'_>) -> Result<Report, SolverError>;
     fn outputs(&self) -> &Outputs;
     fn select(&mut self, samples: &[usize]);

@@ -21,12 +21,12 @@ pub struct NetworkProblem<'a, T> {
 }
 
 impl<'a, T: Real> NetworkProblem<'a, T> {
-    /// `loss` at the batch last loaded into `model`.
+    /// The problem of `loss` at the batch last loaded into `model`.
     pub fn new(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
         Self { model, loss, is_evaluated: false, has_few_rows: false, value: f64::NAN }
     }
 
-    /// `loss` where `model` was last evaluated, its parameters being the same since.
+    /// The problem of `loss` where `model` was last evaluated, its parameters being the same since.
     pub(crate) fn evaluated(model: &'a mut Model<T>, loss: &'a dyn Loss) -> Self {
         Self { model, loss, is_evaluated: true, has_few_rows: false, value: f64::NAN }
     }

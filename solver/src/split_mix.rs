@@ -1,6 +1,7 @@
-//! Numbers that are a function of where they are wanted.
+//! Random numbers as a hash of their place.
 
-/// A hash of a state and a number, SplitMix64; of the numbers 0, 1, 2, … its generator.
+/// The SplitMix64 hash of a state and a number; of the numbers 0, 1, 2, … it is the generator of
+/// that name.
 ///
 /// Source: Steele, Lea, Flood (2014), "Fast splittable pseudorandom number generators".
 pub(crate) fn mixed(state: u64, number: u64) -> u64 {

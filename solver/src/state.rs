@@ -1,4 +1,4 @@
-//! What something in training has to remember to go on later as if it had never stopped.
+//! A checkpoint: named arrays from which training continues exactly.
 //!
 //! *Design.* A state is a flat list of named arrays, so that a checkpoint is one safetensors file
 //! which any program can look into, and nobody's private fields become a file format by accident.
@@ -10,7 +10,7 @@ use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
 use crate::digest::Digest;
 
-/// Named arrays.
+/// The saved state of something in training: named arrays.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct State {
     entries: BTreeMap<String, Array>,
@@ -30,15 +30,15 @@ pub enum StateError {
     /// An array is missing.
     #[error("'{name}' is missing")]
     Missing {
-        /// Its name.
+        /// Name of the array.
         name: String,
     },
     /// An array is of another type.
     #[error("'{name}' holds {found:?} where {expected:?} is needed")]
     Kind {
-        /// Its name.
+        /// Name of the array.
         name: String,
-        /// Its type.
+        /// Type of the array.
         found: Dtype,
         /// The type needed.
         expected: Dtype,
@@ -46,9 +46,9 @@ pub enum StateError {
     /// An array has another length.
     #[error("'{name}' has {found} values where {expected} are needed")]
     Length {
-        /// Its name.
+        /// Name of the array.
         name: String,
-        /// Its length.
+        /// Length of the array.
         found: usize,
         /// The length needed.
         expected: usize,
@@ -63,11 +63,11 @@ pub enum StateError {
 
 /// A number that arrays are made of.
 pub trait Element: Copy {
-    /// How safetensors calls it.
+    /// Type of the number, as safetensors names it.
     const KIND: Dtype;
-    /// Appends its bytes, little-endian.
+    /// Appends the bytes of the number, little-endian.
     fn write(self, bytes: &mut Vec<u8>);
-    /// From exactly as many bytes as it has.
+    /// Reads a number from exactly as many bytes as it has.
     fn read(bytes: &[u8]) -> Self;
 }
 
@@ -99,12 +99,12 @@ impl State {
         self.entries.insert(name.to_owned(), Array { dtype: E::KIND, bytes });
     }
 
-    /// Adds all of a part, under its name.
+    /// Adds all arrays of a part, under its name.
     pub fn put_part(&mut self, name: &str, part: State) {
         self.entries.extend(part.entries.into_iter().map(|(inner, array)| (format!("{name}/{inner}"), array)));
     }
 
-    /// An array.
+    /// The array of a name.
     ///
     /// # Errors
     /// When it is missing, or of another type.
@@ -116,7 +116,7 @@ impl State {
         Ok(array.bytes.chunks_exact(size_of::<E>()).map(E::read).collect())
     }
 
-    /// An array of a known length.
+    /// The array of a name, checked to have a known length.
     ///
     /// # Errors
     /// As [`State::get`], and when it has another length.
@@ -126,7 +126,7 @@ impl State {
         if found == expected { Ok(values) } else { Err(StateError::Length { name: name.to_owned(), found, expected }) }
     }
 
-    /// An array that is either of a known length or empty, as what grows at the first use.
+    /// The array of a name, either of a known length or empty, as one that grows at its first use.
     ///
     /// # Errors
     /// As [`State::get_all`].
@@ -151,7 +151,8 @@ impl State {
         Ok(self.get_grown(name, 1)?.first().copied())
     }
 
-    /// A number that changes with any bit of any array, to tell damage: of names, types and bytes.
+    /// A checksum that changes with any bit of any array, to detect damage: of names, types and
+    /// bytes.
     pub fn digest(&self) -> u64 {
         let mut digest = Digest::default();
         for (name, array) in &self.entries {
@@ -168,7 +169,7 @@ impl State {
         self
     }
 
-    /// The same with those of its arrays that are wanted taken from `other`.
+    /// The state with those of its arrays whose names are wanted taken from `other`.
     ///
     /// # Errors
     /// When `other` lacks one, or has it in another type or length.
@@ -193,7 +194,7 @@ impl State {
         self.entries.keys().map(String::as_str)
     }
 
-    /// All of a part, by its name; empty where there is nothing of it.
+    /// All arrays of the part of this name; empty where there are none.
     pub fn part(&self, name: &str) -> State {
         let inner = |(full, array): (&String, &Array)| {
             Some((full.strip_prefix(name)?.strip_prefix('/')?.to_owned(), array.clone()))
@@ -201,7 +202,7 @@ impl State {
         State { entries: self.entries.iter().filter_map(inner).collect() }
     }
 
-    /// As a safetensors file.
+    /// The state as the bytes of a safetensors file.
     ///
     /// # Errors
     /// When safetensors refuses.
@@ -215,7 +216,7 @@ impl State {
         safetensors::serialize(views, None).map_err(broken)
     }
 
-    /// From a safetensors file.
+    /// Reads a state from the bytes of a safetensors file.
     ///
     /// # Errors
     /// When it is none.

@@ -18,7 +18,7 @@ pub struct Cohort {
     pub agent: String,
     /// Optimizer name.
     pub optimizer: String,
-    /// What sets it apart from other cohorts of the same names, such as `agent.gamma=0.99`.
+    /// What sets the cohort apart from others of the same names, such as `agent.gamma=0.99`.
     pub variant: Option<String>,
     /// The runs, in the order of their seeds.
     pub records: Vec<Record>,
@@ -54,12 +54,13 @@ impl Cohort {
         cohorts
     }
 
-    /// What the agent is called in charts and tables: ours in capitals, a program's own as it says.
+    /// What the agent is called in charts and tables: a built-in one in capitals, a program's own
+    /// as it says.
     pub fn agent_title(&self) -> String {
         self.agent.strip_prefix(CUSTOM).map_or_else(|| self.agent.to_uppercase(), str::to_owned)
     }
 
-    /// What the optimizer is called in charts and tables, with what sets this cohort apart.
+    /// What the optimizer is called in charts and tables, with what sets the cohort apart.
     pub fn optimizer_title(&self) -> String {
         let name = match self.optimizer.parse() {
             Ok(BASELINE) => "Adam (baseline)".to_owned(),
@@ -97,8 +98,8 @@ fn variants(all: &[&Settings]) -> Vec<Option<String>> {
     all.iter().map(named).collect()
 }
 
-/// The reward threshold of the environment of some cohorts: its own, or where it is not one of
-/// ours, the one that the first run to reach it tells of.
+/// The reward threshold of the environment of some cohorts: that of a built-in environment, or else
+/// the one that the first run to reach it has in its summary.
 pub fn reward_threshold_of(cohorts: &[Cohort]) -> Option<f64> {
     if let Ok(id) = cohorts.first()?.env.parse::<EnvId>() {
         return id.spec().reward_threshold;

@@ -43,10 +43,10 @@ pub struct Bootstrap {
 }
 
 impl Bootstrap {
-    /// 95 % from [`SCORE_REPLICATIONS`] resamples.
+    /// Intervals of 95 % from [`SCORE_REPLICATIONS`] resamples.
     pub const SCORES: Self = Self { replications: SCORE_REPLICATIONS, confidence: CONFIDENCE };
 
-    /// 95 % from [`CURVE_REPLICATIONS`] resamples.
+    /// Intervals of 95 % from [`CURVE_REPLICATIONS`] resamples.
     pub const CURVES: Self = Self { replications: CURVE_REPLICATIONS, confidence: CONFIDENCE };
 }
 

@@ -29,19 +29,19 @@ pub struct Row {
     /// What the optimizer is called in print.
     #[serde(skip)]
     pub optimizer_title: String,
-    /// Settings that set it apart from other rows of the same names.
+    /// Settings that set the cohort apart from others of the same names.
     pub variant: Option<String>,
     /// Seeds there are records of.
     pub seeds: Vec<u64>,
     /// The environment's reward threshold, if it has one.
     pub threshold: Option<f64>,
-    /// How many seeds reached it.
+    /// How many seeds reached the threshold.
     pub reached: usize,
-    /// How many seeds' final return is there.
+    /// How many seeds have a final return.
     pub kept: usize,
-    /// Environment steps when an evaluation first reached it.
+    /// Environment steps when an evaluation first reached the threshold.
     pub env_steps_to_threshold: Spread,
-    /// CPU seconds of training when an evaluation first reached it.
+    /// CPU seconds of training when an evaluation first reached the threshold.
     pub cpu_seconds_to_threshold: Spread,
     /// Interquartile mean of the final returns with its 95 % interval.
     pub final_return: Option<Estimate>,
@@ -74,7 +74,7 @@ pub struct Spread {
 pub struct SeedReturn {
     /// The seed.
     pub seed: u64,
-    /// Mean return of its final evaluation.
+    /// Mean return of the seed's final evaluation.
     #[serde(rename = "return")]
     pub seed_return: f64,
 }
@@ -84,7 +84,7 @@ pub struct SeedReturn {
 pub struct FailedSeed {
     /// The seed.
     pub seed: u64,
-    /// The error in its summary.
+    /// The error in the summary of the run.
     pub error: String,
 }
 

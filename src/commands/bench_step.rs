@@ -34,7 +34,7 @@ pub(super) fn bench_step(args: &BenchStepArgs) -> Result<u8> {
     Ok(SUCCESS)
 }
 
-/// A ReLU network, described as it describes itself.
+/// A ReLU network, read from its text.
 pub(crate) fn relu_network(text: &str) -> Result<Network> {
     Network::parse(text, egn_solver::Activation::Relu).map_err(|message| anyhow!(Usage(message)))
 }

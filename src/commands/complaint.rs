@@ -1,4 +1,4 @@
-//! What is said of records that are left out.
+//! Messages about records that are left out.
 
 use std::io::Write;
 

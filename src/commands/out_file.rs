@@ -7,7 +7,8 @@ use egn_train::record::layout::{CONFIG, CURVE};
 
 use crate::{compare::writable::check_writable, usage::Usage};
 
-/// A folder that is not there is said before anything long.
+/// Checks that a file can be written, and lies outside of every record, before anything long
+/// begins.
 pub(super) fn check_file_writable(file: &Path) -> Result<()> {
     // Where a link leads.
     let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());

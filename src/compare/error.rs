@@ -14,11 +14,11 @@ pub enum CompareError {
         others(*n_others)
     )]
     Exists {
-        /// The first of them.
+        /// The first of the records.
         dir: PathBuf,
-        /// What it holds.
+        /// What the record holds.
         what: String,
-        /// How many more.
+        /// How many more records are in the way.
         n_others: usize,
     },
     /// A run would go on, but cannot.
@@ -39,7 +39,7 @@ fn others(n: usize) -> String {
 }
 
 impl CompareError {
-    /// Whether a person asked for what cannot be.
+    /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Exists { .. } => true,

@@ -14,23 +14,23 @@ use egn_train::{
     run::{checkpoint, execution::dir_of},
 };
 
-/// A run to be made.
+/// A run of a comparison, with the place of its record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
-    /// Its settings.
+    /// Settings of the run.
     pub config: RunConfig,
-    /// Folder of its record.
+    /// Folder of the run's record.
     pub dir: PathBuf,
 }
 
 /// What became of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// It was there already.
+    /// The record was there already.
     Kept,
-    /// It ran, well or badly: its record says how.
+    /// The run was made, well or badly: its record says how.
     Ran,
-    /// It was not begun, or left no record.
+    /// The run was not begun, or left no record.
     Missing,
 }
 
@@ -40,7 +40,7 @@ impl Planned {
         Self { dir: dir_of(&config, records), config }
     }
 
-    /// Why its record, of these very settings, stands for the run: `None` where it has to be made.
+    /// Why a record of these very settings stands for the run: `None` where the run has to be made.
     pub(super) fn why_kept(&self) -> Option<&'static str> {
         let same = fs::read_to_string(self.dir.join(CONFIG)).is_ok_and(|text| self.config.is_that_of(&text));
         let summary = Record::read(&self.dir).ok().and_then(|record| record.summary).filter(|_| same)?;
@@ -64,7 +64,7 @@ impl Planned {
         program.zip(modified(&self.dir.join(SUMMARY))).is_some_and(|(program, record)| program > record)
     }
 
-    /// Whether its record is that of a stopped run with these settings, which goes on from its
+    /// Whether the record is that of a stopped run with these settings, which goes on from its
     /// checkpoint, or had hardly begun.
     pub(super) fn can_go_on(&self) -> bool {
         checkpoint::resumable(&self.dir, &self.config, false).is_some()

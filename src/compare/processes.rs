@@ -42,7 +42,7 @@ pub struct Jobs<'a> {
     pub n_jobs: usize,
     /// The interpreter of Gymnasium's environments, where one was named.
     pub python: Option<&'a Path>,
-    /// Set from outside: no run is begun after that, and those under way are asked to close.
+    /// Flag set from outside: no run is begun after that, and those under way are asked to close.
     pub stop: &'a AtomicBool,
 }
 

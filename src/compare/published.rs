@@ -49,7 +49,7 @@ pub enum PublishedError {
     Csv {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         source: csv::Error,
     },
 }
@@ -57,15 +57,15 @@ pub enum PublishedError {
 /// A row of a published table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Its file's name without the ending.
+    /// Name of the row's file, without the ending.
     pub name: String,
-    /// What a person types for it.
+    /// Command that a person types to repeat the row.
     pub command: String,
-    /// What its seeds left; none before the row was first written.
+    /// Results of the row's seeds; none before the row was first written.
     pub seeds: Vec<Seed>,
 }
 
-/// What a seed of a row left.
+/// The result of one seed of a row.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seed {
@@ -116,8 +116,8 @@ impl Row {
         paths.iter().map(|path| Self::read(path)).collect()
     }
 
-    /// Why each of these seeds is not reproduced by what was `found`, those left out that are: a
-    /// seed that is published and was not found is as bad as one that came out otherwise.
+    /// Why seeds are not reproduced by what was `found`, a text for each that is not. A published
+    /// seed that was not found counts as one that came out otherwise.
     pub fn differences(&self, seeds: &[u64], found: &[Seed]) -> Vec<String> {
         let of = |lines: &[Seed], seed| lines.iter().find(|line| line.seed == seed).cloned();
         let difference = |&seed: &u64| match (of(&self.seeds, seed), of(found, seed)) {
@@ -156,7 +156,7 @@ impl Row {
 }
 
 impl Seed {
-    /// What a finished record comes to; `None` where there is no summary or no policy.
+    /// The result of a finished record; `None` where there is no summary or no policy.
     ///
     /// # Errors
     /// When a file of the record cannot be read.

@@ -36,7 +36,7 @@ pub struct Watch<F: FnMut(Standing)> {
 }
 
 impl<F: FnMut(Standing)> Watch<F> {
-    /// For a run of `total_steps`.
+    /// A watch for a run of `total_steps`.
     pub fn new(total_steps: u64, show: F) -> Self {
         Self { standing: Standing { env_steps: 0, total_steps, last_return: None }, last_shown: None, show }
     }

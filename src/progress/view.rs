@@ -54,7 +54,7 @@ pub struct View {
 }
 
 impl View {
-    /// Of a run called `name` that begins now.
+    /// The view of a run called `name` that begins now.
     pub fn begin(name: String, total_steps: u64) -> Self {
         let mut line = Line::new(name.clone());
         line.begin(total_steps);

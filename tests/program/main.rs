@@ -4,6 +4,7 @@
 
 mod cli;
 mod columns;
+mod command_line;
 mod comparisons;
 mod export;
 mod faults;

@@ -40,7 +40,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct A2cConfig {
-    /// What every on-policy agent is asked.
+    /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
     /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
@@ -92,14 +92,14 @@ impl AgentSettings for A2cConfig {
     }
 }
 
-/// The agent.
+/// The A2C agent.
 pub struct A2c {
     config: A2cConfig,
     networks: ActorCritic,
 }
 
 impl A2c {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When a network cannot be made.

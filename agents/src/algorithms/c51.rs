@@ -51,7 +51,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct C51Config {
-    /// What every agent is asked that acts by the values of its actions.
+    /// Settings of every agent that acts by the values of its actions.
     #[serde(flatten)]
     pub q: QLearningSettings,
     /// N, atoms of an action's return, 2 or more.
@@ -138,14 +138,14 @@ impl C51Config {
     }
 }
 
-/// The agent.
+/// The C51 agent.
 pub struct C51 {
     config: C51Config,
     q: QLearning,
 }
 
 impl C51 {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.

@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DdpgConfig {
-    /// What every agent with a replay memory is asked.
+    /// Settings of every agent with a replay memory.
     #[serde(flatten)]
     pub replay: ReplaySettings,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.

@@ -49,7 +49,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct DqnConfig {
-    /// What every agent is asked that acts by the values of its actions.
+    /// Settings of every agent that acts by the values of its actions.
     #[serde(flatten)]
     pub q: QLearningSettings,
     /// α of prioritized replay, in [0, 1]; 0 draws uniformly.
@@ -120,14 +120,14 @@ impl DqnConfig {
     }
 }
 
-/// The agent.
+/// The DQN agent.
 pub struct Dqn {
     config: DqnConfig,
     q: QLearning,
 }
 
 impl Dqn {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.

@@ -1,17 +1,17 @@
 //! Policy iteration for linear-quadratic problems, with a quadratic Q-function.
 //!
 //! Quick facts: the cost-to-go of a linear controller is a quadratic form zᵀHz of z = (x, u), and
-//! the controller that is greedy for it is linear again. A controller is judged by the residual of
-//! Bellman's equation, which is linear in H, so that one undamped Gauss-Newton step judges it
+//! the controller that is greedy for it is linear again. A controller is evaluated by the residual
+//! of Bellman's equation, which is linear in H, so that one undamped Gauss-Newton step evaluates it
 //! exactly; a first-order method has to walk there.
 //!
 //! ```text
-//! judge:    L = (1/b) Σ ½ (zᵀHz − γ z′ᵀHz′ + c − cost)²,   z = (x, u),  z′ = (x′, −K x′)
+//! evaluate: L = (1/b) Σ ½ (zᵀHz − γ z′ᵀHz′ + c − cost)²,   z = (x, u),  z′ = (x′, −K x′)
 //! improve:  K ← H_uu⁻¹ H_ux
 //! ```
 //!
 //! Exploration is in u alone: the residual holds for whatever was done, and the greedy controller
-//! is the one that is judged. A truncated episode's last transition counts like any other. The bias
+//! is the one that is evaluated. A truncated episode's last transition counts like any other. The bias
 //! c is the cost of a step that no state explains, what process noise costs on average; H itself is
 //! then drawn towards flatter forms, for the residual of one transition is unbiased only without
 //! noise (Baird 1995). Everything is in f64 whatever the precision of the run: the system is small.
@@ -55,9 +55,9 @@ pub struct LqrPiConfig {
     pub gamma: f64,
     /// Steps of each environment between two improvements of the controller, 1 or more.
     pub n_steps: usize,
-    /// Optimizer steps that judge a controller, all on the last rollout, 1 or more.
+    /// Optimizer steps by which a controller is evaluated, all on the last rollout, 1 or more.
     pub updates: usize,
-    /// Deviation of the exploration as a part of the action limits, above 0.
+    /// Standard deviation of the exploration as a part of the action limits, above 0.
     pub noise: f64,
 }
 
@@ -111,20 +111,20 @@ impl AgentSettings for LqrPiConfig {
     }
 }
 
-/// The agent.
+/// The LQR policy iteration agent.
 pub struct LqrPi {
     config: LqrPiConfig,
     /// Linear in the difference of products φ(z) − γ φ(z′); its weights are
     /// the upper triangle of H.
     form: Learner,
-    /// The controller that is being judged.
+    /// The controller that is being evaluated.
     controller: LinearController,
     /// What reports are measured against.
     optimum: Option<Optimum>,
 }
 
 impl LqrPi {
-    /// Ready to act: u = 0 but for exploration.
+    /// Makes the agent, ready to act: u = 0 but for exploration.
     ///
     /// # Errors
     /// When actions are not continuous and bounded.
@@ -142,8 +142,8 @@ impl LqrPi {
         })
     }
 
-    /// The same agent, which also reports how far it is from the optimum of `problem`, where that
-    /// is known for its discount; nothing is learned from it.
+    /// Makes the agent also report how far it is from the optimum of `problem`, where that is known
+    /// for its discount; nothing is learned from it.
     pub fn with_optimum_of(self, problem: &LqrProblem) -> Self {
         Self { optimum: Optimum::of(problem, self.config.gamma), ..self }
     }
@@ -288,13 +288,13 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// u = −K x, within the limits of the actions.
+/// The linear controller u = −K x, within the limits of the actions.
 #[derive(Debug, Clone)]
 pub struct LinearController {
     /// K (m, n).
     gain: Vec<f64>,
     limits: ActionRange,
-    /// Deviation of the exploration as a part of the limits.
+    /// Standard deviation of the exploration as a part of the limits.
     noise: f64,
 }
 

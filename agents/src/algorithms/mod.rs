@@ -1,4 +1,4 @@
-//! The algorithms, one file each: what an agent does with what it lived through.
+//! The algorithms, one file each: how an agent learns from experience.
 
 pub mod a2c;
 pub mod c51;

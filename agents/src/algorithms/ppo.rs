@@ -41,7 +41,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct PpoConfig {
-    /// What every on-policy agent is asked.
+    /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
     /// Convolutions before the hidden layers, for observations that are images, with ReLU in
@@ -136,7 +136,7 @@ impl AgentSettings for PpoConfig {
 }
 
 impl PpoConfig {
-    /// The inside of actor and critic.
+    /// The torso of actor and critic.
     pub(crate) fn body(&self) -> Body<'_> {
         match &self.convolutions {
             None => perceptron(&self.on_policy.hidden),
@@ -145,7 +145,7 @@ impl PpoConfig {
     }
 }
 
-/// The agent.
+/// The PPO agent.
 pub struct Ppo {
     config: PpoConfig,
     networks: ActorCritic,
@@ -155,7 +155,7 @@ pub struct Ppo {
 const STOP_AT: f64 = 1.5;
 
 impl Ppo {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When a network cannot be made.

@@ -43,7 +43,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct QrDqnConfig {
-    /// What every agent is asked that acts by the values of its actions.
+    /// Settings of every agent that acts by the values of its actions.
     #[serde(flatten)]
     pub q: QLearningSettings,
     /// N, quantiles of an action's return, 1 or more.
@@ -109,14 +109,14 @@ impl QrDqnConfig {
     }
 }
 
-/// The agent.
+/// The QR-DQN agent.
 pub struct QrDqn {
     config: QrDqnConfig,
     q: QLearning,
 }
 
 impl QrDqn {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When the action space is not discrete, or the network cannot be made.

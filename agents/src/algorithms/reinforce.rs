@@ -46,7 +46,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct ReinforceConfig {
-    /// What every on-policy agent is asked.
+    /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
     /// Fewest whole episodes that are learned from at once, 1 or more.
@@ -108,7 +108,7 @@ impl AgentSettings for ReinforceConfig {
     }
 }
 
-/// The agent.
+/// The REINFORCE agent.
 pub struct Reinforce {
     config: ReinforceConfig,
     networks: ActorCritic,
@@ -167,7 +167,7 @@ impl Episode {
 }
 
 impl Reinforce {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When a network cannot be made.

@@ -68,15 +68,15 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct SacConfig {
-    /// What every agent with a replay memory is asked.
+    /// Settings of every agent with a replay memory.
     #[serde(flatten)]
     pub replay: ReplaySettings,
-    /// α, the weight of the entropy, above 0; unset, it is learned, from 1 on.
+    /// α, the weight of the entropy, above 0; learned, from 1 on, unless given.
     pub temperature: Option<f64>,
     /// Adam's learning rate for log α, 0 or more.
     pub temperature_lr: f64,
-    /// H̄, the entropy that a learned α is to hold, finite; unset, minus the number
-    /// of entries of an action.
+    /// H̄, the entropy that a learned α is to hold, finite; minus the number of entries of an
+    /// action unless given.
     pub target_entropy: Option<f64>,
 }
 
@@ -136,7 +136,7 @@ fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
     Network::mlp(&widths(spaces.n_observations, hidden, 2 * spaces.actions.len()), Activation::Relu)
 }
 
-/// The agent.
+/// The SAC agent.
 pub struct Sac {
     config: SacConfig,
     actor: Learner,
@@ -147,7 +147,7 @@ pub struct Sac {
 }
 
 impl Sac {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.

@@ -71,7 +71,7 @@ const TARGET_ACTOR: &str = "delayed_actor";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Td3Config {
-    /// What every agent with a replay memory is asked.
+    /// Settings of every agent with a replay memory.
     #[serde(flatten)]
     pub replay: ReplaySettings,
     /// Noise of exploration: `normal` or `ornstein_uhlenbeck`.
@@ -155,7 +155,7 @@ fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
     Network::mlp(&widths(spaces.n_observations, hidden, spaces.actions.len()), Activation::Relu)
 }
 
-/// The plan of a deterministic actor, which explores no more.
+/// The plan of a deterministic actor whose exploration is over.
 pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
     let range = ActionRange::of(spaces.actions, agent)?;
     Ok(ActorPlan::new(architecture(hidden, spaces), GreedyRule::tanh(&range), move |actor| {
@@ -164,7 +164,7 @@ pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -
     }))
 }
 
-/// The agent, and with one critic, no delay and no smoothing DDPG besides.
+/// The TD3 agent, which with one critic, no delay and no smoothing is the DDPG agent.
 pub struct Td3 {
     config: Td3Config,
     actor: Learner,
@@ -177,7 +177,7 @@ pub struct Td3 {
 }
 
 impl Td3 {
-    /// Ready to act.
+    /// Makes the agent, ready to act.
     ///
     /// # Errors
     /// When actions are not continuous and bounded, or a network cannot be made.

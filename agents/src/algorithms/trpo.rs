@@ -52,7 +52,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct TrpoConfig {
-    /// What every on-policy agent is asked.
+    /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
     /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
@@ -133,7 +133,7 @@ enum Rule {
     },
 }
 
-/// The agent.
+/// The TRPO agent.
 pub struct Trpo {
     config: TrpoConfig,
     networks: ActorCritic,
@@ -146,8 +146,8 @@ const BACKTRACKING: LineSearchConfig =
     LineSearchConfig { restart: Restart::Longest, sufficient: 0.1, shrink: 0.8, grow: 1.0, max_trials: 10 };
 
 impl Trpo {
-    /// Ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in place of δ and
-    /// of the backtracking of this agent.
+    /// Makes the agent, ready to act. EGN's own `kl_limit` and `line_search`, where given, stand in
+    /// place of δ and of the backtracking of this agent.
     ///
     /// # Errors
     /// When a network cannot be made.

@@ -39,7 +39,7 @@ impl Actions {
         self.len() == 0
     }
 
-    /// No actions, of the same kind as these.
+    /// An empty list of the same kind of actions.
     pub fn empty(&self) -> Self {
         match self {
             Self::Discrete(_) => Self::Discrete(Vec::new()),

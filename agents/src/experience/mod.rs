@@ -1,4 +1,4 @@
-//! What environments and policies lived through: rollouts, replay memory, returns and advantages.
+//! Experience of environments and policies: rollouts, replay memory, returns and advantages.
 
 pub mod actions;
 pub mod replay;

@@ -74,20 +74,20 @@ pub struct Transitions {
     pub rewards: Vec<f64>,
     /// Γ, (b): what the value of s′ is multiplied by.
     pub discounts: Vec<f64>,
-    /// Where they lie in the buffer, (b).
+    /// Slots of the transitions in the buffer, (b).
     pub slots: Vec<usize>,
     /// wᵢ, (b); `None` for uniform draws, all of whose weights are one.
     pub weights: Option<Vec<f64>>,
 }
 
-/// What a buffer remembers, and how it is drawn.
+/// Settings of a replay buffer: what it holds, and how it is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Memory {
     /// Transitions held.
     pub capacity: usize,
     /// n, steps of a window.
     pub n_steps: usize,
-    /// γ.
+    /// Discount γ.
     pub gamma: f64,
     /// α of prioritized replay; 0 is uniform.
     pub priority: f64,
@@ -113,8 +113,8 @@ impl ReplayBuffer {
         }
     }
 
-    /// From now on observations and rewards R are drawn as `normalizer` scales them. What is held
-    /// stays as the environments gave it, so that old transitions are scaled by what is known now.
+    /// Makes later draws scale observations and rewards R as `normalizer` does. What is held stays
+    /// as the environments gave it, so that old transitions are scaled by what is known now.
     pub fn set_normalizer(&mut self, normalizer: Arc<Normalizer>) {
         self.normalizer = normalizer;
     }
@@ -146,7 +146,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// Drops the windows that these environments have open.
+    /// Drops the open windows of the environments `envs`.
     pub fn forget_episodes(&mut self, envs: &[usize]) {
         self.windows.forget(envs);
     }
@@ -235,7 +235,7 @@ impl ReplayBuffer {
         }
     }
 
-    /// All that is remembered, and how it is drawn.
+    /// All that later draws depend on: transitions, open windows and priorities.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.put("head", &[self.head as u64]);
@@ -253,7 +253,7 @@ impl ReplayBuffer {
         state
     }
 
-    /// Takes back the memory of a buffer with the same settings.
+    /// Restores the state of a buffer with the same settings.
     ///
     /// # Errors
     /// When the state is of no such buffer.

@@ -1,4 +1,4 @@
-//! What environments and policies lived through, as agents learn from it.
+//! Rollouts: steps of environments, as agents learn from them.
 
 use egn_envs::{Outcome, Space};
 use egn_solver::{State, StateError};
@@ -9,24 +9,25 @@ use crate::experience::actions::Actions;
 /// e·`n_steps` + t, so that each environment's trajectory is contiguous.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rollout {
-    /// Environments.
+    /// Number of environments.
     pub n_envs: usize,
-    /// Steps of each.
+    /// Steps of each environment.
     pub n_steps: usize,
     /// What the policy saw, (n_envs·n_steps, observation).
     pub observations: Vec<f32>,
-    /// What it did.
+    /// Actions that the policy took, (n_envs·n_steps).
     pub actions: Actions,
     /// What the environment paid, (n_envs·n_steps).
     pub rewards: Vec<f64>,
-    /// What it saw next, (n_envs·n_steps, observation): the real last observation of an episode.
+    /// What the policy saw next, (n_envs·n_steps, observation): the real last observation of an
+    /// episode.
     pub next_observations: Vec<f32>,
     /// How the episode stood after the step, (n_envs·n_steps).
     pub outcomes: Vec<Outcome>,
 }
 
 impl Rollout {
-    /// No steps yet, of no environment.
+    /// A rollout without steps yet, of no environment.
     pub fn empty(n_steps: usize, action_space: &Space) -> Self {
         Self {
             n_envs: 0,
@@ -49,7 +50,7 @@ impl Rollout {
         self.rewards.is_empty()
     }
 
-    /// Ends the episodes of these environments with the rollout, as a time limit does.
+    /// Ends the episodes of the environments `envs` with the rollout, as a time limit does.
     pub fn truncate_at_end(&mut self, envs: &[usize]) {
         for &env in envs {
             let last = &mut self.outcomes[(env + 1) * self.n_steps - 1];
@@ -59,7 +60,7 @@ impl Rollout {
         }
     }
 
-    /// All of it.
+    /// The rollout as named arrays.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.put("sizes", &[self.n_envs as u64, self.n_steps as u64]);
@@ -93,7 +94,7 @@ impl Rollout {
         Ok(rollout)
     }
 
-    /// Appends the environments of `segment` after those here.
+    /// Appends the environments of `segment` after those of the rollout.
     pub fn append(&mut self, segment: &Rollout) {
         assert_eq!(self.n_steps, segment.n_steps, "steps of two segments of one rollout");
         self.n_envs += segment.n_envs;

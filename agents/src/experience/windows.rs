@@ -10,13 +10,14 @@ use crate::experience::actions::Actions;
 /// Up to n steps of one episode as one transition.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Window {
-    /// s at its beginning.
+    /// Observation s at the beginning of the window.
     pub observation: Vec<f32>,
-    /// a at its beginning, one action.
+    /// Action a at the beginning of the window, one action.
     pub action: Actions,
-    /// Σ γᵗ rₜ over its steps.
+    /// Reward Σ γᵗ rₜ over the steps of the window.
     pub reward: f64,
-    /// γᵐ after m steps; in the end what the value of its last observation is multiplied by.
+    /// Discount γᵐ after m steps; in the end what the value of the window's last observation is
+    /// multiplied by.
     pub discount: f64,
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// None open yet.
+    /// Windows of `n_steps` steps, none of them open yet.
     pub fn new(n_steps: usize, gamma: f64) -> Self {
         Self { n_steps, gamma, open: Vec::new() }
     }
@@ -52,7 +53,7 @@ impl Windows {
         state
     }
 
-    /// Takes back windows with actions of the kind of `like` and observations of `width` entries.
+    /// Restores windows with actions of the kind of `like` and observations of `width` entries.
     ///
     /// # Errors
     /// When the state is of no such windows.
@@ -80,7 +81,7 @@ impl Windows {
         Ok(())
     }
 
-    /// Drops the open windows of these environments.
+    /// Drops the open windows of the environments `envs`.
     pub fn forget(&mut self, envs: &[usize]) {
         for &env in envs {
             if let Some(open) = self.open.get_mut(env) {
@@ -89,9 +90,10 @@ impl Windows {
         }
     }
 
-    /// One step of an environment, `(observation, actions, row)`: it opens a window, and those that
-    /// end with it go to `closed`, the oldest first: the one that is n steps long, and all of them
-    /// when the episode ends. The end of a termination has no value, that of a truncation has.
+    /// Takes in one step of an environment, `(observation, actions, row)`: it opens a window, and
+    /// those that end with it go to `closed`, the oldest first: the one that is n steps long, and
+    /// all of them when the episode ends. The end of a termination has no value, that of a
+    /// truncation has.
     pub fn push(
         &mut self,
         env: usize,

@@ -26,15 +26,15 @@ use crate::{
     streams::{Purpose, Stream, position, seek_to, stream},
 };
 
-/// The two networks.
+/// An actor and a critic, each with its optimizer.
 pub struct ActorCritic {
-    /// Puts out a distribution over actions.
+    /// Network that puts out a distribution over actions.
     pub actor: Learner,
-    /// Puts out V(s).
+    /// Network that puts out V(s).
     pub critic: Learner,
     /// What the actor's outputs mean.
     pub distribution: Distribution,
-    /// Storage of the solves of both.
+    /// Row-system storage that actor and critic share.
     pub storage: RowSystem,
     width: usize,
     rng: Stream,
@@ -55,7 +55,8 @@ pub struct Experience {
 }
 
 impl ActorCritic {
-    /// Two networks with the same inside; log σ starts at `log_std_init` where there is one.
+    /// Makes an actor and a critic with the same torso; log σ starts at `log_std_init` where there
+    /// is one.
     ///
     /// # Errors
     /// When a network cannot be made, or not for such observations.
@@ -75,7 +76,7 @@ impl ActorCritic {
         Ok(Self { actor, critic, distribution, storage: RowSystem::default(), width, rng, signs })
     }
 
-    /// What acts now.
+    /// The policy of the actor as it is now.
     ///
     /// # Errors
     /// When the actor cannot be copied.
@@ -101,7 +102,7 @@ impl ActorCritic {
         state
     }
 
-    /// Takes back the state of networks with the same settings.
+    /// Restores the state of networks with the same settings.
     ///
     /// # Errors
     /// When it is not such a state.
@@ -112,8 +113,8 @@ impl ActorCritic {
         seek_to(&mut self.rng, state)
     }
 
-    /// What the present networks make of a rollout, by generalized advantage estimation: they are
-    /// still those that acted. Rewards count `reward_scale` times.
+    /// Values, advantages and returns of a rollout, by generalized advantage estimation with the
+    /// present networks, which are still those that acted. Rewards count `reward_scale` times.
     ///
     /// # Errors
     /// When a network cannot be evaluated.

@@ -1,5 +1,5 @@
-//! What lies between observations and outputs of a network: convolutions,
-//! if any, and hidden layers.
+//! The torso of a network, between observations and outputs: convolutions, if any, and hidden
+//! layers.
 
 use egn_solver::{Activation, Image, Kernel, Network, SettingError, require};
 use schemars::JsonSchema;
@@ -68,19 +68,19 @@ impl Convolutions {
     }
 }
 
-/// The settings of a network's inside.
+/// The settings of a network's torso.
 #[derive(Debug, Clone, Copy)]
 pub struct Body<'a> {
-    /// Before the hidden layers.
+    /// Convolutions before the hidden layers.
     pub convolutions: Option<&'a Convolutions>,
     /// Widths of the hidden layers.
     pub hidden: &'a [usize],
-    /// Of convolutions and hidden layers alike.
+    /// Activation of convolutions and hidden layers alike.
     pub activation: Activation,
 }
 
 impl Body<'_> {
-    /// The whole network.
+    /// The whole network, torso and outputs.
     pub fn network(self, n_observations: usize, n_outputs: usize) -> Network {
         match self.convolutions {
             None => Network::mlp(&widths(n_observations, self.hidden, n_outputs), self.activation),

@@ -5,8 +5,8 @@ use egn_solver::{
     loss::{Loss, Root},
 };
 
-/// ℓ = ½ (V_old + clip(V − V_old, −ε, ε) − y)², one output a sample. Q = 1 where V moves freely and
-/// 0 where it is clipped, as the gradient is. One row a sample.
+/// PPO's clipped value loss ℓ = ½ (V_old + clip(V − V_old, −ε, ε) − y)², one output a sample. Q = 1
+/// where V moves freely and 0 where it is clipped, as the gradient is. One row a sample.
 ///
 /// Source: Stable-Baselines3, `clip_range_vf`. The original code of Schulman et al. (2017) takes
 /// the larger of the clipped and the plain error instead.

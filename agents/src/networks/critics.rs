@@ -60,7 +60,7 @@ pub(crate) fn pairs(
 }
 
 impl Critics {
-    /// `n_critics` of them, 1 or 2, for the spaces of a run.
+    /// Makes `n_critics` critics, 1 or 2, for the spaces of a run.
     ///
     /// # Errors
     /// When a network cannot be made.
@@ -83,7 +83,7 @@ impl Critics {
         Ok(Self { online, targets, storage: RowSystem::default() })
     }
 
-    /// All networks, to be taken back by [`Critics::restore`].
+    /// The state of all networks, for [`Critics::restore`].
     pub fn state(&self) -> State {
         let mut state = State::default();
         for ((online, target), name) in self.online.iter().zip(&self.targets).zip(NAMES) {
@@ -93,7 +93,7 @@ impl Critics {
         state
     }
 
-    /// Takes all networks back.
+    /// Restores all networks.
     ///
     /// # Errors
     /// When the state is of other networks.
@@ -133,8 +133,8 @@ impl Critics {
         self.targets.iter_mut().zip(&self.online).for_each(|(target, online)| target.update(online));
     }
 
-    /// The least of the first `n_critics` critics at `pairs`, whose last
-    /// `n` entries are the action.
+    /// The least of the first `n_critics` critics at `pairs`, and its derivative by the action, the
+    /// last `n` entries of each pair.
     ///
     /// # Errors
     /// When candle cannot read the inputs.

@@ -28,7 +28,7 @@ use crate::{
 pub enum Distribution {
     /// Softmax over n logits.
     Categorical {
-        /// Actions.
+        /// Number of actions.
         n: usize,
     },
     /// Independent normal entries, outputs (2n): means, then log σ. σ is the same in every state,
@@ -45,17 +45,17 @@ pub enum Distribution {
 /// Steps that an actor learns from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyBatch {
-    /// What was done, (b).
+    /// Actions that were taken, (b).
     pub actions: Actions,
     /// A, (b).
     pub advantages: Vec<f64>,
-    /// log π_old(a|s) of the policy that did it, (b).
+    /// log π_old(a|s) of the policy that acted, (b).
     pub old_log_probs: Vec<f64>,
-    /// Outputs of that policy's network, (b, c).
+    /// Outputs of the network of the policy that acted, (b, c).
     pub old_outputs: Outputs,
 }
 
-/// What a policy's loss has besides the advantage.
+/// The terms of a policy's loss besides the advantage.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Terms {
     /// ε of PPO's clipped ratio; `None` does not clip.
@@ -64,7 +64,7 @@ pub struct Terms {
     pub entropy: f64,
     /// κ > 0, the coefficient of KL(π_old‖π); `None` does not penalize.
     pub kl_penalty: Option<f64>,
-    /// How much of its curvature a Gauss-Newton step sees.
+    /// How much of the loss's curvature a Gauss-Newton step sees.
     pub curvature: Curvature,
 }
 
@@ -86,7 +86,7 @@ impl PolicyBatch {
 }
 
 impl Distribution {
-    /// The one for actions in `space`.
+    /// The distribution for actions in `space`.
     pub fn over(space: &Space) -> Self {
         match space {
             Space::Discrete { n } => Self::Categorical { n: *n },
@@ -119,7 +119,7 @@ impl Distribution {
         }
     }
 
-    /// The plan of an actor with this inside.
+    /// The plan of an actor with this torso.
     pub fn actor(&self, n_observations: usize, body: Body<'_>) -> ActorPlan {
         let greedy = match self {
             Self::Categorical { .. } => GreedyRule::Argmax(ActionValues::ONE_OUTPUT),
@@ -192,7 +192,7 @@ impl Distribution {
         sum / new.batch() as f64
     }
 
-    /// What `learn` makes of the policy's loss on a batch.
+    /// Calls `learn` with the policy's loss on a batch, and returns the result.
     pub fn with_loss<R>(&self, batch: &PolicyBatch, terms: Terms, learn: impl FnOnce(&dyn Loss) -> R) -> R {
         let Terms { clip, entropy, kl_penalty, .. } = terms;
         let old_outputs = &batch.old_outputs.values;

@@ -28,9 +28,9 @@ pub(crate) struct Rounds {
 
 /// A replay memory, the rounds of updates made from it, and the stream that learning draws from.
 pub(crate) struct OffPolicy {
-    /// What was lived through.
+    /// The replay memory.
     pub replay: ReplayBuffer,
-    /// Where learning draws from: batches, and whatever the algorithm needs besides.
+    /// Stream that learning draws from: batches, and whatever the algorithm needs besides.
     pub rng: Stream,
     /// Entries of an observation.
     pub width: usize,
@@ -39,7 +39,7 @@ pub(crate) struct OffPolicy {
 }
 
 impl OffPolicy {
-    /// An empty memory.
+    /// Makes an empty replay memory and the stream that learning draws from.
     pub fn new(memory: Memory, rounds: Rounds, context: &AgentContext) -> Self {
         let width = context.observation_space.len();
         Self {
@@ -68,13 +68,13 @@ impl OffPolicy {
         self.rounds.learning_starts as f64 / self.total_steps as f64
     }
 
-    /// Adds memory and stream to an agent's state, to be taken back by [`OffPolicy::restore`].
+    /// Adds memory and stream to an agent's state, for [`OffPolicy::restore`].
     pub fn put_into(&self, state: &mut State) {
         state.put_part("replay", self.replay.state());
         state.put("stream", &position(&self.rng));
     }
 
-    /// Takes memory and stream back from an agent's state.
+    /// Restores memory and stream from an agent's state.
     ///
     /// # Errors
     /// When they are not in it.

@@ -1,5 +1,5 @@
-//! What every agent holds that acts by the values of its actions: the network that puts them out,
-//! its target network, and the memory that it learns from.
+//! What every agent that acts by action values holds: the network that puts them out, its target
+//! network, and the memory that it learns from.
 //!
 //! *Design.* The counterpart of [`crate::networks::actor_critic`]. What an output stands for, and
 //! what an update makes of a batch, is the algorithm's, which is in the algorithm's file.
@@ -24,18 +24,18 @@ pub(crate) struct QLearning {
     pub online: Learner,
     /// The network that targets are taken from.
     pub target: TargetNetwork,
-    /// What was lived through.
+    /// Replay memory, rounds of updates, and the stream of learning.
     pub experience: OffPolicy,
-    /// What the outputs of either stand for.
+    /// What the outputs of both networks stand for.
     pub values: ActionValues,
-    /// ε.
+    /// Probability ε of a random action.
     pub exploration: Schedule,
     /// Environment steps between two updates of the target network.
     pub target_update_interval: u64,
 }
 
 impl QLearning {
-    /// What acts now.
+    /// The ε-greedy policy of the online network as it is now.
     pub fn policy(&self) -> Arc<dyn Policy> {
         Arc::new(EpsilonGreedyPolicy {
             q: self.online.snapshot(),
@@ -46,14 +46,14 @@ impl QLearning {
     }
 
     /// Remembers a rollout, moves the target network where that is due, and says how many updates
-    /// are.
+    /// are due.
     pub fn collect(&mut self, rollout: &Rollout, clock: Clock) -> usize {
         let n_updates = self.experience.collect(rollout, clock);
         self.target.follow(&self.online, rollout, clock, self.target_update_interval);
         n_updates
     }
 
-    /// What came of a rollout, if there were updates.
+    /// What came of learning from a rollout: the updates and, where there are any, ε.
     pub fn learned(&self, updates: Vec<Update>, clock: Clock) -> Learned {
         let epsilon = ("epsilon", self.exploration.at(clock.progress()));
         Learned { metrics: Vec::from_iter((!updates.is_empty()).then_some(epsilon)), updates }
@@ -68,7 +68,7 @@ impl QLearning {
         state
     }
 
-    /// Takes back the state of an agent with the same settings.
+    /// Restores the state of an agent with the same settings.
     ///
     /// # Errors
     /// When it is not such a state.

@@ -1,10 +1,11 @@
-//! A network that follows another at a distance, so that what is learned does not chase itself.
+//! The target network, which follows the one that learns at a distance, so that learning does not
+//! chase its own targets.
 
 use egn_solver::{Learner, Snapshot, State, StateError};
 
 use crate::{context::Clock, experience::rollout::Rollout};
 
-/// θ̄ ← (1 − τ) θ̄ + τ θ, at given times.
+/// A target network: θ̄ ← (1 − τ) θ̄ + τ θ, at given times.
 ///
 /// Source: Mnih et al. (2015), doi 10.1038/nature14236 (τ = 1); Lillicrap et al. (2016), arXiv
 /// 1509.02971 (τ < 1).
@@ -20,17 +21,17 @@ impl TargetNetwork {
         Self { network, tau }
     }
 
-    /// θ̄.
+    /// The target network θ̄ itself.
     pub fn network(&self) -> &Snapshot {
         &self.network
     }
 
-    /// θ̄, to be taken back by [`TargetNetwork::restore`].
+    /// The state of θ̄, for [`TargetNetwork::restore`].
     pub fn state(&self) -> State {
         self.network.state()
     }
 
-    /// Takes θ̄ back.
+    /// Restores θ̄.
     ///
     /// # Errors
     /// When the state is of another network.
@@ -44,10 +45,10 @@ impl TargetNetwork {
         self.network = online.pull(&self.network, self.tau);
     }
 
-    /// The updates that fell due while a rollout was collected, `clock` standing at its end: one
-    /// every `interval` environment steps, counted as Stable-Baselines3 counts them, in whole steps
-    /// of all environments. The online network stood still meanwhile, so that m updates
-    /// are one with 1 − (1 − τ)ᵐ.
+    /// Makes the updates that fell due while a rollout was collected, `clock` standing at its end:
+    /// one every `interval` environment steps, counted as Stable-Baselines3 counts them, in whole
+    /// steps of all environments. The online network stood still meanwhile, so that m updates are
+    /// one with 1 − (1 − τ)ᵐ.
     pub fn follow(&mut self, online: &Learner, rollout: &Rollout, clock: Clock, interval: u64) {
         let n_updates = updates_due(clock.env_steps, rollout.n_envs as u64, rollout.n_steps as u64, interval);
         if n_updates > 0 {

@@ -14,13 +14,13 @@ use crate::agent::Update;
 /// What α is called in reports and in a saved state.
 pub(crate) const TEMPERATURE: &str = "temperature";
 
-/// α, found or given.
+/// The temperature α, learned or given.
 pub(crate) enum Temperature {
     /// α, as given.
     Fixed(f64),
-    /// log α is the bias of a network without any other influence.
+    /// A learned α: log α is the bias of a network without any other influence.
     Learned {
-        /// The network.
+        /// Network whose bias is log α.
         log_alpha: Learner,
         /// H̄, the entropy that α is to bring about.
         target_entropy: f64,
@@ -28,7 +28,7 @@ pub(crate) enum Temperature {
 }
 
 impl Temperature {
-    /// α = 1 at first, found by Adam with this learning rate.
+    /// A learned temperature: α = 1 at first, moved by Adam with this learning rate.
     ///
     /// # Errors
     /// When the network cannot be made.
@@ -56,7 +56,7 @@ impl Temperature {
         }
     }
 
-    /// Takes a state back.
+    /// Restores the temperature from a state.
     pub fn restore(&mut self, state: &State) -> Result<(), StateError> {
         match self {
             Self::Fixed(_) => Ok(()),
@@ -64,7 +64,7 @@ impl Temperature {
         }
     }
 
-    /// One step on J for log probabilities (b).
+    /// Takes one step on the loss J of the temperature, for log probabilities (b).
     pub fn update(&mut self, log_probs: &[f64], context: StepContext<'_>) -> Result<Option<Update>, SolverError> {
         let Self::Learned { log_alpha, target_entropy } = self else { return Ok(None) };
         let mean = log_probs.iter().sum::<f64>() / log_probs.len() as f64;

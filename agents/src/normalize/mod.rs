@@ -1,4 +1,4 @@
-//! Unit scale for what an agent sees and is paid.
+//! Normalization of observations and rewards to unit scale.
 
 pub mod normalizer;
 pub mod running_moments;

@@ -11,9 +11,9 @@ use crate::normalize::running_moments::RunningMoments;
 /// What brings an agent's observations and rewards to unit scale; what is `None` stays as it is.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Normalizer {
-    /// For what the policy sees.
+    /// Normalizer of what the policy sees.
     pub observations: Option<ObservationNormalizer>,
-    /// For what it is paid in training.
+    /// Normalizer of what the agent is paid in training.
     pub rewards: Option<RewardNormalizer>,
 }
 
@@ -31,7 +31,7 @@ impl Normalizer {
         state
     }
 
-    /// Takes back [`Normalizer::state`].
+    /// Restores the statistics from a [`Normalizer::state`].
     ///
     /// # Errors
     /// When the state is of other observations, or of another number of environments.
@@ -61,7 +61,7 @@ pub struct ObservationNormalizer {
 }
 
 impl ObservationNormalizer {
-    /// For observations of `len` entries.
+    /// A normalizer for observations of `len` entries, which has seen none yet.
     pub fn new(len: usize, clip: f64) -> Self {
         ObservationNormalizer { moments: RunningMoments::new(len), clip }
     }
@@ -73,7 +73,7 @@ impl ObservationNormalizer {
         self.moments.update(&rows);
     }
 
-    /// What each entry is divided by.
+    /// The standard deviations that the entries are divided by.
     pub fn deviations(&self) -> Vec<f64> {
         self.moments.variance.iter().map(|variance| (variance + EPSILON).sqrt()).collect()
     }
@@ -96,7 +96,7 @@ impl ObservationNormalizer {
         state
     }
 
-    /// Takes back [`ObservationNormalizer::state`].
+    /// Restores the statistics from an [`ObservationNormalizer::state`].
     ///
     /// # Errors
     /// When the state is of observations of another length.
@@ -121,7 +121,7 @@ pub struct RewardNormalizer {
 }
 
 impl RewardNormalizer {
-    /// For `n_envs` environments.
+    /// A normalizer for the rewards of `n_envs` environments, which has seen none yet.
     pub fn new(n_envs: usize, discount: f64, clip: f64) -> Self {
         RewardNormalizer { moments: RunningMoments::new(1), discount, clip, returns: vec![0.0; n_envs] }
     }

@@ -13,12 +13,12 @@ pub struct RunningMoments {
     pub mean: Vec<f64>,
     /// Variance of each entry.
     pub variance: Vec<f64>,
-    /// Weight of what was seen; starts just above zero, so that nothing is divided by zero.
+    /// Weight of the points seen; starts just above zero, so that nothing is divided by zero.
     pub count: f64,
 }
 
 impl RunningMoments {
-    /// Nothing seen yet: mean 0 and variance 1 with hardly any weight.
+    /// Moments that have seen nothing yet: mean 0 and variance 1 with hardly any weight.
     pub fn new(len: usize) -> Self {
         // Stable-Baselines3, RunningMeanStd.
         const FIRST_COUNT: f64 = 1e-4;
@@ -58,7 +58,7 @@ impl RunningMoments {
         state
     }
 
-    /// Takes back [`RunningMoments::state`].
+    /// Restores the statistics from a [`RunningMoments::state`].
     ///
     /// # Errors
     /// When the state is of points of another length; nothing has changed then.

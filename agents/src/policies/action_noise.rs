@@ -10,7 +10,7 @@ use crate::policies::actor_state::ActorState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoiseKind {
-    /// Not at all: N(0, σ²).
+    /// Independent noise, N(0, σ²).
     Normal,
     /// x ← x − θ x Δ + σ √Δ ε, from 0 at the start of an episode.
     ///
@@ -26,7 +26,7 @@ const TIME_STEP: f64 = 1e-2;
 /// Noise with its scale, in actions of [−1, 1].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ActionNoise {
-    /// How it depends on the past.
+    /// How the noise of a step depends on that of the step before.
     pub kind: NoiseKind,
     /// σ over training.
     pub std: Schedule,

@@ -48,13 +48,13 @@ impl ActionRange {
         (&self.low, &self.high)
     }
 
-    /// Entry j of an action from [−1, 1] to the environment's bounds.
+    /// Brings entry j of an action from [−1, 1] to the environment's bounds.
     pub fn to_env(&self, j: usize, action: f64) -> f32 {
         let (low, high) = (f64::from(self.low[j]), f64::from(self.high[j]));
         ((low + 0.5 * (action + 1.0) * (high - low)) as f32).clamp(self.low[j], self.high[j])
     }
 
-    /// Actions (b, n) from the environment's bounds to [−1, 1].
+    /// Brings actions (b, n) from the environment's bounds to [−1, 1].
     pub fn from_env<'a>(&'a self, actions: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
         let n = self.width();
         actions.iter().enumerate().map(move |(i, &action)| {
@@ -64,7 +64,7 @@ impl ActionRange {
     }
 }
 
-/// Any point of [−1, 1]ⁿ.
+/// Draws a point of [−1, 1]ⁿ uniformly.
 pub(crate) fn draw_uniformly(action: &mut [f64], stream: &mut Stream) {
     action.fill_with(|| stream.random_range(-1.0..1.0));
 }

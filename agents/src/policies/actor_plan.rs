@@ -1,4 +1,4 @@
-//! What acts for an agent in given spaces, before there is a network with parameters.
+//! The plan of an agent's actor in given spaces, before there is a network with parameters.
 
 use std::sync::Arc;
 

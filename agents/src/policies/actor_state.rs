@@ -1,8 +1,9 @@
-//! What whoever acts has in each environment.
+//! The state of acting in each environment.
 
 use crate::streams::{Purpose, Stream, stream};
 
-/// What acting in one environment draws from, and what it remembers of the episode under way.
+/// The state of acting in one environment: the stream that it draws from, and what it remembers of
+/// the episode under way.
 ///
 /// *Design.* A policy is frozen and shared by all threads; what changes from step to step is here,
 /// one for each environment, with whoever steps it. An evaluation begins with fresh ones.

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Softmax over logits; greedy, the likeliest action.
+/// A softmax policy over logits, whose greedy action is the likeliest.
 #[derive(Debug, Clone)]
 pub struct CategoricalPolicy {
     /// Logits of π(·|s).

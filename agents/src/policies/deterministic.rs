@@ -13,16 +13,16 @@ use crate::{
     },
 };
 
-/// a = tanh f(s), to learn with noise.
+/// The deterministic policy a = tanh f(s), with noise added to explore.
 #[derive(Debug, Clone)]
 pub struct DeterministicPolicy {
-    /// f.
+    /// Network f.
     pub actor: Snapshot,
-    /// Added to explore; what is beyond the range of an action is cut off.
+    /// Noise added to explore; what is beyond the range of an action is cut off.
     pub noise: ActionNoise,
-    /// Where actions lie.
+    /// Range of the actions.
     pub range: ActionRange,
-    /// Progress before which it is added to actions that are drawn uniformly, as in
+    /// Progress before which noise is added to actions that are drawn uniformly, as in
     /// Stable-Baselines3's warm-up.
     pub random_before: f64,
 }

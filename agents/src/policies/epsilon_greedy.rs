@@ -13,14 +13,14 @@ use crate::{
     },
 };
 
-/// The greedy action of a Q-network, or with probability ε any action.
+/// The ε-greedy policy: the greedy action of a Q-network, or with probability ε any action.
 #[derive(Debug, Clone)]
 pub struct EpsilonGreedyPolicy {
-    /// Q(s, ·), or what it is made of.
+    /// Network that puts out Q(s, ·), or what Q(s, ·) is computed from.
     pub q: Snapshot,
     /// How outputs become Q(s, ·).
     pub values: ActionValues,
-    /// ε.
+    /// Probability ε of a random action.
     pub epsilon: Schedule,
     /// Progress before which every action is random, as in Stable-Baselines3's warm-up.
     pub random_before: f64,

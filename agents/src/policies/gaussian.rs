@@ -11,10 +11,11 @@ use crate::{
     },
 };
 
-/// Independent normal entries; greedy, the mean within the environment's bounds.
+/// A policy of independent normal entries, whose greedy action is the mean within the environment's
+/// bounds.
 #[derive(Debug, Clone)]
 pub struct GaussianPolicy {
-    /// Means, then log σ.
+    /// Network that puts out means, then log σ.
     pub actor: Snapshot,
     /// Least value that the environment takes, entry by entry.
     pub low: Vec<f32>,

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::policies::action_range::ActionRange;
 
-/// From a network's outputs to the action of [`crate::Mode::Greedy`]. A bound that
-/// is infinite is no bound.
+/// The rule from a network's outputs to the action of [`crate::Mode::Greedy`]. A bound that is
+/// infinite is no bound.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "rule", rename_all = "lowercase")]
 pub enum GreedyRule {
@@ -54,7 +54,7 @@ pub enum ActionValues {
 }
 
 impl ActionValues {
-    /// An output an action, which is its value.
+    /// One output for each action, which is the value of the action.
     pub const ONE_OUTPUT: Self = Self::Mean { outputs_per_action: 1 };
 
     /// Outputs that stand for one action.

@@ -8,12 +8,13 @@ use crate::{error::AgentError, experience::actions::Actions, policies::actor_sta
 /// Whether a policy explores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Mode {
-    /// To learn; `progress` in [0, 1] is the fraction of training done, where schedules stand.
+    /// Exploration, to learn; `progress` in [0, 1] is the fraction of training done, where
+    /// schedules stand.
     Explore {
         /// Fraction of training done.
         progress: f64,
     },
-    /// To be judged: no randomness.
+    /// The greedy action, to be evaluated: no randomness.
     Greedy,
 }
 
@@ -38,7 +39,7 @@ pub(crate) fn batch_of(observations: &[f32], width: usize) -> Result<Tensor, Sol
     Ok(Tensor::from_slice(observations, (observations.len() / width, width), &Device::Cpu)?)
 }
 
-/// Where continuous actions go.
+/// The entries of continuous actions, for a policy to append to.
 pub(crate) fn vectors(actions: &mut Actions) -> Result<&mut Vec<f32>, AgentError> {
     match actions {
         Actions::Continuous { values, .. } => Ok(values),

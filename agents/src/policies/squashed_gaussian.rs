@@ -33,16 +33,16 @@ pub(crate) struct Draw {
     pub action: f64,
     /// log π of this entry.
     pub log_prob: f64,
-    /// σ.
+    /// Standard deviation σ.
     pub std: f64,
-    /// ε.
+    /// Standard normal draw ε.
     pub epsilon: f64,
     /// Whether log σ is within its bounds, so that its output counts.
     pub is_free: bool,
 }
 
 impl Draw {
-    /// From the network's outputs μ and log σ, and ε.
+    /// The draw from the network's outputs μ and log σ, and from ε.
     pub fn new(mean: f64, log_std: f64, epsilon: f64) -> Self {
         let bounded = log_std.clamp(LOG_STD.0, LOG_STD.1);
         let std = libm::exp(bounded);
@@ -71,12 +71,12 @@ pub(crate) fn log_probs(draws: &[Draw], n: usize) -> Vec<f64> {
     draws.chunks_exact(n).map(|entries| entries.iter().map(|draw| draw.log_prob).sum()).collect()
 }
 
-/// To learn, drawn; greedy, tanh μ.
+/// A squashed Gaussian policy, whose action is drawn to explore, and tanh μ when greedy.
 #[derive(Debug, Clone)]
 pub struct SquashedGaussianPolicy {
-    /// Means and log σ.
+    /// Network that puts out means, then log σ.
     pub actor: Snapshot,
-    /// Where actions lie.
+    /// Range of the actions.
     pub range: ActionRange,
     /// Progress before which actions are drawn uniformly, as in Stable-Baselines3's warm-up.
     pub random_before: f64,

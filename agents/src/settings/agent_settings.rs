@@ -33,7 +33,7 @@ pub trait AgentSettings: Debug + Send + Sync {
         None
     }
 
-    /// Whether the agent learns from a replay memory, whoever acted.
+    /// Whether the agent learns from a replay memory, whichever policy acted.
     fn has_replay(&self) -> bool {
         self.replay().is_some()
     }

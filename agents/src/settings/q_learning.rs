@@ -1,4 +1,4 @@
-//! The settings that every agent has which acts by the values of its actions.
+//! The settings of every agent that acts by the values of its actions.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use crate::{
     streams::{Purpose, stream},
 };
 
-/// Settings that every agent has which acts by the values of its actions; in a file they stand
-/// among the agent's own.
+/// Settings of every agent that acts by the values of its actions; in a file they stand among the
+/// agent's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QLearningSettings {
-    /// What every agent with a replay memory is asked.
+    /// Settings of every agent with a replay memory.
     #[serde(flatten)]
     pub replay: ReplaySettings,
     /// Convolutions before the hidden layers, for observations that are images.
@@ -82,7 +82,7 @@ impl QLearningSettings {
         Ok(self.body().network(spaces.n_observations, n_outputs))
     }
 
-    /// The plan of what acts with `network`, whose outputs stand for `values`.
+    /// The plan of an actor with `network`, whose outputs stand for `values`.
     pub(crate) fn actor(&self, network: Network, values: ActionValues) -> ActorPlan {
         let epsilon = self.exploration;
         ActorPlan::new(network, GreedyRule::Argmax(values.clone()), move |q| {
@@ -90,7 +90,7 @@ impl QLearningSettings {
         })
     }
 
-    /// What an agent with so many outputs an action has to hold.
+    /// The workload of an agent with so many outputs an action.
     pub(crate) fn workload(
         &self,
         spaces: Spaces<'_>,

@@ -63,7 +63,7 @@ impl MountainCar {
     pub const MAX_SPEED: f64 = 0.07;
     /// Position of the flag.
     pub const GOAL_POSITION: f64 = 0.5;
-    /// First positions lie between these, first velocities are zero.
+    /// Bounds of the first position of the car; its first velocity is zero.
     pub(crate) const RESET_POSITIONS: (f64, f64) = (-0.6, -0.4);
 
     /// A car with the physics of `config`, waiting for a reset.

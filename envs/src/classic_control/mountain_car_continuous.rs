@@ -79,7 +79,7 @@ impl MountainCarContinuous {
         }
     }
 
-    /// The state in its precision.
+    /// The state in the precision in which the next step is computed.
     pub fn state(&self) -> MountainCarContinuousState {
         self.state
     }

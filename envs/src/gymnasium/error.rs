@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::error::EnvError;
 
-/// What went wrong on the other side of the pipe.
+/// What went wrong in the child process, or in talking to it.
 #[derive(Debug, Error)]
 pub enum GymnasiumError {
     /// The interpreter does not start.
@@ -21,7 +21,7 @@ pub enum GymnasiumError {
         /// What the system says.
         source: io::Error,
     },
-    /// The interpreter has no gymnasium, or that lacks something.
+    /// The interpreter has no gymnasium package, or one that lacks something.
     #[error(
         "{python} cannot import gymnasium ({text}); install it with: {python} -m pip install gymnasium",
         python = .python.display()
@@ -45,7 +45,7 @@ pub enum GymnasiumError {
     NotSupported {
         /// The id that was asked for.
         id: String,
-        /// Which space.
+        /// The space that does not fit.
         text: String,
     },
     /// The environment raised an exception.
@@ -53,23 +53,23 @@ pub enum GymnasiumError {
     Raised {
         /// The environment's id.
         id: String,
-        /// Which of the group.
+        /// Index of the environment in its group.
         index: usize,
-        /// Seed of its last reset.
+        /// Seed of the environment's last reset.
         seed: u32,
         /// Python's traceback.
         text: String,
     },
-    /// The child ended without a word.
+    /// The child ended without an answer.
     #[error("{id}: the child process died ({status}); seeds of its episodes: {seeds:?}; its last words: {stderr}")]
     Died {
         /// The environment's id.
         id: String,
-        /// How it ended.
+        /// How the child ended.
         status: String,
         /// Seeds of the last resets in the group.
         seeds: Vec<u32>,
-        /// End of what it wrote to standard error.
+        /// End of what the child wrote to standard error.
         stderr: String,
     },
     /// The child does not answer.
@@ -77,7 +77,7 @@ pub enum GymnasiumError {
     Hung {
         /// The environment's id.
         id: String,
-        /// Patience (s).
+        /// Time that a reply may take (s).
         seconds: f64,
         /// Seeds of the last resets in the group.
         seeds: Vec<u32>,

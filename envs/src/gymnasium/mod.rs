@@ -37,21 +37,21 @@ use protocol::{Command, Hello, Refusal, RefusalKind};
 
 const SCRIPT: &str = include_str!("child.py");
 
-/// What to run.
+/// Which Gymnasium environment to run, and with what.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GymnasiumSettings {
     /// Id as for `gymnasium.make`, `HalfCheetah-v5`.
     pub id: String,
     /// Keyword arguments of `gymnasium.make`, a JSON object.
     pub kwargs: String,
-    /// The interpreter; see the module.
+    /// The Python interpreter; unless given, `$EGN_PYTHON` or else `python3`.
     pub python: Option<PathBuf>,
     /// How long a reply may take before the child counts as hung.
     pub timeout: Duration,
 }
 
 impl GymnasiumSettings {
-    /// An environment without arguments, a minute of patience.
+    /// Settings of an environment without arguments, with a timeout of one minute.
     pub fn new(id: impl Into<String>) -> Self {
         // A minute: importing MuJoCo and compiling its assets takes seconds on a busy machine.
         let timeout = Duration::from_secs(60);
@@ -67,7 +67,7 @@ impl GymnasiumSettings {
 /// What one environment of a group is to do in a round trip.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Request<'a> {
-    /// Nothing; its observation and step are left as they are.
+    /// Does nothing; the environment's observation and step are left as they are.
     Idle,
     /// `reset(seed=…)`.
     Reset {
@@ -137,12 +137,12 @@ impl GymnasiumGroup {
         self.seeds.len()
     }
 
-    /// Where flattened observations lie.
+    /// The space of flattened observations.
     pub fn observation_space(&self) -> &Space {
         &self.hello.observation_space
     }
 
-    /// Where actions lie.
+    /// The space of actions.
     pub fn action_space(&self) -> &Space {
         &self.hello.action_space
     }
@@ -306,7 +306,7 @@ fn keep_last_words(child: &mut Child) -> Arc<Mutex<Vec<u8>>> {
 pub struct GymnasiumEnv(GymnasiumGroup);
 
 impl GymnasiumEnv {
-    /// Starts the child.
+    /// Starts a child process with one environment.
     ///
     /// # Errors
     /// [`GymnasiumError`] with what is missing, inside [`EnvError::Other`].
@@ -314,7 +314,7 @@ impl GymnasiumEnv {
         GymnasiumGroup::start(settings, 1).map(GymnasiumEnv)
     }
 
-    /// The group of one.
+    /// The group of which this is the only environment.
     pub fn group(&self) -> &GymnasiumGroup {
         &self.0
     }

@@ -1,9 +1,9 @@
-//! The problems of this crate by number.
+//! The linear-quadratic problems of this crate by number.
 
 use super::problem::LqrProblem;
 use super::problems::PROBLEMS;
 
-/// One of the problems of this crate.
+/// One of the linear-quadratic problems of this crate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LqrId(u8);
 
@@ -20,7 +20,7 @@ impl LqrId {
         LqrId(index as u8)
     }
 
-    /// Matrices, optima and limits.
+    /// The problem: matrices, optima and limits.
     pub fn problem(self) -> &'static LqrProblem {
         &PROBLEMS[usize::from(self.0)]
     }

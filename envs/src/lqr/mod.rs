@@ -49,7 +49,7 @@ pub struct Lqr {
 }
 
 impl Lqr {
-    /// A plant without noise.
+    /// A linear plant without noise.
     pub fn new(problem: Cow<'static, LqrProblem>) -> Self {
         let (n, m) = (problem.n_states, problem.n_inputs);
         let limits = problem.action_limit.iter().map(|&limit| limit as f32).collect();
@@ -65,8 +65,8 @@ impl Lqr {
         }
     }
 
-    /// The same plant with N(0, σ²) added to every state in every step. The best controller stays
-    /// the same; it then costs σ² tr P a step in the long run.
+    /// Adds noise N(0, σ²) to every state in every step. The best controller stays the same; it
+    /// then costs σ² tr P a step in the long run.
     ///
     /// # Errors
     /// [`EnvError::Setting`] unless σ is finite and not negative.
@@ -78,7 +78,7 @@ impl Lqr {
         Ok(Lqr { process_noise: deviation, ..self })
     }
 
-    /// Matrices, optima and limits.
+    /// The problem: matrices, optima and limits.
     pub fn problem(&self) -> &LqrProblem {
         &self.problem
     }

@@ -19,7 +19,7 @@ impl Move {
     pub(super) const ALL: [Move; 6] = [Move::Wait, Move::Left, Move::Up, Move::Right, Move::Down, Move::Fire];
 }
 
-/// What a move brought.
+/// The reward of a move, and whether it ended the game.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) reward: u32,

@@ -35,7 +35,7 @@ use crate::space::Space;
 use game::{Game, Move, Tally};
 use screen::{SIDE, Screen};
 
-/// One of the five games.
+/// One of MinAtar's five games.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MinAtarGame {
     /// Pick up gold, evade enemies.

@@ -32,7 +32,7 @@ const ENEMY_PERIOD: u32 = 20;
 const DIVER_PERIOD: u32 = 30;
 /// Steps between two moves of an enemy at first.
 const ENEMY_MOVE_PERIOD: u32 = 5;
-/// The least that ramping makes of it.
+/// Fewest steps between two moves of an enemy, which ramping ends at.
 const LEAST_MOVE_PERIOD: u32 = 2;
 /// Steps between two moves of a diver.
 const DIVER_MOVE_PERIOD: u32 = 5;

@@ -21,7 +21,7 @@ const ENEMY_BULLET: usize = 5;
 const SHOT_COOL_DOWN: u32 = 5;
 /// Greatest number of steps between two moves of the fleet, at first.
 const MOVE_PERIOD: u32 = 12;
-/// The least that ramping makes of it.
+/// Fewest steps between two moves of the fleet, which ramping ends at.
 const LEAST_MOVE_PERIOD: u32 = 6;
 /// Steps between two shots of the fleet.
 const ENEMY_SHOT_PERIOD: u32 = 10;

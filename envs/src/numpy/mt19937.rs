@@ -63,7 +63,7 @@ impl RngCore for Mt19937 {
         word ^ word >> 18
     }
 
-    /// Upper half first, as NumPy's `mt19937_next64`.
+    /// Draws 64 bits, the upper half first, as NumPy's `mt19937_next64`.
     fn next_u64(&mut self) -> u64 {
         let high = u64::from(self.next_u32());
         high << 32 | u64::from(self.next_u32())

@@ -15,7 +15,7 @@ pub struct EpisodeSummary {
     pub episode_return: f64,
     /// Number of steps.
     pub n_steps: usize,
-    /// How it ended.
+    /// How the episode ended.
     pub outcome: Outcome,
 }
 
@@ -29,7 +29,7 @@ pub struct EpisodeStatistics<E> {
 }
 
 impl<E: Env> EpisodeStatistics<E> {
-    /// Wraps `env`; outside of a time limit, or its truncations are not seen.
+    /// Wraps `env`, which is to include any time limit: truncations further out are not seen.
     pub fn new(env: E) -> Self {
         EpisodeStatistics { env, episode_return: 0.0, n_steps: 0, last: None }
     }

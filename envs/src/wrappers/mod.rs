@@ -1,4 +1,4 @@
-//! Environments around environments.
+//! Wrappers: environments around environments.
 
 pub mod episode_statistics;
 pub mod rescale_action;

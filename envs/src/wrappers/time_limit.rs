@@ -29,12 +29,12 @@ impl<E: Env> TimeLimit<E> {
         TimeLimit { env, max_episode_steps, elapsed: 0 }
     }
 
-    /// The environment inside.
+    /// The wrapped environment.
     pub fn inner(&self) -> &E {
         &self.env
     }
 
-    /// The environment inside; resetting it through this reference does not restart the clock.
+    /// The wrapped environment; resetting it through this reference does not restart the clock.
     pub fn inner_mut(&mut self) -> &mut E {
         &mut self.env
     }

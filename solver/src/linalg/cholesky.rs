@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// A row system and its storage, megabytes that are wanted in a solve only.
+/// A row system and the storage of its solve, which can be megabytes.
 ///
 /// It is kept from step to step, and networks that step in turns share one, which they then find in
 /// the cache.
@@ -17,13 +17,13 @@ use crate::{
 pub struct RowSystem {
     /// SᵀKS: lower triangle, column-major (n, n).
     gram: Vec<f64>,
-    /// Its factor, in panels.
+    /// Cholesky factor of the system, in panels.
     factor: Vec<f64>,
-    /// Storage for whoever writes it.
+    /// Storage for the kernel that writes `gram`.
     panels: GramPanels,
 }
 
-/// What the factorization was like.
+/// What is known of a Cholesky factorization besides the factor.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Factorization {
     /// Smallest pivot of the Cholesky factor, squared: near bλ when the system is nearly singular.
@@ -31,13 +31,13 @@ pub struct Factorization {
 }
 
 impl RowSystem {
-    /// Buffer for the lower triangle of SᵀKS, n × n column-major, with anything in it.
+    /// Buffer for the lower triangle of SᵀKS, n × n column-major, with undefined contents.
     pub fn gram_mut(&mut self, n: usize) -> &mut [f64] {
         self.gram.resize(n * n, 0.0);
         &mut self.gram
     }
 
-    /// [`RowSystem::gram_mut`], and storage for whoever writes it.
+    /// The buffer of [`RowSystem::gram_mut`], and storage for the kernel that fills it.
     pub fn gram_and_panels(&mut self, n: usize) -> (&mut [f64], &mut GramPanels) {
         self.gram.resize(n * n, 0.0);
         (&mut self.gram, &mut self.panels)

@@ -1,4 +1,4 @@
-//! A matrix times a vector, where the matrix has its rows in order: dot products.
+//! The product of a row-major matrix and a vector, as dot products.
 //!
 //! Each is eight interleaved chains of fused multiply-adds, chain l along the entries l, l + 8, …,
 //! added up as a tree of fixed shape.

@@ -1,4 +1,4 @@
-//! Tensors at the door: their values, as a network's number type.
+//! Conversion of tensors to slices of a network's number type.
 
 use candle_core::{Storage, Tensor};
 

@@ -21,9 +21,9 @@ const MOST_ROWS: usize = 32;
 /// Every layer's factors in panels: storage of a Gram matrix, kept from step to step.
 #[derive(Debug, Default)]
 pub struct GramPanels {
-    /// A.
+    /// Inputs A of every layer.
     inputs: Vec<Vec<f32>>,
-    /// D.
+    /// Rows D of every layer.
     rows: Vec<Vec<f32>>,
     /// A Aᵀ, where a sample has several rows.
     inner: Vec<Vec<f32>>,
@@ -190,7 +190,7 @@ struct Product<'a> {
 }
 
 impl<'a> Product<'a> {
-    /// Of panels `p` and `q`, each of `size` entries.
+    /// The product of panels `p` and `q`, each of `size` entries.
     fn new(panels: &'a [f32], size: usize, p: usize, q: usize, offset: usize, tile: &'a mut [f32]) -> Self {
         Self { panel: &panels[p * size..][..size], other: &panels[q * size..][..size], offset, tile }
     }

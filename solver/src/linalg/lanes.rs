@@ -1,25 +1,25 @@
-//! What a kernel asks of the vectors of a number type: one name for the f32 and the f64 form.
+//! Vector operations that a kernel needs, under one name for f32 and f64.
 
 use pulp::Simd;
 
-/// A number type with vectors.
+/// A number type that has SIMD vectors.
 pub trait Lanes: Copy + Default + std::ops::Add<Output = Self> + 'static {
-    /// A vector of them.
+    /// A SIMD vector of this number type.
     type Vector<S: Simd>: Copy;
 
-    /// Numbers in a vector.
+    /// Numbers in a SIMD vector.
     fn lanes<S: Simd>() -> usize;
 
-    /// The same number in every lane.
+    /// A SIMD vector with the same number in every lane.
     fn splat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
 
     /// a·b + c, rounded once.
     fn mul_add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
 
-    /// The vectors of a slice that is a whole number of them; a rest is left out.
+    /// Views a slice as SIMD vectors; entries after the last whole vector are left out.
     fn vectors<S: Simd>(values: &[Self]) -> &[Self::Vector<S>];
 
-    /// As [`Lanes::vectors`].
+    /// Views a mutable slice as SIMD vectors; entries after the last whole vector are left out.
     fn vectors_mut<S: Simd>(values: &mut [Self]) -> &mut [Self::Vector<S>];
 }
 

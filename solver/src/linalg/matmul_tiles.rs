@@ -21,9 +21,9 @@ const WIDTH: usize = 2;
 const MOST_COLUMNS: usize = 32;
 /// Rows of a panel, so that the panel stays in the first cache.
 const DEPTH: usize = 256;
-/// Rows of the result from which a panel is used so often that it is copied, …
+/// Rows of the result from which a panel is used so often that it is copied.
 const MANY_ROWS: usize = 16;
-/// … unless all of `rhs` is so small that it stays in the cache as it is.
+/// Entries of `rhs` up to which it stays in the cache as it is, and no panel of it is copied.
 const SMALL: usize = 4096;
 
 /// `dst ← start + lhs · rhs`, with row-major `dst`, for an inner dimension that is not empty.
@@ -132,7 +132,7 @@ struct Block<'a, T> {
     first: usize,
     depth: usize,
     panel: &'a [T],
-    /// From one row of the panel to the next.
+    /// Entries from one row of the panel to the next.
     stride: usize,
     start: Start<'a, T>,
     /// Columns of the result, the first of the panel, and how many there are.

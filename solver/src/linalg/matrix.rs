@@ -34,12 +34,12 @@ impl<'a, T: Copy> Matrix<'a, T> {
         self.values
     }
 
-    /// From one row to the next.
+    /// Entries of the slice from one row to the next.
     pub(crate) fn row_stride(self) -> usize {
         self.row_stride
     }
 
-    /// From one column to the next.
+    /// Entries of the slice from one column to the next.
     pub(crate) fn column_stride(self) -> usize {
         self.column_stride
     }
@@ -49,7 +49,7 @@ impl<'a, T: Copy> Matrix<'a, T> {
         Self::new(&self.values[rows.start * self.columns..rows.end * self.columns], rows.len(), self.columns)
     }
 
-    /// The same entries as a (columns, rows) matrix.
+    /// The transpose: the same entries as a (columns, rows) matrix.
     pub fn transposed(self) -> Self {
         Self {
             rows: self.columns,
@@ -61,13 +61,13 @@ impl<'a, T: Copy> Matrix<'a, T> {
     }
 }
 
-/// What the sums of a product start from.
+/// The starting values of a product's sums.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start<'a, T> {
-    /// Nothing.
+    /// Zero.
     Zero,
-    /// The entries that are there.
+    /// The entries that the result already has.
     Kept,
-    /// The same row (n) in every row.
+    /// One row (n), the same for every row of the result.
     Row(&'a [T]),
 }

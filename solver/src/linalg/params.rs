@@ -1,4 +1,4 @@
-//! Parameters: which part is which matrix, and whose number type is known at run time only.
+//! Flat parameters: a type for either number type, and the blocks that are its matrices.
 
 use std::{ops::Range, sync::Arc};
 
@@ -15,7 +15,7 @@ pub enum Params {
 
 /// A number type that a snapshot can hold.
 pub trait Held: Number {
-    /// The parameters, to be shared.
+    /// Wraps parameters so that they can be shared.
     fn hold(params: Vec<Self>) -> Params;
 
     /// The parameters of a snapshot.
@@ -54,7 +54,7 @@ impl Held for f64 {
 /// A matrix, or a vector as a matrix of one row, within θ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Where its entries are, row by row.
+    /// Range of the matrix's entries in θ, row by row.
     pub range: Range<usize>,
     /// Rows and columns.
     pub shape: [usize; 2],

@@ -1,4 +1,4 @@
-//! Which vector instructions the kernels run with, and the way in to them.
+//! Vector instructions: which ones the kernels run with, and how a kernel is run with them.
 //!
 //! A record is the same for all of them: no kernel's sum is taken in an order that depends on the
 //! length of a vector. Where a chain of sums runs along vectors, each lane holds another result;
@@ -30,10 +30,10 @@ pub enum Vectors {
 pub struct UnknownVectors(pub String);
 
 impl Vectors {
-    /// All there are, the least first.
+    /// All vector instructions, the least first.
     pub const ALL: [Self; 3] = [Self::Plain, Self::Avx2, Self::Avx512];
 
-    /// The vectors in use: the most that the machine has and that `EGN_VECTORS` admits,
+    /// The vector instructions in use: the most that the machine has and that `EGN_VECTORS` allows,
     /// settled at the first call.
     ///
     /// # Panics
@@ -42,7 +42,7 @@ impl Vectors {
         token().vectors()
     }
 
-    /// The most that `EGN_VECTORS` admits.
+    /// The most vector instructions that `EGN_VECTORS` allows.
     ///
     /// # Errors
     /// [`UnknownVectors`] when it names no vectors.
@@ -53,7 +53,7 @@ impl Vectors {
         }
     }
 
-    /// Whether the machine has them.
+    /// Whether the machine has these vector instructions.
     pub fn are_available(self) -> bool {
         Token::new(self).is_some()
     }
@@ -77,7 +77,7 @@ impl FromStr for Vectors {
     }
 }
 
-/// The proof that the machine has its vectors.
+/// The proof that the machine has certain vector instructions.
 #[derive(Clone, Copy)]
 pub(crate) enum Token {
     Plain(Scalar256b),
@@ -88,7 +88,7 @@ pub(crate) enum Token {
 }
 
 impl Token {
-    /// None where the machine lacks them.
+    /// The token of `vectors`; `None` where the machine lacks them.
     pub(crate) fn new(vectors: Vectors) -> Option<Self> {
         match vectors {
             Vectors::Plain => Some(Self::Plain(Scalar256b)),
@@ -111,7 +111,7 @@ impl Token {
         }
     }
 
-    /// Vectors of at most 256 bits: for what would fill no longer ones.
+    /// The token for vectors of at most 256 bits, for data too short to fill longer ones.
     pub(crate) fn short(self) -> Self {
         match self {
             #[cfg(target_arch = "x86_64")]

@@ -5,8 +5,8 @@ use super::{
     root::Root,
 };
 
-/// ℓ = Σ softplus(z) − y z over c logits, with y in [0, 1]. Q = diag(p(1 − p)), exact; c rows a
-/// sample.
+/// The binary cross-entropy ℓ = Σ softplus(z) − y z over c logits, with y in [0, 1]. Q = diag(p(1 −
+/// p)), exact; c rows a sample.
 #[derive(Debug, Clone, Copy)]
 pub struct BinaryCrossEntropy<'a> {
     /// y, (b, c).

@@ -8,7 +8,7 @@ use super::{
     root::Root,
 };
 
-/// ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
+/// The softmax cross-entropy ℓ = −log softmax(z)_y for integer labels. Q = diag(p) − p pᵀ, exact.
 ///
 /// Rows: c − 1 a sample, the rank of Q.
 #[derive(Debug, Clone, Copy)]
@@ -140,12 +140,12 @@ impl<'a> SoftmaxRoot<'a> {
         Self { root, p: vec![0.0; c], few: None, n_samples: 0 }
     }
 
-    /// With few rows.
+    /// Collects few rows of every sample into `root`.
     pub fn few(c: usize, rows: FewRows, root: &'a mut Root) -> Self {
         Self { few: Some(rows), ..Self::new(c, root) }
     }
 
-    /// One sample: log p (c), and r (c) with Σ r = 0.
+    /// Appends one sample: log p (c), and r (c) with Σ r = 0.
     pub fn push(&mut self, log_p: &[f64], residual: &[f64]) {
         let Self { root, p, few, n_samples } = self;
         let c = p.len();

@@ -22,10 +22,10 @@ use crate::split_mix::mixed;
 /// How many rows a sample keeps, and which signs its probes have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FewRows {
-    /// m, 1 or more.
+    /// Rows kept of each sample, m, 1 or more.
     pub per_sample: usize,
-    /// What the signs are a function of, besides sample, row and entry: the same at every call, so
-    /// that a loss stays one function.
+    /// Seed of the signs, which depend on seed, sample, row and entry alone, so that a loss stays
+    /// one function.
     pub seed: u64,
 }
 

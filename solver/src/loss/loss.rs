@@ -44,7 +44,7 @@ pub(super) fn chosen(sample: usize, choice: u32, n: usize) -> usize {
     choice
 }
 
-/// What a network is trained on.
+/// A loss that a network is trained on, as a function of the network's outputs for a batch.
 ///
 /// # Panics
 /// Every method of a loss whose labels, targets or weights are not as many as the batch's samples.
@@ -55,7 +55,7 @@ pub trait Loss {
     /// ℓᵢ of every sample into `values`, (b).
     fn values(&self, outputs: &Outputs, values: &mut Vec<f64>);
 
-    /// The loss of the batch, their mean.
+    /// The loss of the batch, the mean of ℓᵢ over its samples.
     fn value(&self, outputs: &Outputs) -> f64 {
         let mut values = Vec::with_capacity(outputs.batch());
         self.values(outputs, &mut values);
@@ -68,8 +68,8 @@ pub trait Loss {
     /// The loss, and Sᵀ and ρ of every sample into `root`.
     fn root(&self, outputs: &Outputs, root: &mut Root) -> f64;
 
-    /// The loss, and few rows of every sample in place of all that [`Loss::root`] has, into `root`;
-    /// there are more of them ([`Loss::rows_per_sample`]).
+    /// The loss, and few rows of every sample into `root`, in place of all that [`Loss::root`] has;
+    /// to be asked for only where there are more of them ([`Loss::rows_per_sample`]).
     fn few_rows(&self, outputs: &Outputs, rows: FewRows, root: &mut Root) -> f64 {
         let value = self.root(outputs, root);
         rows.turn(root, outputs.batch(), outputs.n_outputs);
@@ -84,7 +84,7 @@ pub trait Loss {
         root.rows.chunks_exact(c).enumerate().map(along).map(|x| x * x).sum()
     }
 
-    /// Whether S ρ = r, which every exact curvature here fulfils. A random part of a curvature
+    /// Whether S ρ = r, which every exact curvature here fulfills. A random part of a curvature
     /// cannot; its ρ is then meaningless.
     fn spans_residual(&self) -> bool {
         true

@@ -7,30 +7,31 @@ use super::{
     root::Root,
 };
 
-/// What is known of one action taken.
+/// An action that was taken, as the policy gradient needs to know it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct PolicySample {
     /// The action, below c.
     pub action: u32,
-    /// Its advantage A.
+    /// Advantage A of the action.
     pub advantage: f64,
-    /// log π_old(a|s) of the policy that took it.
+    /// log π_old(a|s) of the policy that took the action.
     pub old_log_prob: f64,
 }
 
-/// κ KL(π_old‖π), what keeps a policy near the one that acted.
+/// The penalty κ KL(π_old‖π), which keeps a policy near the one that acted.
 ///
 /// Source: Schulman et al. (2017), eq. 5 and 8, arXiv 1707.06347.
 #[derive(Debug, Clone, Copy)]
 pub struct KlPenalty<'a> {
-    /// κ > 0.
+    /// Coefficient κ > 0.
     pub coefficient: f64,
-    /// Outputs of the network when it acted, (b, c).
+    /// Outputs of the network of the policy that acted, (b, c).
     pub old_outputs: &'a [f64],
 }
 
 impl KlPenalty<'_> {
-    /// Its curvature at π = π_old is κ times the Fisher matrix, so that Q = (1 + κ) F in all.
+    /// Adds the curvature of a penalty to `root`: at π = π_old it is κ times the Fisher matrix, so
+    /// that Q = (1 + κ) F in all.
     pub(super) fn scale(penalty: Option<Self>, root: &mut Root) {
         let Some(penalty) = penalty else { return };
         let scale = (1.0 + penalty.coefficient).sqrt();
@@ -51,7 +52,7 @@ impl KlPenalty<'_> {
 /// Source: Schulman et al. (2017), eq. 7 and 9, arXiv 1707.06347.
 #[derive(Debug, Clone, Copy)]
 pub struct CategoricalPolicyGradient<'a> {
-    /// One a sample, (b).
+    /// Actions taken, one a sample, (b).
     pub samples: &'a [PolicySample],
     /// ε > 0; `None` does not clip.
     pub clip: Option<f64>,

@@ -5,7 +5,8 @@ use super::{
     root::Root,
 };
 
-/// ℓ(f) = v + rᵀ(f − f₀) + ½ (f − f₀)ᵀ Q (f − f₀), with v, r and Q of every sample given at f₀.
+/// The quadratic model ℓ(f) = v + rᵀ(f − f₀) + ½ (f − f₀)ᵀ Q (f − f₀), with v, r and Q of every
+/// sample given at f₀.
 ///
 /// For actors that climb a critic: f₀ is what the actor puts out now, r the derivative of what it
 /// minimizes, −∂Q/∂a for a deterministic policy, and the curvature is whichever positive
@@ -23,8 +24,8 @@ pub struct QuadraticModel {
 }
 
 impl QuadraticModel {
-    /// With a diagonal curvature Q = diag(q): `residual` r and `curvature` q > 0 are both (b, c),
-    /// as the outputs `origin`. c rows a sample.
+    /// The model with a diagonal curvature Q = diag(q): `residual` r and `curvature` q > 0 are both
+    /// (b, c), as the outputs `origin`. c rows a sample.
     pub fn diagonal(value: f64, origin: &Outputs, residual: &[f64], curvature: &[f64]) -> Self {
         let (n, c) = (origin.values.len(), origin.n_outputs);
         assert_eq!((residual.len(), curvature.len()), (n, n), "residual and curvature of {n} outputs");
@@ -37,7 +38,8 @@ impl QuadraticModel {
         Self { value, origin: origin.clone(), root }
     }
 
-    /// With Q = S Sᵀ and r = S ρ, the form of every other loss: any number of rows a sample.
+    /// The model with Q = S Sᵀ and r = S ρ, the form of every other loss: any number of rows a
+    /// sample.
     pub fn new(value: f64, origin: &Outputs, root: Root) -> Self {
         let (b, c) = (origin.batch(), origin.n_outputs);
         assert_eq!(root.rows.len(), root.rho.len() * c, "rows of S and entries of ρ");

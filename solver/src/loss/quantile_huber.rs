@@ -27,9 +27,9 @@ pub struct QuantileHuber<'a> {
     pub actions: &'a [u32],
     /// y, (b, m).
     pub targets: &'a [f64],
-    /// N.
+    /// Number of quantiles, N.
     pub n_quantiles: usize,
-    /// κ > 0.
+    /// Huber threshold κ > 0.
     pub huber: f64,
 }
 
@@ -44,7 +44,7 @@ struct Term {
 }
 
 impl QuantileHuber<'_> {
-    /// Of quantile level τ at θ.
+    /// The term of one quantile of level τ at θ.
     fn term(&self, level: f64, theta: f64, targets: &[f64]) -> Term {
         let (kappa, m) = (self.huber, targets.len() as f64);
         let mut term = Term::default();

@@ -1,6 +1,6 @@
 //! The square root of a loss's curvature.
 
-/// Square root of the curvature and what it leaves of the residual.
+/// The factors S and ρ of a loss: Q = S Sᵀ and r = S ρ.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Root {
     /// Rows of Sᵀ, (b·k, c), sample-major: what is propagated back through the network.

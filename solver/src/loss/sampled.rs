@@ -14,15 +14,15 @@ use crate::split_mix::mixed;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Curvature {
-    /// All that the loss declares.
+    /// The whole curvature that the loss declares.
     #[default]
     Exact,
     /// One random row a sample, [`Sampled`].
     Sampled,
 }
 
-/// Another loss with a random curvature of one row a sample, where its own has too many:
-/// softmax over many classes.
+/// A loss whose curvature is replaced by a random one of one row a sample, where the loss's own has
+/// too many: softmax over many classes.
 ///
 /// With the columns Sⱼ of the loss's own root and independent signs εⱼ = ±1, the row is s = Σ εⱼ
 /// Sⱼ, so that E[s sᵀ] = S Sᵀ = Q: the curvature is unbiased, and exact where S has one column (two

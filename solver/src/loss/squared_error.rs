@@ -5,7 +5,7 @@ use super::{
     root::Root,
 };
 
-/// ℓ = ½ Σ (f − y)² over all c outputs. Q = I, so k = c rows a sample.
+/// The squared error ℓ = ½ Σ (f − y)² over all c outputs. Q = I, so k = c rows a sample.
 #[derive(Debug, Clone, Copy)]
 pub struct SquaredError<'a> {
     /// y, (b, c).

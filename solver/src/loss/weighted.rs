@@ -6,11 +6,11 @@ use super::{
     root::Root,
 };
 
-/// wᵢ ℓᵢ, as importance weights of prioritized replay are used: r and Q are w times what they were,
-/// S and ρ are √w times. The mean is still over b samples.
+/// A loss weighted sample by sample, wᵢ ℓᵢ, as importance weights of prioritized replay are used: r
+/// and Q are w times what they were, S and ρ are √w times. The mean is still over b samples.
 #[derive(Clone, Copy)]
 pub struct Weighted<'a> {
-    /// ℓ.
+    /// The loss ℓ that is weighted.
     pub loss: &'a dyn Loss,
     /// w ≥ 0, (b).
     pub weights: &'a [f64],

@@ -8,7 +8,7 @@ use crate::linalg::{real::Real, vectors::vectorized};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
-    /// None.
+    /// No activation.
     Identity,
     /// Hyperbolic tangent.
     Tanh,

@@ -31,8 +31,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// Largest side, and number of channels or filters: the product of four
-    /// of them is a number still.
+    /// Largest side, and number of channels or filters, so small that the product of four of them
+    /// does not overflow.
     pub const MAX_SIZE: usize = 1 << 14;
 
     /// Entries, height·width·channels.
@@ -40,13 +40,13 @@ impl Image {
         self.height * self.width * self.channels
     }
 
-    /// Whether it has no entry.
+    /// Whether the image has no entry.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 }
 
-/// What moves over an image.
+/// The kernel of a convolution, which moves over an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel {
     /// Channels of the result.
@@ -60,8 +60,8 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// Whether it can be moved over an image: no size is zero or above 16,384, so that their
-    /// products can be counted, and no patch is padding alone.
+    /// Whether the kernel can be moved over an image: no size is zero or above 16,384, so that
+    /// their products can be counted, and no patch is padding alone.
     pub fn fits(&self, image: Image) -> bool {
         let Self { filters, size, stride, padding } = *self;
         let sizes = [filters, size, stride, image.height, image.width, image.channels];
@@ -70,13 +70,13 @@ impl Kernel {
             && size <= image.height.min(image.width) + 2 * padding
     }
 
-    /// The image that comes out of one that it fits.
+    /// The image that comes out when the kernel moves over one that it fits.
     pub fn over(&self, image: Image) -> Image {
         let positions = |side: usize| (side + 2 * self.padding - self.size) / self.stride + 1;
         Image { height: positions(image.height), width: positions(image.width), channels: self.filters }
     }
 
-    /// Reads what `Display` writes.
+    /// Reads a kernel as `Display` writes it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (filters, rest) = text.split_once('k')?;
         let (size, rest) = rest.split_once('s')?;
@@ -103,11 +103,11 @@ impl fmt::Display for Kernel {
 /// A convolution with its activation, as PyTorch's `Conv2d` (a correlation, with bias).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Convolution {
-    /// What comes in.
+    /// Shape of the input.
     pub image: Image,
-    /// What moves over it.
+    /// Kernel that moves over the input.
     pub kernel: Kernel,
-    /// From a patch, (row, column, channel), to the filters.
+    /// Dense layer from a patch, (row, column, channel), to the filters.
     pub filters: Dense,
 }
 
@@ -123,7 +123,7 @@ impl Convolution {
         Self { image, kernel, filters }
     }
 
-    /// What comes out.
+    /// Shape of the output.
     pub fn output(&self) -> Image {
         self.kernel.over(self.image)
     }

@@ -23,7 +23,7 @@ pub struct Dense {
     pub n_inputs: usize,
     /// Entries of an output.
     pub n_outputs: usize,
-    /// Applied to the output.
+    /// Activation applied to the output.
     pub activation: Activation,
     /// Whether there is a bias.
     pub has_bias: bool,

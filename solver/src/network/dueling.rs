@@ -1,4 +1,4 @@
-//! Outputs as a value and advantages, a fixed linear map.
+//! The dueling layer: outputs as a value and advantages, a fixed linear map.
 //!
 //! Source: Wang et al. (2016), "Dueling network architectures for deep reinforcement learning",
 //! eq. 9, arXiv 1511.06581.
@@ -8,7 +8,7 @@ use crate::{
     network::layer_pass::{At, LayerPass, Trace, Workspace},
 };
 
-/// From (V, A₁ … Aₙ) to Qⱼ = V + Aⱼ − mean A.
+/// The fixed linear map from (V, A₁ … Aₙ) to Qⱼ = V + Aⱼ − mean A.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Dueling {
     /// Advantages, n.

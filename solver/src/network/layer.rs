@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// One layer.
+/// One layer of a network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// Every output from every input.
@@ -46,7 +46,7 @@ impl Layer {
         }
     }
 
-    /// What holds the layer's parameters, if it has any: a convolution's is
+    /// The dense layer that holds this layer's parameters, if it has any: a convolution's is
     /// applied at every position.
     pub fn dense(&self) -> Option<&Dense> {
         match self {
@@ -56,7 +56,7 @@ impl Layer {
         }
     }
 
-    /// The layer as what a pass asks of it.
+    /// The layer behind the trait that a pass calls.
     pub(crate) fn on<T: Real>(&self) -> &dyn LayerPass<T> {
         match self {
             Self::Dense(dense) => dense,
@@ -66,7 +66,7 @@ impl Layer {
         }
     }
 
-    /// The image that comes out, if it is one.
+    /// Shape of the output, where that is an image.
     pub(crate) fn image(&self) -> Option<Image> {
         match self {
             Self::Convolution(convolution) => Some(convolution.output()),
@@ -74,7 +74,7 @@ impl Layer {
         }
     }
 
-    /// Applied to the output.
+    /// Activation applied to the output.
     pub(crate) fn activation(&self) -> Activation {
         self.dense().map_or(Activation::Identity, |dense| dense.activation)
     }

@@ -31,14 +31,14 @@ pub(crate) struct Workspace<T> {
     pub weighted: Vec<T>,
 }
 
-/// Where a layer was evaluated.
+/// The point at which a layer was evaluated.
 #[derive(Clone, Copy)]
 pub(crate) struct At<'a, T> {
     /// θ, (p).
     pub params: &'a [T],
-    /// (b, n_in).
+    /// Inputs of the layer, (b, n_in).
     pub inputs: &'a [T],
-    /// What the layer remembers.
+    /// Trace that the evaluation left.
     pub trace: &'a Trace<T>,
 }
 
@@ -47,8 +47,8 @@ pub(crate) struct At<'a, T> {
 ///
 /// The defaults are those of a layer without parameters.
 pub(crate) trait LayerPass<T: Real> {
-    /// Evaluates `outputs` (b, n_out) at `inputs` (b, n_in), and keeps in the trace
-    /// what the other verbs need.
+    /// Evaluates `outputs` (b, n_out) at `inputs` (b, n_in), and keeps in the trace what the other
+    /// methods need.
     fn forward(&self, params: &[T], inputs: &[T], outputs: &mut [T], trace: &mut Trace<T>, work: &mut Workspace<T>);
 
     /// Carries the trace's rows to rows at the inputs, (b·k, n_in).

@@ -50,7 +50,7 @@ impl<T: Real> Model<T> {
         &self.outputs
     }
 
-    /// Forgets all samples of the batch but these, in ascending order.
+    /// Keeps only `samples` of the batch, in ascending order.
     pub(crate) fn select(&mut self, samples: &[usize]) {
         let Self { pass, outputs, .. } = self;
         pass.select(samples);

@@ -54,8 +54,8 @@ impl Network {
         Self::chain(layers, offset, image.len(), widths, hidden)
     }
 
-    /// One output xᵀHx + constant, H symmetric of n inputs: the parameters are the upper
-    /// triangle of H by rows and then the constant, if there is one.
+    /// A network with one output xᵀHx + constant, H symmetric of n inputs: the parameters are the
+    /// upper triangle of H by rows and then the constant, if there is one.
     /// [`crate::Snapshot::quadratic_form`] reads them back.
     ///
     /// # Panics
@@ -91,8 +91,8 @@ impl Network {
         Self { layers, free }
     }
 
-    /// The same with its 1 + n outputs read as V, A₁ … Aₙ and turned into n outputs V + Aⱼ − mean A
-    /// (Wang et al. 2016, arXiv 1511.06581).
+    /// Reads the 1 + n outputs as V, A₁ … Aₙ and turns them into n outputs V + Aⱼ − mean A (Wang et
+    /// al. 2016, arXiv 1511.06581).
     ///
     /// # Panics
     /// With one output.
@@ -103,8 +103,8 @@ impl Network {
         self
     }
 
-    /// The same with `n` outputs more, after the others, that are parameters themselves and so the
-    /// same for every sample: log σ of a Gaussian policy whose σ does not depend on the state.
+    /// Adds `n` free outputs after the others, which are parameters themselves and so the same for
+    /// every sample: log σ of a Gaussian policy whose σ does not depend on the state.
     pub fn with_free_outputs(self, n: usize) -> Self {
         Self { free: Dense { n_outputs: n, ..self.free }, ..self }
     }

@@ -31,7 +31,7 @@ use crate::{
     },
 };
 
-/// What is remembered of the last batch.
+/// The pass of a batch through a network, with what later products need of it.
 #[derive(Debug, Default)]
 pub struct Pass<T> {
     batch: usize,
@@ -100,7 +100,7 @@ impl<T: Real> Pass<T> {
         if self.outputs.is_empty() { &self.values[self.traces.len()] } else { &self.outputs }
     }
 
-    /// Forgets all samples of the batch but these, in ascending order. What is known of them stays.
+    /// Keeps only `samples` of the batch, in ascending order. What is known of them stays.
     pub fn select(&mut self, samples: &[usize]) {
         let batch = std::mem::replace(&mut self.batch, samples.len());
         assert!(samples.is_sorted_by(|a, b| a < b) && samples.last().is_none_or(|&last| last < batch));

@@ -5,27 +5,29 @@ use crate::{
     network::layer_pass::{At, LayerPass, Trace, Workspace},
 };
 
-/// From x (n) to the products of a symmetric form, in the order of its upper triangle by rows: xᵢ²
-/// on the diagonal, 2 xᵢ xⱼ beside it, so that their inner product with the triangle of H is xᵀHx.
+/// The layer from x (n) to the products of a symmetric form, in the order of its upper triangle by
+/// rows: xᵢ² on the diagonal, 2 xᵢ xⱼ beside it, so that their inner product with the triangle of H
+/// is xᵀHx.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Products {
-    /// n.
+    /// Number of inputs, n.
     pub n_inputs: usize,
 }
 
 impl Products {
-    /// n(n + 1)/2.
+    /// Number of products, n(n + 1)/2.
     pub fn n_outputs(&self) -> usize {
         self.n_inputs * (self.n_inputs + 1) / 2
     }
 
-    /// (i, j) of every product, i ≤ j.
+    /// The pair (i, j) of every product, i ≤ j.
     pub fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
         let n = self.n_inputs;
         (0..n).flat_map(move |i| (i..n).map(move |j| (i, j)))
     }
 
-    /// (b, n) to (b, n(n + 1)/2), in place of what `outputs` held.
+    /// Writes the products of `inputs` (b, n) to `outputs` (b, n(n + 1)/2), in place of what it
+    /// held.
     pub fn apply<T: Real>(&self, inputs: &[T], outputs: &mut Vec<T>) {
         outputs.resize(inputs.len() / self.n_inputs * self.n_outputs(), T::zero());
         self.bilinear(inputs, inputs, outputs);

@@ -3,12 +3,12 @@
 
 use crate::network::{layer::Layer, snapshot::Snapshot};
 
-/// xᵀHx + constant.
+/// The quadratic form xᵀHx + constant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QuadraticForm {
     /// H, symmetric (n, n), row-major.
     pub matrix: Vec<f64>,
-    /// Zero where the network has none.
+    /// The constant; zero where the network has none.
     pub constant: f64,
 }
 

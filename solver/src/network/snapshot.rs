@@ -18,7 +18,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A network with the given flat parameters (p), f32 or f64, of which it takes a copy.
+    /// A snapshot with a copy of the given flat parameters (p), f32 or f64.
     ///
     /// # Errors
     /// When candle cannot read the tensor.
@@ -33,7 +33,7 @@ impl Snapshot {
         Ok(Self::of(network, params))
     }
 
-    /// A network with parameters that are known to be its own.
+    /// A snapshot with parameters that are known to fit the network.
     pub(crate) fn of(network: Network, params: Params) -> Self {
         let n_params = match &params {
             Params::F32(theta) => theta.len(),
@@ -43,7 +43,7 @@ impl Snapshot {
         Self { network, params }
     }
 
-    /// The architecture.
+    /// The architecture of the network.
     pub fn network(&self) -> &Network {
         &self.network
     }
@@ -90,7 +90,7 @@ impl Snapshot {
     }
 
     /// (1 − τ) times this network's parameters plus τ times those of `other`, which has the same
-    /// architecture and number type: a target that follows.
+    /// architecture and number type: one update of a target network.
     pub fn towards(&self, other: &Self, tau: f64) -> Self {
         assert_eq!(self.network, other.network, "networks to be blended");
         match &other.params {

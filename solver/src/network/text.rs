@@ -10,7 +10,7 @@ use crate::network::{
 };
 
 impl Network {
-    /// Reads what [`Network`] writes of itself, with the given activation between the layers.
+    /// Reads a network from its text, with the given activation between the layers.
     ///
     /// # Errors
     /// When the text is no network, with examples of what is.
@@ -25,7 +25,7 @@ impl Network {
     }
 }
 
-/// Largest width that is read: the product of two of them is a number still.
+/// Largest width that is read, so small that the product of two widths does not overflow.
 const MAX_WIDTH: usize = 1 << 24;
 
 fn parse(text: &str, hidden: Activation) -> Option<Network> {

@@ -132,7 +132,7 @@ impl<T: Real> BuildOptimizer<T> for AdamWConfig {
     }
 }
 
-/// The optimizer, with or without decay.
+/// The Adam optimizer, with or without decoupled weight decay.
 #[derive(Debug)]
 pub struct Adam<T> {
     config: AdamConfig,
@@ -146,7 +146,7 @@ pub struct Adam<T> {
 }
 
 impl<T: Real> Adam<T> {
-    /// Ready to take its first step.
+    /// Adam, ready to take its first step.
     pub fn new(config: AdamConfig) -> Self {
         Self::with_decay(config, 0.0)
     }

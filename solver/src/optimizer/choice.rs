@@ -50,7 +50,7 @@ pub enum OptimizerConfig {
 }
 
 impl OptimizerConfig {
-    /// The settings themselves, whosever they are.
+    /// The settings of the optimizer, behind the trait that all settings share.
     pub fn settings(&self) -> &dyn OptimizerSettings {
         // They are the same for both number types.
         self.buildable::<f64>()
@@ -68,12 +68,12 @@ impl OptimizerConfig {
         }
     }
 
-    /// Which one it is.
+    /// The name of the optimizer.
     pub fn name(&self) -> OptimizerName {
         self.into()
     }
 
-    /// Ready to take its first step.
+    /// The optimizer, ready to take its first step.
     pub fn build<T: Real>(&self) -> Box<dyn Optimizer<T>> {
         self.buildable().build()
     }
@@ -88,7 +88,7 @@ impl OptimizerConfig {
 }
 
 impl From<OptimizerName> for OptimizerConfig {
-    /// With default settings: what is read from an empty table under the name.
+    /// The optimizer with default settings, as an empty table under its name gives it.
     fn from(name: OptimizerName) -> Self {
         let table = BTreeMap::from([(name.to_string(), BTreeMap::<String, f64>::new())]);
         let read: Result<Self, Error> = Self::deserialize(MapAccessDeserializer::new(table.into_deserializer()));
@@ -113,10 +113,10 @@ impl FromStr for OptimizerName {
 }
 
 impl OptimizerName {
-    /// All names, as they are listed.
+    /// All names of optimizers, as they are listed.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// One line on what it is.
+    /// One line on what the optimizer is.
     pub fn summary(self) -> &'static str {
         OptimizerConfig::from(self).settings().summary()
     }

@@ -85,7 +85,7 @@ impl<T: Real> BuildOptimizer<T> for LionConfig {
     }
 }
 
-/// The optimizer.
+/// The Lion optimizer.
 #[derive(Debug)]
 pub struct Lion<T> {
     config: LionConfig,
@@ -98,7 +98,7 @@ pub struct Lion<T> {
 }
 
 impl<T: Real> Lion<T> {
-    /// Ready to take its first step.
+    /// Lion, ready to take its first step.
     pub fn new(config: LionConfig) -> Self {
         let [momentum, proposed, gradient, direction] = [const { Vec::new() }; 4];
         Self { config, momentum, proposed, gradient, direction }

@@ -19,13 +19,14 @@ pub trait Optimizer<T: Real>: Send {
     /// state are then as before.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError>;
 
-    /// Takes from a stream what the optimizer draws with, if it draws; once, before its first step.
+    /// Seeds the random draws of an optimizer that makes any, from a stream; called once, before
+    /// its first step.
     fn seed(&mut self, _rng: &mut dyn RngCore) {}
 
     /// All that later steps depend on, the parameters aside.
     fn state(&self) -> State;
 
-    /// Takes back a state of an optimizer with the same settings on `n_params` parameters.
+    /// Restores the state of an optimizer with the same settings on `n_params` parameters.
     ///
     /// # Errors
     /// When it is not such a state; this optimizer is then as it was.
@@ -45,7 +46,7 @@ pub struct StepContext<'a> {
 }
 
 impl<'a> StepContext<'a> {
-    /// The same with storage that other networks share.
+    /// The context with row-system storage that other networks share.
     pub fn lending(self, storage: &'a mut RowSystem) -> Self {
         Self { storage: Some(storage), ..self }
     }
@@ -56,13 +57,13 @@ impl<'a> StepContext<'a> {
 pub struct Report {
     /// Loss of the batch before the step.
     pub loss: f64,
-    /// ‖g‖, before clipping.
+    /// Norm ‖g‖ of the gradient, before clipping.
     pub gradient_norm: Option<f64>,
-    /// ‖Δθ‖.
+    /// Norm ‖Δθ‖ of the step.
     pub step_norm: f64,
     /// α: what the direction was multiplied by.
     pub alpha: f64,
-    /// λ.
+    /// Damping λ.
     pub damping: Option<f64>,
     /// −(g·Δ + ½ ΔᵀHΔ): what the undamped model says the step gains, weight decay aside.
     pub predicted_decrease: Option<f64>,

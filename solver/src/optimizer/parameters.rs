@@ -59,7 +59,7 @@ pub(crate) fn finite_norm<T: Real>(gradient: &[T]) -> Result<f64, SolverError> {
     }
 }
 
-/// What a gradient of this norm is multiplied by, as `torch.nn.utils.clip_grad_norm_`.
+/// The factor that clips a gradient of this norm, as `torch.nn.utils.clip_grad_norm_`.
 pub(crate) fn clip_factor(norm: f64, limit: Option<f64>) -> f64 {
     limit.map_or(1.0, |limit| (limit / (norm + 1e-6)).min(1.0))
 }

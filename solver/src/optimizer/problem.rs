@@ -12,7 +12,7 @@ use crate::{
 
 /// A loss as a function of a flat parameter vector θ (p).
 pub trait Problem<T: Real> {
-    /// θ, (p); what was evaluated before it is changed does not hold after.
+    /// The parameters θ, (p); what was evaluated before a change of them does not hold after it.
     fn params(&mut self) -> &mut [T];
 
     /// Number of parameters, p.
@@ -47,7 +47,7 @@ pub trait Linearized<T: Real> {
     /// L = (1/b) Σ ℓᵢ at θ.
     fn value(&self) -> f64;
 
-    /// Samples, b.
+    /// Samples in the batch, b.
     fn batch(&self) -> usize;
 
     /// Rows and columns of SᵀJ: b·k and p.
@@ -56,7 +56,7 @@ pub trait Linearized<T: Real> {
     /// ρ, (b·k).
     fn rho(&self) -> &[f64];
 
-    /// g (p), where it is not JᵀSρ/b.
+    /// The gradient g (p), where it is not JᵀSρ/b.
     fn separate_gradient(&self) -> Option<&[T]> {
         None
     }

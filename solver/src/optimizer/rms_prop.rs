@@ -80,7 +80,7 @@ impl<T: Real> BuildOptimizer<T> for RmsPropConfig {
     }
 }
 
-/// The optimizer.
+/// The RMSprop optimizer.
 #[derive(Debug)]
 pub struct RmsProp<T> {
     config: RmsPropConfig,
@@ -100,7 +100,7 @@ struct Averages<T> {
 }
 
 impl<T: Real> RmsProp<T> {
-    /// Ready to take its first step.
+    /// RMSprop, ready to take its first step.
     pub fn new(config: RmsPropConfig) -> Self {
         Self { config, averages: Averages::default(), proposed: Averages::default(), gradient: Vec::new() }
     }

@@ -103,7 +103,7 @@ impl Schedule {
 }
 
 impl std::fmt::Debug for Schedule {
-    /// As it is written in a file.
+    /// Writes the schedule as it stands in a file.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (kind, from, to, over) = match self {
             Self::Constant(value) => return value.fmt(f),

@@ -1,4 +1,4 @@
-//! What an optimizer's own file says of it, behind its settings.
+//! The traits behind which an optimizer's settings describe and make their optimizer.
 //!
 //! *Design.* Two traits, because settings know no number type and optimizers have one: what is
 //! generic stays apart from what a list or a check asks.
@@ -23,7 +23,7 @@ pub trait OptimizerSettings {
     /// batch, which has to be held.
     fn holds_row_system(&self) -> bool;
 
-    /// Of the rows of a sample those that a step holds.
+    /// How many of the rows of a sample a step holds.
     fn rows_kept(&self, rows_per_sample: u64) -> u64 {
         rows_per_sample
     }

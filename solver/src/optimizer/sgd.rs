@@ -74,7 +74,7 @@ impl<T: Real> BuildOptimizer<T> for SgdConfig {
     }
 }
 
-/// The optimizer.
+/// The stochastic gradient descent optimizer.
 #[derive(Debug)]
 pub struct Sgd<T> {
     config: SgdConfig,
@@ -85,7 +85,7 @@ pub struct Sgd<T> {
 }
 
 impl<T: Real> Sgd<T> {
-    /// Ready to take its first step.
+    /// Stochastic gradient descent, ready to take its first step.
     pub fn new(config: SgdConfig) -> Self {
         Self { config, momentum: Vec::new(), proposed: Vec::new(), gradient: Vec::new() }
     }

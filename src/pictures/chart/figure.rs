@@ -24,9 +24,9 @@ pub enum ChartError {
     /// Returns of different environments do not share an axis.
     #[error("a chart shows one environment, and these are {first} and {second}")]
     SeveralEnvironments {
-        /// An environment.
+        /// One environment.
         first: String,
-        /// Another.
+        /// Another environment.
         second: String,
     },
     /// The file could not be written.
@@ -56,7 +56,7 @@ pub struct Chart {
 pub(super) struct Line {
     pub(super) optimizer: String,
     pub(super) label: String,
-    /// Optimizers differ in color, agents and settings in dashes: which of them this is.
+    /// Index of the line's dash pattern: optimizers differ in color, agents and settings in dashes.
     pub(super) dash: usize,
 }
 

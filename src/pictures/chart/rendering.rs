@@ -22,7 +22,7 @@ const PNG_SCALE: u32 = 2;
 pub struct LegendEntry<'a> {
     /// What the cohort is called.
     pub label: &'a str,
-    /// Color of its lines, `#rrggbb`.
+    /// Color of the cohort's lines, `#rrggbb`.
     pub color: String,
     /// Lengths that are drawn and left out in turn (pixels), none for a whole line.
     pub dashes: &'static [f64],
@@ -60,7 +60,7 @@ impl Chart {
         self.panels.iter().map(svg).collect()
     }
 
-    /// What belongs into a legend, in the order of the cohorts.
+    /// The entries of a legend, in the order of the cohorts.
     pub fn legend(&self) -> impl Iterator<Item = LegendEntry<'_>> {
         self.lines.iter().map(|line| LegendEntry {
             label: &line.label,

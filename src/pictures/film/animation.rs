@@ -14,7 +14,7 @@ const HOLD_SECONDS: f64 = 0.7;
 /// theirs exactly.
 const QUANTIZER_SPEED: i32 = 10;
 
-/// All films one after the other, for ever.
+/// An animated GIF of all films one after the other, which repeats for ever.
 ///
 /// *Design.* Each frame holds only the rectangle that differs from the one before, with a palette
 /// of its own: a tenth of the size, and the colors are exact.

@@ -25,11 +25,11 @@ const ROWS_AT_ONCE: usize = 20;
 /// A film of an environment, or why there is none.
 pub type Picture = Result<Film, String>;
 
-/// An animation.
+/// An animation and its caption.
 pub struct Film {
-    /// The file.
+    /// The GIF file.
     pub gif: Vec<u8>,
-    /// What it shows.
+    /// What the animation shows.
     pub caption: String,
 }
 

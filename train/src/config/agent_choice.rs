@@ -1,4 +1,4 @@
-//! The agent that a configuration names: one of ours, or one that a program brings along.
+//! The agent that a configuration names: a built-in one, or one that a program brings along.
 
 use std::{fmt, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::config::{
 /// The agent of a run with its settings; it is written as its name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AgentChoice {
-    /// One of ours, such as `dqn`.
+    /// A built-in agent, such as `dqn`.
     BuiltIn(AgentConfig),
     /// `custom:<name>`: an agent that a program of its own brings along, and known to that alone.
     Custom(CustomAgent),
@@ -46,7 +46,7 @@ impl AgentChoice {
         Ok(Self::Custom(CustomAgent { name: name.to_owned(), settings: table, algorithm: Some(Arc::new(settings)) }))
     }
 
-    /// The settings, which answer for their algorithm.
+    /// The settings of the agent, behind the trait that all settings share.
     ///
     /// # Errors
     /// [`AgentError::Unknown`] when the agent is another program's.
@@ -66,7 +66,7 @@ impl From<AgentConfig> for AgentChoice {
 }
 
 impl From<AgentName> for AgentChoice {
-    /// One of ours with its defaults.
+    /// The built-in agent of this name with its defaults.
     fn from(name: AgentName) -> Self {
         Self::BuiltIn(name.into())
     }

@@ -1,4 +1,4 @@
-//! What every setting is, and what it is unless given.
+//! Every setting with its description and its default.
 //!
 //! *Design.* A setting is explained once, in the doc comment of the field that holds it, its range
 //! included. The derived JSON schema brings these comments here, flattened settings among the rest.
@@ -22,15 +22,15 @@ use crate::config::{
 pub struct DescribedSetting {
     /// Section and key, with dots, as after `--set`.
     pub key: String,
-    /// What it is in a configuration, as it is written in a file; `None` where it is unset.
+    /// Value in a configuration, as it is written in a file; `None` where the setting is unset.
     pub value: Option<String>,
-    /// What it does and which values it takes.
+    /// What the setting does and which values it takes.
     pub description: String,
 }
 
 impl RunConfig {
-    /// Every setting that this agent and this optimizer have, section by
-    /// section, with its value here.
+    /// Every setting of the agent and the optimizer, section by section, with its value in the
+    /// configuration.
     pub fn described(&self) -> Vec<DescribedSetting> {
         let (agent, optimizer) = (self.agent.to_string(), self.optimizer.name().to_string());
         let mut settings: Vec<DescribedSetting> = [

@@ -16,10 +16,10 @@ pub const GYMNASIUM: &str = "gymnasium:";
 /// What stands before the name of an environment or agent that a program of its own brings along.
 pub const CUSTOM: &str = "custom:";
 
-/// Names an environment.
+/// The name of an environment in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EnvName {
-    /// One of ours, such as `CartPole-v1`.
+    /// A built-in environment, such as `CartPole-v1`.
     Registered(EnvId),
     /// `gymnasium:<id>`: Python's, in child processes.
     Gymnasium(String),
@@ -27,7 +27,7 @@ pub enum EnvName {
     Custom(String),
 }
 
-/// How the environment is made, and what the agent makes of what it says: section `env`.
+/// How the environment is made, and how its observations and rewards are normalized: section `env`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvSettings {
@@ -62,11 +62,11 @@ impl Default for EnvSettings {
 
 /// An environment that has been made once to see what it is like.
 pub struct Opened {
-    /// Makes more of them.
+    /// Maker of more environments of the kind.
     pub environments: Box<dyn Environments>,
-    /// Where observations lie.
+    /// The space of observations.
     pub observation_space: Space,
-    /// Where actions lie.
+    /// The space of actions.
     pub action_space: Space,
     /// Mean return from which the task counts as solved.
     pub reward_threshold: Option<f64>,
@@ -100,7 +100,7 @@ impl EnvName {
         }
     }
 
-    /// Plant, costs and optimum, where it is an `LQR/…`.
+    /// The linear-quadratic problem of an `LQR/…`: plant, costs and optimum.
     pub fn linear_quadratic(&self) -> Option<&'static LqrProblem> {
         match self {
             Self::Registered(EnvId::Lqr(id)) => Some(id.problem()),

@@ -14,7 +14,7 @@ pub enum ConfigError {
     /// A setting is out of its range.
     #[error("{section}.{source}")]
     Setting {
-        /// The section that it is in.
+        /// Section of the setting.
         section: &'static str,
         /// The setting.
         source: SettingError,
@@ -30,7 +30,7 @@ pub enum ConfigError {
     /// A setting is given by its present name and by an older one.
     #[error("{section}.{old} is the older name of {section}.{key}; give one of them")]
     Twice {
-        /// The section that it is in.
+        /// Section of the setting.
         section: &'static str,
         /// The older name.
         old: &'static str,
@@ -40,7 +40,7 @@ pub enum ConfigError {
     /// A section, an environment, an agent or an optimizer has no such name.
     #[error("unknown {what} '{name}'; accepted: {}{}", accepted.join(", "), did_you_mean(name, accepted))]
     Unknown {
-        /// What was named.
+        /// Kind of thing that was named.
         what: &'static str,
         /// The name.
         name: String,
@@ -50,7 +50,7 @@ pub enum ConfigError {
     /// The environment, the agent or the optimizer is not given.
     #[error("no {key} given; --{key} takes one of {}", accepted.join(", "))]
     Missing {
-        /// Which, as key of section `run` and as flag.
+        /// What is missing, as key of section `run` and as flag.
         key: &'static str,
         /// The names that there are.
         accepted: Vec<String>,
@@ -63,7 +63,7 @@ pub enum ConfigError {
         /// The value.
         found: String,
     },
-    /// A pair of `--set` is none.
+    /// What was given to `--set` is no pair.
     #[error("--set takes section.key=value, such as optimizer.lr=3e-4, not '{pair}'")]
     Pair {
         /// What was given.
@@ -78,9 +78,9 @@ pub enum ConfigError {
     /// An agent of a program's own cannot be recorded under its name with its settings.
     #[error("agent custom:{name}: {message}")]
     CustomAgent {
-        /// What it is called.
+        /// Name of the agent.
         name: String,
-        /// Why not.
+        /// Why the agent cannot be recorded.
         message: String,
     },
     /// An agent without a critic has settings for one.
@@ -97,7 +97,8 @@ pub enum ConfigError {
         /// The optimizer.
         optimizer: OptimizerName,
     },
-    /// Environments are to step while an agent learns that learns from its present policy alone.
+    /// Environments are to step while the agent learns, but the agent learns from its present
+    /// policy alone.
     #[error(
         "run.overlap is for agents with a replay memory ({}); {agent} learns from what its present policy did",
         .with_replay.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -134,7 +135,7 @@ pub enum ConfigError {
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         message: String,
     },
     /// A file cannot be read.

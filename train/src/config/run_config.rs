@@ -48,7 +48,8 @@ pub struct RunConfig {
     pub agent: AgentChoice,
     /// Section `optimizer`, and its name in section `run`: of the policy, or of the only network.
     pub optimizer: OptimizerConfig,
-    /// Section `critic_optimizer`: the critic's, of the same kind, where it is not as `optimizer`.
+    /// Section `critic_optimizer`: the critic's optimizer, of the same kind, where it differs from
+    /// `optimizer`.
     pub critic_optimizer: Option<OptimizerConfig>,
 }
 
@@ -208,8 +209,8 @@ impl RunConfig {
     }
 }
 
-/// Every setting of a configuration but the seed, as `section.key` and its value; of one that this
-/// program would refuse, what it says.
+/// Every setting of a configuration but the seed, as `section.key` and its value; a configuration
+/// that this program would refuse is taken as it stands.
 pub fn flat_settings(text: &str) -> BTreeMap<String, String> {
     fn flatten(table: &Table, path: &str, settings: &mut BTreeMap<String, String>) {
         for (key, value) in table {

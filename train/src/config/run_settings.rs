@@ -43,11 +43,11 @@ pub struct RunSettings {
     pub final_episodes: usize,
     /// Optimizer steps of one network that may fail in a row, 1 or more: then the run fails.
     pub max_failed_updates: u64,
-    /// Record with whose networks training starts, as they were at its end; with
-    /// random ones unless given.
+    /// Record whose networks training starts from, as they were at its end; random ones unless
+    /// given.
     pub init_from: Option<PathBuf>,
-    /// Digest by which the networks of `init_from` are known again; of those in
-    /// the record unless given.
+    /// Digest that the networks of `init_from` must have; unless given, those in the record are
+    /// taken.
     pub init_digest: Option<String>,
 }
 

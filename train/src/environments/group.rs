@@ -14,14 +14,14 @@ use egn_agents::{Actions, Stream, position};
 use egn_envs::{Env, EnvError, Pcg64, Space, Step};
 use rand::RngCore;
 
-/// A step before there was any.
+/// The step that stands in where none was taken yet.
 pub const NO_STEP: Step = Step { reward: 0.0, terminated: false, truncated: false };
 
 /// Why environments of a group failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
 pub struct GroupError {
-    /// Which of the group: one, or all when they share a child process that is no more.
+    /// Indices within the group: one, or all when they share a child process that has ended.
     pub envs: Range<usize>,
     /// The environment's error, or what it panicked with.
     pub message: String,
@@ -34,9 +34,9 @@ pub enum Draws {
     Stream(Box<Stream>),
     /// One episode, that of Gymnasium's `reset(seed=…)`.
     Episode {
-        /// The seed; where it goes to a child process, its lower 32 bits.
+        /// Seed of the episode; a child process gets the lower 32 bits.
         seed: u64,
-        /// NumPy's generator, seeded with it.
+        /// NumPy's generator with this seed.
         rng: Pcg64,
     },
 }
@@ -55,7 +55,7 @@ impl Draws {
         }
     }
 
-    /// For environments that draw from a generator of ours.
+    /// The generator, for environments that draw from one of ours.
     pub fn rng(&mut self) -> &mut dyn RngCore {
         match self {
             Self::Stream(stream) => stream,
@@ -63,7 +63,7 @@ impl Draws {
         }
     }
 
-    /// For environments that draw from a generator of their own: the seed of the next episode.
+    /// The seed of the next episode, for environments that draw from a generator of their own.
     pub fn next_seed(&mut self) -> u32 {
         match self {
             Self::Stream(stream) => stream.next_u32(),
@@ -77,10 +77,10 @@ impl Draws {
 /// `observations` has a row and `steps` an entry for every environment of the group; those of
 /// environments not in `which` (ascending indices) stay as they are.
 pub trait EnvGroup: Send {
-    /// Where observations lie.
+    /// The space of observations.
     fn observation_space(&self) -> &Space;
 
-    /// Where actions lie.
+    /// The space of actions.
     fn action_space(&self) -> &Space;
 
     /// What each environment draws from.
@@ -92,7 +92,7 @@ pub trait EnvGroup: Send {
     /// The failure of the first environment that fails.
     fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError>;
 
-    /// Environment `which[k]` takes action k.
+    /// Takes action k in environment `which[k]`, for every k.
     ///
     /// # Errors
     /// The failure of the first environment that fails.

@@ -38,7 +38,7 @@ const FLOAT: u64 = 1;
 const INT64: u64 = 7;
 
 /// The bytes of a model that acts greedily with `network` on observations that go through
-/// `normalizer` first; `about` is told in its metadata.
+/// `normalizer` first; `about` is written into its metadata.
 pub fn model(
     network: &Snapshot,
     normalizer: Option<&ObservationNormalizer>,

@@ -52,7 +52,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// For a run that begins.
+    /// Begins the event file of a new run.
     ///
     /// # Errors
     /// [`RecordError::Io`].
@@ -64,7 +64,8 @@ impl Events {
         Ok(events)
     }
 
-    /// For a run that goes on from a checkpoint. Nothing is changed before [`Events::go_on`].
+    /// Opens the event file of a run that goes on from a checkpoint. Nothing is changed before
+    /// [`Events::go_on`].
     ///
     /// # Errors
     /// When the state is none, or the file no longer what it was.
@@ -77,7 +78,7 @@ impl Events {
         Ok(Self { file, slot, recent })
     }
 
-    /// Removes what came after the checkpoint.
+    /// Removes the events that came after the checkpoint.
     ///
     /// # Errors
     /// [`RecordError::Io`].

@@ -40,12 +40,12 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Running from now.
+    /// A stopwatch that runs from now.
     pub fn start() -> Self {
         Self { wall: Instant::now(), cpu: cpu_seconds(), paused: (0.0, 0.0) }
     }
 
-    /// Running from now, with the (CPU, wall) seconds of an earlier process on it.
+    /// A stopwatch that runs from now, with the (CPU, wall) seconds of an earlier process on it.
     pub fn resume((cpu, wall): (f64, f64)) -> Self {
         Self { paused: (-cpu, -wall), ..Self::start() }
     }

@@ -1,4 +1,4 @@
-//! What is left of a record when clocks are left out, so that equal runs can be told to be equal.
+//! A record without its clock fields, so that equal runs can be seen to be equal.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -71,14 +71,14 @@ pub enum EpisodeOutcome {
 pub struct EpisodeRow {
     /// Environment steps over all environments when the episode ended.
     pub env_steps: u64,
-    /// Index of the environment that played it.
+    /// Index of the environment that played the episode.
     pub env: u64,
     /// Steps in the episode.
     pub length: u64,
-    /// Sum of its rewards, undiscounted.
+    /// Sum of the episode's rewards, undiscounted.
     #[serde(rename = "return")]
     pub episode_return: f64,
-    /// Why it ended.
+    /// Why the episode ended.
     pub outcome: EpisodeOutcome,
 }
 
@@ -86,23 +86,23 @@ pub struct EpisodeRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
-    /// It trained for all its environment steps.
+    /// The run trained for all its environment steps.
     Finished,
-    /// A person stopped it.
+    /// A person stopped the run.
     Stopped,
-    /// It broke; [`Summary::error`] says how.
+    /// The run broke; [`Summary::error`] says how.
     Failed,
 }
 
 /// The first evaluation whose mean reached the environment's reward threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
-    /// The threshold itself.
+    /// The reward threshold of the environment.
     #[serde(rename = "return")]
     pub threshold_return: f64,
-    /// Environment steps trained when it was reached.
+    /// Environment steps trained when the threshold was reached.
     pub env_steps: u64,
-    /// CPU seconds trained when it was reached.
+    /// CPU seconds trained when the threshold was reached.
     pub cpu_seconds: f64,
 }
 
@@ -135,7 +135,7 @@ pub struct Summary {
     pub peak_rss_bytes: u64,
     /// How the run ended.
     pub ended: Ended,
-    /// What broke, when it failed.
+    /// What broke, when the run failed.
     pub error: Option<String>,
     /// The last evaluation, if the run lived to have one.
     #[serde(rename = "final")]
@@ -154,10 +154,10 @@ pub struct Summary {
     pub extended_from: Vec<u64>,
 }
 
-/// A run as read back: who it was, how it learned and how it ended.
+/// A run as read back from its record: its names and settings, how it learned and how it ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Folder it was read from.
+    /// Folder that the record was read from.
     pub dir: PathBuf,
     /// Environment id.
     pub env: String,
@@ -167,7 +167,7 @@ pub struct Record {
     pub optimizer: String,
     /// Seed of the run.
     pub seed: u64,
-    /// Every setting but the seed, as its `config.toml` says: `section.key` and its value.
+    /// Every setting but the seed, as the record's `config.toml` says: `section.key` and its value.
     pub settings: BTreeMap<String, String>,
     /// Evaluations in the order they happened, environment steps and times never falling.
     pub curve: Vec<CurvePoint>,
@@ -178,7 +178,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// Whether the run is over, so that its last policy is the one it would have for ever after.
+    /// Whether the run is over, so that its last policy will not change any more.
     ///
     /// A failed run is over; one that was stopped or killed is merely unfinished.
     pub fn is_over(&self) -> bool {

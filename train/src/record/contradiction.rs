@@ -1,5 +1,5 @@
-//! What a record says of itself that cannot be so, or not by its configuration alone: someone
-//! edited it, or took its run further.
+//! Contradictions of a record: what cannot be so, or not by its configuration alone, because
+//! someone edited it or took its run further.
 
 use crate::record::contents::{CurvePoint, Ended, Summary};
 

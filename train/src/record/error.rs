@@ -28,7 +28,7 @@ pub enum RecordError {
         /// Why it failed.
         source: io::Error,
     },
-    /// A file is not what a run left that is to go on; nothing was changed.
+    /// A file of a run that is to go on is not as the run left it; nothing was changed.
     #[error(
         "cannot go on with {}: {problem}; what is recorded stays as it is, and --force begins anew",
         path.display()
@@ -36,7 +36,7 @@ pub enum RecordError {
     Changed {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong with the file.
         problem: String,
     },
     /// A line that makes no sense.
@@ -46,7 +46,7 @@ pub enum RecordError {
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong with the line.
         problem: String,
     },
     /// A layout this program does not know.
@@ -54,7 +54,7 @@ pub enum RecordError {
     Schema {
         /// The summary in question.
         path: PathBuf,
-        /// The version it declares.
+        /// Version that the summary declares.
         found: u32,
     },
     /// No summary and no configuration, and folders that do not tell which run this was.
@@ -78,7 +78,8 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    /// Whether a person asked for what would lose a record, or changed one that was to go on.
+    /// Whether the error is wrong usage: a record would be lost, or one that was to go on was
+    /// changed.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Exists { .. } | Self::Changed { .. } => true,

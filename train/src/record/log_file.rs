@@ -76,7 +76,7 @@ impl LogFile {
         Ok([self.length, self.digest.value()])
     }
 
-    /// Where it is.
+    /// The path of the log.
     pub fn path(&self) -> &Path {
         &self.path
     }

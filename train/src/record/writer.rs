@@ -66,8 +66,8 @@ impl RecordWriter {
         })
     }
 
-    /// Takes back what a resumed record says of the time after its
-    /// checkpoint, and that it has ended.
+    /// Removes from a resumed record what came after its checkpoint, and the summary that says it
+    /// has ended.
     ///
     /// # Errors
     /// [`RecordError::Io`].

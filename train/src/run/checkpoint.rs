@@ -25,13 +25,13 @@ use crate::{
     trainer::{error::TrainError, training::counters},
 };
 
-/// Where the state is, in its record.
+/// Where the last state of a run is, in its record.
 pub const CHECKPOINT: &str = "checkpoint/state.safetensors";
 
-/// Where the state before that is.
+/// Where the state before the last one is, in a run's record.
 pub const PREVIOUS: &str = "checkpoint/previous.safetensors";
 
-/// Where the next one is until it is whole.
+/// Where the next state is until it is whole, in a run's record.
 const NEXT: &str = "checkpoint/next.safetensors";
 
 /// Version of the layout; another one is refused.
@@ -57,11 +57,11 @@ pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), T
     Ok(fs::rename(&next, &path).map_err(|source| RecordError::io("rename", &next, source))?)
 }
 
-/// What a run goes on from.
+/// The checkpoint that a run goes on from.
 pub struct Found {
     /// All that the rest of the run depends on.
     pub state: State,
-    /// Why it is not the last checkpoint but the one before.
+    /// What is wrong with the last checkpoint, where the state is that of the one before.
     pub instead: Option<String>,
 }
 

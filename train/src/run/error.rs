@@ -32,7 +32,7 @@ pub enum RunError {
     Checkpoint {
         /// The checkpoint.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with the checkpoint.
         problem: String,
     },
     /// A run cannot start from the networks of another; nothing was recorded.
@@ -40,7 +40,7 @@ pub enum RunError {
     Initial {
         /// The other run's record.
         record: PathBuf,
-        /// What is wrong.
+        /// What is wrong with the checkpoint.
         problem: String,
     },
     /// A record is in the way; it stays as it is.
@@ -52,7 +52,7 @@ pub enum RunError {
     InTheWay {
         /// The record.
         dir: PathBuf,
-        /// What it holds.
+        /// What the record holds.
         what: String,
         /// Environment steps from which it can be taken further.
         further: Option<u64>,
@@ -90,7 +90,7 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Whether a person asked for what cannot be.
+    /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Env(_)

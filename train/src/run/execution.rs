@@ -47,16 +47,17 @@ pub struct Execution<'a> {
     pub n_workers: usize,
     /// The interpreter of Gymnasium's environments; `$EGN_PYTHON` or `python3` unless given.
     pub python: Option<&'a Path>,
-    /// Ends the run after the present rollout.
+    /// Flag that ends the run after the present rollout.
     pub stop: &'a AtomicBool,
-    /// Go on from the checkpoint of a record that ended, too; without it only of one that did not.
+    /// Whether to go on from the checkpoint of a record that ended, too, not only of one that did
+    /// not.
     pub resume: bool,
     /// How often the run is saved.
     pub checkpoint_every: Interval,
 }
 
 impl<'a> Execution<'a> {
-    /// On one thread, with a checkpoint every half minute.
+    /// An execution on one thread, with a checkpoint every half minute.
     pub fn new(records: &'a Path, stop: &'a AtomicBool) -> Self {
         let checkpoint_every = Interval::Wall(Duration::from_secs(30));
         Self { records, force: false, n_workers: 1, python: None, stop, resume: false, checkpoint_every }
@@ -85,8 +86,8 @@ pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
     record_dir(records, &run.env.to_string(), &config.agent.to_string(), &config.optimizer.name().to_string(), run.seed)
 }
 
-/// Whether a run fits into memory and its agent can act in the environment, told before anything is
-/// recorded.
+/// Checks that a run fits into memory and that its agent can act in the environment, before
+/// anything is recorded.
 ///
 /// # Errors
 /// When not.
@@ -212,13 +213,13 @@ fn begin_logs(dir: &Path, config: &RunConfig, force: bool) -> Result<(Log, Event
     Ok((Log::begin(dir, config, force)?, Events::begin(dir)?))
 }
 
-/// Enters in `summary` what came of a run, saves its policies, and judges those of a finished one.
+/// Enters in `summary` what came of a run, saves its policies, and evaluates those of a finished one.
 fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
     summary.restarted.clone_from(&trained.restarted);
     (summary.env_steps, summary.updates, summary.updates_failed) =
         (trained.env_steps, trained.updates, trained.updates_failed);
-    // Unless judged anew, the last word is the last evaluation there was.
+    // Unless evaluated anew, the last word is the last evaluation there was.
     summary.best = trained.best.as_ref().map(|(evaluation, _)| *evaluation);
     let judged = save_policies(dir, &trained).map_err(|error| error.to_string()).and_then(|()| match trained.ended {
         Ended::Finished => verdicts(config, environments, &trained).map(Some).map_err(|error| error.to_string()),

@@ -29,7 +29,7 @@ pub struct Initial {
 }
 
 impl Initial {
-    /// What a run with these settings starts from, if not from random networks.
+    /// The networks that a run with these settings starts from, unless they are random.
     ///
     /// # Errors
     /// When the record's checkpoint cannot be used, or its networks are not those meant.
@@ -66,7 +66,7 @@ impl Initial {
         &self.networks
     }
 
-    /// Whether the networks fit the run whose record will be in `dir`, told before anything is
+    /// Checks that the networks fit the run whose record will be in `dir`, before anything is
     /// recorded; `python` is as in [`crate::config::env_name::EnvName::open`].
     ///
     /// # Errors

@@ -107,7 +107,7 @@ impl Log {
         Ok(Self { dir, config: text, writer, total_steps, extended_from, last_report, n_updates, n_failures, clock })
     }
 
-    /// Takes the record back to the checkpoint.
+    /// Cuts the record back to the checkpoint.
     pub fn go_on(&mut self) -> Result<(), RecordError> {
         self.writer.go_on()?;
         self.writer.config(&self.config)
@@ -184,7 +184,7 @@ impl Callback for Log {
         Ok(Flow::Continue(()))
     }
 
-    /// At once: a run that is killed leaves the best policy it had.
+    /// Saves the best policy at once, so that a run that is killed leaves it.
     fn on_best(&mut self, policy: &TrainedPolicy) -> Result<(), TrainError> {
         policy_file::save(policy, &self.dir.join(BEST_POLICY)).map_err(|error| TrainError::Callback(Box::new(error)))
     }

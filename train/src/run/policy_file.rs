@@ -31,24 +31,24 @@ pub const POLICY_FILES: [&str; 4] = [LAST_POLICY, NORMALIZER, BEST_POLICY, BEST_
 /// Why a policy cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyFileError {
-    /// The network is not there, or another one.
+    /// The file of the network is missing, or holds another network.
     #[error(transparent)]
     Network(#[from] SolverError),
     /// The agent does not act in this environment.
     #[error(transparent)]
     Agent(#[from] AgentError),
-    /// The network acts on nothing.
+    /// The network has parameters that are not finite.
     #[error("{n_bad} of its {n_params} parameters are NaN or infinite")]
     NotFinite {
-        /// How many are not finite.
+        /// Parameters that are not finite.
         n_bad: usize,
-        /// Of how many.
+        /// All parameters of the network.
         n_params: usize,
     },
     /// The statistics of observations are not there.
     #[error(transparent)]
     Record(#[from] RecordError),
-    /// They are of other observations.
+    /// The statistics are of other observations.
     #[error("{}: {source}", path.display())]
     Normalizer {
         /// The file.

@@ -21,9 +21,9 @@ use crate::{
 /// Which policy of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhichPolicy {
-    /// The one at the end of training.
+    /// The policy at the end of training.
     Last,
-    /// The one with the best evaluation during training.
+    /// The policy with the best evaluation during training.
     Best,
 }
 
@@ -52,7 +52,7 @@ pub enum SavedPolicyError {
     Config {
         /// The file with the settings.
         path: PathBuf,
-        /// Why.
+        /// Why the settings are refused.
         source: ConfigError,
     },
     /// A record without this policy.
@@ -65,15 +65,15 @@ pub enum SavedPolicyError {
         record: PathBuf,
         /// The policy that was asked for.
         which: WhichPolicy,
-        /// Whether the best one so far is there.
+        /// Whether the record has the best policy so far.
         has_best: bool,
     },
     /// A policy that cannot be read.
     #[error("cannot read the policy {}: {source}", path.display())]
     Policy {
-        /// Its file.
+        /// File of the policy.
         path: PathBuf,
-        /// Why.
+        /// Why the file cannot be read.
         source: PolicyFileError,
     },
     /// An environment that cannot be made.
@@ -82,7 +82,7 @@ pub enum SavedPolicyError {
 }
 
 impl SavedPolicyError {
-    /// Whether a person asked for what cannot be.
+    /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NoRecord { .. } | Self::Config { .. } | Self::Missing { .. } => true,
@@ -94,11 +94,11 @@ impl SavedPolicyError {
 
 /// A policy read back from a record.
 pub struct SavedPolicy {
-    /// Settings of its run.
+    /// Settings of the run.
     pub config: RunConfig,
-    /// The environment it acts in.
+    /// The environment that the policy acts in.
     pub env: Opened,
-    /// Its network, and what observations go through before.
+    /// Network of the policy, and what observations go through before it.
     pub trained: TrainedPolicy,
     /// The policy, ready to act in `env`.
     pub policy: Arc<dyn Policy>,

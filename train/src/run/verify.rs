@@ -32,7 +32,7 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
-    /// Whether a person asked for what cannot be.
+    /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Run(error) => error.is_usage(),
@@ -41,7 +41,7 @@ impl VerifyError {
     }
 }
 
-/// What became of a repetition.
+/// The outcome of repeating a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
     /// Configuration, logs, summary, events and policies are the same, clock fields aside.

@@ -15,31 +15,31 @@ pub type Flow = ControlFlow<()>;
 pub struct RolloutEvent<'a> {
     /// Where the run stood before the rollout.
     pub before: Clock,
-    /// Where it stands now.
+    /// Where the run stands after the rollout.
     pub after: Clock,
-    /// Environments.
+    /// Number of environments.
     pub n_envs: usize,
     /// Episodes that ended, by time and environment.
     pub episodes: &'a [Episode],
-    /// What the agent did with it.
+    /// What the agent learned from the rollout.
     pub learned: &'a Learned,
 }
 
 /// Watches a run.
 pub trait Callback {
-    /// After every rollout.
+    /// Called after every rollout.
     ///
     /// # Errors
     /// Ends the run as failed.
     fn on_rollout(&mut self, event: &RolloutEvent<'_>) -> Result<Flow, TrainError>;
 
-    /// After every evaluation.
+    /// Called after every evaluation.
     ///
     /// # Errors
     /// Ends the run as failed.
     fn on_evaluation(&mut self, point: &CurvePoint) -> Result<Flow, TrainError>;
 
-    /// When an evaluation was the best so far, with the policy that was judged.
+    /// Called when an evaluation was the best so far, with the policy that was evaluated.
     ///
     /// # Errors
     /// Ends the run as failed.
@@ -47,11 +47,23 @@ pub trait Callback {
         Ok(())
     }
 
-    /// When the run can be resumed from `state`, now and then; adds to it what it needs itself.
+    /// Called now and then, when the run can be resumed from `state`; adds to `state` what the
+    /// callback needs itself.
     ///
     /// # Errors
     /// Ends the run as failed.
     fn on_checkpoint(&mut self, _state: &mut State) -> Result<(), TrainError> {
         Ok(())
+    }
+}
+
+/// `()` watches nothing and lets every run go on.
+impl Callback for () {
+    fn on_rollout(&mut self, _: &RolloutEvent<'_>) -> Result<Flow, TrainError> {
+        Ok(Flow::Continue(()))
+    }
+
+    fn on_evaluation(&mut self, _: &CurvePoint) -> Result<Flow, TrainError> {
+        Ok(Flow::Continue(()))
     }
 }

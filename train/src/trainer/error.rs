@@ -47,13 +47,13 @@ pub enum TrainError {
     /// A callback could not do its work.
     #[error(transparent)]
     Callback(Box<dyn std::error::Error + Send + Sync>),
-    /// A saved state is not that of such a run.
+    /// A saved state does not fit the run.
     #[error("the checkpoint does not fit this run: {0}")]
     State(#[from] StateError),
 }
 
 impl TrainError {
-    /// Whether a person asked for what cannot be.
+    /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) => true,

@@ -1,7 +1,7 @@
 //! Greedy episodes: what a policy is worth.
 //!
 //! Episode i starts from NumPy's `reset(seed = first_seed + i)`, so that every run of every
-//! program is judged on the same episodes. Seeds of training never meet them.
+//! program is evaluated on the same episodes. Seeds of training never meet them.
 
 use std::ops::Range;
 

@@ -20,7 +20,7 @@ pub enum Interval {
     Wall(Duration),
 }
 
-/// What is trained and where.
+/// A trainer: what is trained, where, and how often it is saved.
 pub struct Trainer<'a> {
     /// All settings.
     pub config: &'a RunConfig,
@@ -36,14 +36,15 @@ pub struct Trainer<'a> {
     /// Networks of an earlier run ([`egn_agents::networks_of`]) that the agent starts from, where
     /// nothing is resumed.
     pub initial: Option<&'a State>,
-    /// How often callbacks get the state of the run; never without it, else at the end, too.
+    /// How often callbacks get the state of the run, which they then get at its end, too; `None` is
+    /// never.
     pub checkpoint_every: Option<Interval>,
-    /// Set from outside, by Ctrl-C for one: the run stops after the present rollout.
+    /// Flag set from outside, for example by Ctrl-C: the run stops after the present rollout.
     pub stop: &'a AtomicBool,
 }
 
 impl<'a> Trainer<'a> {
-    /// On one thread, without checkpoints.
+    /// A trainer on one thread, without checkpoints.
     pub fn new(config: &'a RunConfig, environments: &'a dyn Environments, stop: &'a AtomicBool) -> Self {
         let (reward_threshold, resume, initial, checkpoint_every) = (None, None, None, None);
         Self { config, environments, reward_threshold, n_workers: 1, resume, initial, checkpoint_every, stop }

@@ -1,16 +1,16 @@
-//! What comes of a run.
+//! The outcome of a run.
 
 use egn_agents::TrainedPolicy;
 use egn_envs::Space;
 
 use crate::record::contents::{Ended, Evaluation, Threshold};
 
-/// What came of a run.
+/// The outcome of a run.
 #[derive(Debug)]
 pub struct Trained {
-    /// How it ended.
+    /// How the run ended.
     pub ended: Ended,
-    /// What broke it, when it failed.
+    /// What broke the run, when it failed.
     pub error: Option<String>,
     /// Environment steps, all environments together.
     pub env_steps: u64,
@@ -22,11 +22,11 @@ pub struct Trained {
     pub cpu_seconds: f64,
     /// Wall seconds of training, evaluations left out.
     pub wall_seconds: f64,
-    /// When the threshold was first reached.
+    /// When the reward threshold was first reached.
     pub threshold: Option<Threshold>,
-    /// The policy as it is at the end.
+    /// The policy at the end of training.
     pub last: TrainedPolicy,
-    /// Where its actions lie.
+    /// The space of the policy's actions.
     pub action_space: Space,
     /// The policy with the best evaluation, and that evaluation.
     pub best: Option<(Evaluation, TrainedPolicy)>,

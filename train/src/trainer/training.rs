@@ -72,7 +72,7 @@ pub(super) struct Training<'a> {
 }
 
 impl<'a> Training<'a> {
-    /// At its beginning, or where the trainer's saved state left it.
+    /// A run at its beginning, or where the trainer's saved state left it.
     ///
     /// # Errors
     /// When the state, or the networks to start from, do not fit.
@@ -118,7 +118,7 @@ impl<'a> Training<'a> {
         self.restarted.extend(envs.iter().map(|&env| env as u64));
     }
 
-    /// Until the last step, or until a callback or the trainer's `stop` ends it.
+    /// Trains until the last step, or until a callback or the trainer's `stop` ends the run.
     ///
     /// # Errors
     /// What broke it off.
@@ -335,7 +335,7 @@ impl<'a> Training<'a> {
         Ok(flow)
     }
 
-    /// What came of it, once it has ended with `result`.
+    /// The outcome of the run, once it has ended with `result`.
     pub(super) fn into_trained(
         self,
         result: Result<Flow, TrainError>,

@@ -36,8 +36,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Makes all environments, or takes them back to a `saved` state, and starts at most
-    /// `n_workers` threads in `scope`; they end when this is dropped.
+    /// Makes all environments, or restores them to a `saved` state, and starts at most `n_workers`
+    /// threads in `scope`, which end when the pool is dropped.
     ///
     /// # Errors
     /// When an environment cannot be made or reset, or the state is of other environments.
@@ -99,12 +99,12 @@ impl Workers {
         state
     }
 
-    /// Where observations lie.
+    /// The space of observations.
     pub fn observation_space(&self) -> &Space {
         &self.observation_space
     }
 
-    /// Where actions lie.
+    /// The space of actions.
     pub fn action_space(&self) -> &Space {
         &self.action_space
     }

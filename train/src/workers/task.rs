@@ -9,7 +9,7 @@ use egn_solver::{State, StateError};
 /// Environments that are acted for in one batch.
 pub const GROUP_SIZE: usize = 4;
 
-/// What stepping environments can end in.
+/// The failure of environments or of their policy while they were stepped.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{} (run seed {seed}) failed: {message}", named(envs))]
 pub struct WorkerError {
@@ -33,27 +33,27 @@ fn named(envs: &Range<usize>) -> String {
 pub struct Episode {
     /// Index of the environment.
     pub env: usize,
-    /// Step of the rollout at which it ended, from 0.
+    /// Step of the rollout at which the episode ended, from 0.
     pub step: usize,
-    /// Steps.
+    /// Steps of the episode.
     pub length: u64,
-    /// Sum of its rewards.
+    /// Sum of the episode's rewards.
     pub episode_return: f64,
-    /// Why it ended.
+    /// Why the episode ended.
     pub outcome: Outcome,
 }
 
-/// What came of a task.
+/// The rollout that came of a task, and the episodes that ended in it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Collected {
-    /// The steps.
+    /// Steps of all environments.
     pub rollout: Rollout,
-    /// Episodes that ended in them.
+    /// Episodes that ended in the rollout.
     pub episodes: Vec<Episode>,
 }
 
 impl Collected {
-    /// All of it.
+    /// The rollout and the episodes as named arrays.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.put_part("rollout", self.rollout.state());
@@ -63,8 +63,8 @@ impl Collected {
         state
     }
 
-    /// What [`Collected::state`] told of, with observations of `width` entries and actions in
-    /// `action_space`.
+    /// Reads back what [`Collected::state`] wrote, with observations of `width` entries and actions
+    /// in `action_space`.
     ///
     /// # Errors
     /// When it is not such a state.
@@ -84,10 +84,10 @@ impl Collected {
     }
 }
 
-/// What workers are asked for.
+/// A task for the workers: a rollout with a policy.
 #[derive(Clone)]
 pub struct Task {
-    /// Who acts.
+    /// The policy that acts.
     pub policy: Arc<dyn Policy>,
     /// Steps of each environment.
     pub n_steps: usize,

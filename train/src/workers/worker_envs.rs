@@ -18,7 +18,7 @@ use crate::{
     workers::task::{Episode, GROUP_SIZE, Task, WorkerError},
 };
 
-/// What the environments of a worker lived through.
+/// The part of a rollout that the environments of one worker made.
 pub(super) struct Segment {
     pub first_env: usize,
     pub rollout: Rollout,
@@ -32,7 +32,7 @@ pub(super) struct WorkerEnvs {
     n_envs_of_run: usize,
     seed: u64,
     pub envs: Box<dyn EnvGroup>,
-    /// All indices within the share.
+    /// All indices within the worker.
     everyone: Vec<usize>,
     actors: Vec<ActorState>,
     /// What each environment shows now, (environment, observation).
@@ -42,7 +42,8 @@ pub(super) struct WorkerEnvs {
     episodes: Vec<Tally>,
     /// Where each environment's stream stood before the present episode.
     starts: Vec<[u64; 2]>,
-    /// What was done in it: from the same start the same actions lead to the same state.
+    /// Actions taken in the present episode: from the same start the same actions lead to the same
+    /// state.
     since: Vec<Actions>,
 }
 
@@ -185,7 +186,7 @@ impl WorkerEnvs {
         Ok(())
     }
 
-    /// One segment of a rollout.
+    /// Collects one segment of a rollout.
     pub fn collect(&mut self, task: &Task) -> Result<Segment, WorkerError> {
         let (first_env, seed) = (self.first_env, self.seed);
         let envs = first_env..first_env + self.everyone.len();
@@ -260,7 +261,7 @@ impl WorkerEnvs {
     }
 }
 
-/// A failure in the share that begins with `first_env`.
+/// A failure, with the indices of the worker that begins with `first_env` made those of the run.
 fn in_run(GroupError { envs, message }: GroupError, first_env: usize, seed: u64) -> WorkerError {
     WorkerError { envs: first_env + envs.start..first_env + envs.end, seed, message }
 }

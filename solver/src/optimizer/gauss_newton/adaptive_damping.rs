@@ -65,7 +65,7 @@ impl AdaptiveConfig {
 /// (python-somax 1.0.1 takes 1e-16 whatever the loss.)
 const LEAST_PREDICTION: f64 = f64::EPSILON;
 
-/// λ, and how many steps it has seen.
+/// The damping λ, and how many steps it has seen.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AdaptiveDamping {
     lambda: Option<f64>,
@@ -73,7 +73,7 @@ pub(crate) struct AdaptiveDamping {
 }
 
 impl AdaptiveDamping {
-    /// What later steps depend on.
+    /// The state that later steps depend on.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.put("lambda", self.lambda.as_slice());
@@ -81,7 +81,7 @@ impl AdaptiveDamping {
         state
     }
 
-    /// Takes back a state.
+    /// The damping restored from a state.
     ///
     /// # Errors
     /// When it is none.
@@ -89,17 +89,17 @@ impl AdaptiveDamping {
         Ok(Self { lambda: state.optional("lambda")?, n_steps: state.number("n_steps")? })
     }
 
-    /// λ for the next step; `first` for the first one.
+    /// The λ of the next step, which is `first` at the first one.
     pub fn at(&mut self, config: &AdaptiveConfig, first: f64) -> f64 {
         *self.lambda.get_or_insert(first.clamp(config.min, config.max))
     }
 
-    /// A step failed: more damping.
+    /// Raises λ after a step that failed.
     pub fn raise(&mut self, config: &AdaptiveConfig) {
         self.lambda = self.lambda.map(|lambda| (lambda * config.raise).clamp(config.min, config.max));
     }
 
-    /// Learns from a step away from `loss`; whether it may stand.
+    /// Adapts λ after a step away from `loss`, and tells whether the step may stand.
     pub fn judge(&mut self, config: &AdaptiveConfig, loss: f64, actual: f64, predicted: f64) -> bool {
         let due = self.n_steps.is_multiple_of(config.every);
         self.n_steps += 1;

@@ -33,7 +33,7 @@ const PASS_COST: usize = 4;
 /// is multiplied out instead: strong damping, or ρ = r/√p of a saturated softmax.
 const CANCELED: f64 = 1e-5;
 
-/// The system that d is solved from; the same d but for rounding.
+/// The system that d is solved from; every form gives the same d but for rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// b·k rows: (SᵀKS + bλI) v = −ρ, d = JᵀSv.
@@ -45,7 +45,7 @@ pub enum Form {
     Woodbury,
 }
 
-/// The last direction, and storage kept from step to step.
+/// The last Gauss-Newton direction, and storage kept from step to step.
 pub struct Direction<T> {
     rho: Vec<f64>,
     v: Vec<f64>,
@@ -62,9 +62,9 @@ pub struct Direction<T> {
 pub struct Solution {
     /// Loss of the batch at θ.
     pub loss: f64,
-    /// ‖d‖.
+    /// Norm ‖d‖.
     pub norm: f64,
-    /// g·d, never positive.
+    /// Slope g·d, never positive.
     pub slope: f64,
     /// dᵀHd, with all rows of every sample.
     pub curvature: f64,
@@ -83,7 +83,7 @@ impl<T: Real> Default for Direction<T> {
 }
 
 impl<T: Real> Direction<T> {
-    /// d, (p).
+    /// The direction d, (p).
     pub fn values(&self) -> &[T] {
         &self.values
     }
@@ -266,7 +266,7 @@ impl<T: Real> Direction<T> {
         (slope, linearized.full_curvature(tangent).unwrap_or(curvature))
     }
 
-    /// The same where SᵀJt is known.
+    /// g·t and tᵀHt of a tangent t whose SᵀJt is known.
     fn along_change(&self, tangent: &[T]) -> (f64, f64) {
         let b = self.batch as f64;
         let slope = if self.gradient.is_empty() {

@@ -63,7 +63,7 @@ pub struct EgnConfig {
     /// λ, in [0, ∞): damping in parameter space; 0 needs a row system of full rank.
     pub lambda: Schedule,
     /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the
-    /// gradient, for losses with many; unset, all.
+    /// gradient, for losses with many; all rows unless given.
     pub rows: Option<usize>,
     /// δ, in (0, ∞): greatest predicted KL divergence of a step, weight decay aside, for policies.
     pub kl_limit: Option<Schedule>,
@@ -140,7 +140,7 @@ impl<T: Real> BuildOptimizer<T> for EgnConfig {
     }
 }
 
-/// The optimizer.
+/// The exact Gauss-Newton optimizer.
 pub struct Egn<T> {
     config: EgnConfig,
     direction: Direction<T>,
@@ -155,7 +155,7 @@ pub struct Egn<T> {
     /// What the signs of probes are drawn from, and how many steps have drawn.
     seed: u64,
     n_draws: u64,
-    /// Where no storage is lent.
+    /// Row system of an optimizer that is lent no storage.
     system: RowSystem,
 }
 
@@ -168,7 +168,7 @@ struct Along {
 }
 
 impl<T: Real> Egn<T> {
-    /// Ready to take its first step.
+    /// Exact Gauss-Newton, ready to take its first step.
     pub fn new(config: EgnConfig) -> Self {
         Self {
             config,
@@ -288,7 +288,7 @@ struct Advance {
 }
 
 impl<T: Real> Optimizer<T> for Egn<T> {
-    /// As for every optimizer; adaptive damping is raised by a solve that fails.
+    /// Takes one step, as every optimizer does; a solve that fails raises an adaptive damping.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
         let scheduled = self.config.lambda.at(context.progress);
         let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));

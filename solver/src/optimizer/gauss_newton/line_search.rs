@@ -16,14 +16,14 @@ use crate::setting::{SettingError, require};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Restart {
-    /// From a step `grow` times the last one.
+    /// The search starts at a step `grow` times the last one.
     #[default]
     Increase,
-    /// From the last step, which can then only shrink.
+    /// The search starts at the last step, which can then only shrink.
     Conservative,
-    /// From the last step, which grows while f(θ) − f(θ + αd) > −(1 − c) α g·d.
+    /// The search starts at the last step, which grows while f(θ) − f(θ + αd) > −(1 − c) α g·d.
     Goldstein,
-    /// From the longest step, whatever the last one was, as in TRPO's backtracking.
+    /// The search starts at the longest step, whatever the last one was, as in TRPO's backtracking.
     Longest,
 }
 
@@ -70,7 +70,7 @@ impl LineSearchConfig {
 pub struct Search {
     /// The step found, or the last one tried.
     pub alpha: f64,
-    /// The loss there.
+    /// Loss at `alpha`.
     pub loss: f64,
     /// Losses evaluated.
     pub trials: u32,

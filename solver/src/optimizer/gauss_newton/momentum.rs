@@ -22,7 +22,7 @@ pub enum MomentumForm {
     Nesterov,
 }
 
-/// The directions carried over.
+/// The directions that momentum carries over.
 #[derive(Debug, Default)]
 pub(crate) struct Momentum<T> {
     velocity: Vec<T>,
@@ -50,7 +50,7 @@ impl<T: Real> Momentum<T> {
         }
     }
 
-    /// What later steps depend on.
+    /// The state that later steps depend on.
     pub fn state(&self) -> State {
         let mut state = State::default();
         state.put("velocity", &self.velocity);
@@ -58,7 +58,7 @@ impl<T: Real> Momentum<T> {
         state
     }
 
-    /// Takes back a state for `n_params` parameters.
+    /// The momentum restored from a state for `n_params` parameters.
     ///
     /// # Errors
     /// When it is no such state.
@@ -67,13 +67,13 @@ impl<T: Real> Momentum<T> {
         Ok(Self { velocity, proposed: Vec::new(), n_steps: state.number::<u64>("n_steps")? as i32 })
     }
 
-    /// The proposed direction led astray: nothing is carried over any more.
+    /// Forgets all directions carried over, after the proposed one led astray.
     pub fn forget(&mut self) {
         self.velocity.clear();
         self.n_steps = 0;
     }
 
-    /// The proposed direction was followed.
+    /// Carries over the proposed direction, which was followed.
     pub fn accept(&mut self) {
         if !self.proposed.is_empty() {
             std::mem::swap(&mut self.velocity, &mut self.proposed);

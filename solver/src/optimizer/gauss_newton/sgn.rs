@@ -83,7 +83,7 @@ impl<T: Real> BuildOptimizer<T> for SgnConfig {
     }
 }
 
-/// The optimizer.
+/// The stochastic Gauss-Newton optimizer.
 #[derive(Debug)]
 pub struct Sgn<T> {
     config: SgnConfig,
@@ -91,7 +91,7 @@ pub struct Sgn<T> {
 }
 
 impl<T: Real> Sgn<T> {
-    /// Ready to take its first step.
+    /// Stochastic Gauss-Newton, ready to take its first step.
     pub fn new(config: SgnConfig) -> Self {
         Self { config, direction: Vec::new() }
     }
