@@ -10,11 +10,12 @@
 //! improve:  K ← H_uu⁻¹ H_ux
 //! ```
 //!
-//! Exploration is in u alone: the residual holds for whatever was done, and the greedy controller
-//! is the one that is evaluated. A truncated episode's last transition counts like any other. The bias
-//! c is the cost of a step that no state explains, what process noise costs on average; H itself is
-//! then drawn towards flatter forms, for the residual of one transition is unbiased only without
-//! noise (Baird 1995). Everything is in f64 whatever the precision of the run: the system is small.
+//! Exploration is in u alone: the residual holds for whatever was done, and the greedy
+//! controller is the one that is evaluated. A truncated episode's last transition counts like
+//! any other. The bias c is the cost of a step that no state explains, what process noise costs
+//! on average; H itself is then drawn towards flatter forms, for the residual of one transition
+//! is unbiased only without noise (Baird 1995). Everything is in f64 whatever the precision of
+//! the run: the system is small.
 //!
 //! Source: Bradtke, Ydstie, Barto (1994), "Adaptive linear quadratic control using policy
 //! iteration", doi 10.1109/ACC.1994.735224; quadratic convergence of the exact iteration:

@@ -213,7 +213,8 @@ fn begin_logs(dir: &Path, config: &RunConfig, force: bool) -> Result<(Log, Event
     Ok((Log::begin(dir, config, force)?, Events::begin(dir)?))
 }
 
-/// Enters in `summary` what came of a run, saves its policies, and evaluates those of a finished one.
+/// Enters in `summary` what came of a run, saves its policies, and evaluates those of a finished
+/// one.
 fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
     summary.restarted.clone_from(&trained.restarted);
