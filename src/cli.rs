@@ -63,6 +63,10 @@ pub struct SettingArgs {
     /// behind (off-policy agents).
     #[arg(long)]
     pub overlap: bool,
+    /// Optimizer of the critics, where it is another than the policy's; `--optimizer adam+egn` says
+    /// both.
+    #[arg(long, value_name = "OPTIMIZER")]
+    pub critic_optimizer: Option<String>,
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -91,6 +95,16 @@ impl SettingArgs {
         self.precision.as_ref().map(|name| run.insert("precision".into(), Value::String(name.clone())));
         run
     }
+
+    /// Where settings come from, besides what the flags say for section `run`.
+    fn sources(&self, run: Table, config: Option<PathBuf>) -> Sources {
+        let mut flags = Table::from_iter([("run".to_owned(), Value::Table(run))]);
+        if let Some(name) = &self.critic_optimizer {
+            let critic = Table::from_iter([("name".to_owned(), Value::String(name.clone()))]);
+            flags.insert("critic_optimizer".to_owned(), Value::Table(critic));
+        }
+        Sources { config, flags, set: self.set.clone(), ..Sources::default() }
+    }
 }
 
 /// `egn train`.
@@ -103,7 +117,7 @@ pub struct TrainArgs {
     /// Agent, such as ppo (`egn list agents`).
     #[arg(long)]
     pub agent: Option<String>,
-    /// Optimizer, such as egn (`egn list optimizers`).
+    /// Optimizer, such as egn (`egn list optimizers`), or the policy's and the critic's: adam+egn.
     #[arg(long)]
     pub optimizer: Option<String>,
     /// Seed of every random stream.
@@ -146,7 +160,7 @@ impl TrainArgs {
         // left of it is not found.
         let record = self.init_from.as_ref().map(|record| record.to_string_lossy().into_owned());
         record.map(|record| run.insert("init_from".into(), Value::String(record)));
-        sources(run, self.config.clone(), &self.settings.set)
+        self.settings.sources(run, self.config.clone())
     }
 }
 
@@ -160,11 +174,6 @@ fn interval(text: &str) -> Result<Interval, String> {
     parsed.ok_or_else(|| {
         format!("'{text}' is neither a number of environment steps, such as 10000, nor a time from 0s to 86400s")
     })
-}
-
-fn sources(run: Table, config: Option<PathBuf>, set: &[String]) -> Sources {
-    let flags = Table::from_iter([("run".to_owned(), Value::Table(run))]);
-    Sources { config, flags, set: set.to_vec(), ..Sources::default() }
 }
 
 /// How `egn train` shows progress.
@@ -188,7 +197,7 @@ pub struct CompareArgs {
     /// Agent, such as dqn (`egn list agents`).
     #[arg(long)]
     pub agent: String,
-    /// Optimizers, separated by commas.
+    /// Optimizers, separated by commas; adam+egn is one for the policy and one for the critic.
     #[arg(long, value_delimiter = ',', default_value = "egn,adam")]
     pub optimizers: Vec<String>,
     /// Seeds: a number n for 0 to n−1, a range such as 101-120, or a list of seeds and ranges
@@ -217,7 +226,7 @@ impl CompareArgs {
             run.insert(key.into(), Value::String(value.to_owned()));
         }
         run.insert("seed".into(), Value::Integer(seed as i64));
-        sources(run, None, &self.settings.set)
+        self.settings.sources(run, None)
     }
 
     /// The flag that a `--set` of these settings would contradict, and what to give in its place.

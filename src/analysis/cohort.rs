@@ -62,12 +62,21 @@ impl Cohort {
 
     /// What the optimizer is called in charts and tables, with what sets the cohort apart.
     pub fn optimizer_title(&self) -> String {
-        let name = match self.optimizer.parse() {
-            Ok(BASELINE) => "Adam (baseline)".to_owned(),
-            Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => self.optimizer.to_uppercase(),
-            Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion) | Err(_) => self.optimizer.clone(),
+        let name = match self.optimizer.split_once('+') {
+            None if self.optimizer.parse() == Ok(BASELINE) => "Adam (baseline)".to_owned(),
+            None => title(&self.optimizer),
+            Some((policy, critic)) => format!("{} + {} critic", title(policy), title(critic)),
         };
         self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))
+    }
+}
+
+/// What one optimizer is called.
+fn title(optimizer: &str) -> String {
+    match optimizer.parse() {
+        Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => optimizer.to_uppercase(),
+        Ok(OptimizerName::Adam) => "Adam".to_owned(),
+        Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion) | Err(_) => optimizer.to_owned(),
     }
 }
 

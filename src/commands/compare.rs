@@ -39,7 +39,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<u8> {
     }
     let runs = plan(args, Presets::Own, &args.settings.records)?;
     if let Some(twice) = (1..runs.len()).find(|&i| runs[..i].contains(&runs[i])) {
-        return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.optimizer.name()))));
+        return Err(anyhow!(Usage(format!("--optimizers names {} twice", runs[twice].config.optimizers()))));
     }
     check_writable(&args.plots)?;
     if let Some(Planned { config, .. }) = runs.first() {

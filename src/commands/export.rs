@@ -23,7 +23,7 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
     let about = [
         ("env", saved.config.run.env.to_string()),
         ("agent", saved.config.agent.to_string()),
-        ("optimizer", saved.config.optimizer.name().to_string()),
+        ("optimizer", saved.config.optimizers().to_string()),
         ("seed", saved.config.run.seed.to_string()),
         ("network", network.network().to_string()),
     ];

@@ -59,7 +59,7 @@ fn rows(args: &SettingsArgs) -> Result<Vec<Row>, ConfigError> {
         for DescribedSetting { key, value, description } in config.described() {
             let name = match key.split('.').next() {
                 Some("agent") if args.agent.is_none() => config.agent.to_string(),
-                Some("optimizer") if args.optimizer.is_none() => config.optimizer.name().to_string(),
+                Some("optimizer") if args.optimizer.is_none() => config.optimizers().to_string(),
                 // It has the settings of `optimizer`.
                 Some("critic_optimizer") if !args.is_one_run() => continue,
                 _ => String::new(),

@@ -53,7 +53,7 @@ pub(super) fn train(args: &TrainArgs) -> Result<u8> {
             return Ok(code_of(&run(&config, &execution, &mut print)?));
         }
         ProgressStyle::Bar => {
-            let (settings, optimizer) = (&config.run, config.optimizer.name());
+            let (settings, optimizer) = (&config.run, config.optimizers());
             let name = format!("{} {} {optimizer} seed {}", settings.env, config.agent, settings.seed);
             let mut view = View::begin(name, steps);
             if let Some(env_steps) = resumed_at {

@@ -77,6 +77,6 @@ impl Planned {
 
     /// Agent, optimizer and seed, for a line on the screen.
     pub fn name(&self) -> String {
-        format!("{} {} seed {}", self.config.agent, self.config.optimizer.name(), self.config.run.seed)
+        format!("{} {} seed {}", self.config.agent, self.config.optimizers(), self.config.run.seed)
     }
 }

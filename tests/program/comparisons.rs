@@ -41,6 +41,30 @@ fn compare_trains_charts_and_keeps_what_is_done() {
 }
 
 #[test]
+fn actor_and_critic_take_optimizers_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let compared =
+        ["compare", "--env", "CartPole-v1", "--agent", "a2c", "--seeds", "2", "--optimizers", "adam,adam+egn"];
+    let output = egn(folder.path(), &small(&compared));
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains("a2c Adam + EGN critic"), "{}", stdout(&output));
+    let record = "runs/records/CartPole-v1/a2c/adam+egn/seed-0";
+    let summary = std::fs::read_to_string(folder.path().join(record).join("summary.json")).unwrap();
+    assert!(summary.contains("\"optimizer\": \"adam+egn\""), "{summary}");
+    // The critic's steps are EGN's, the actor's are not.
+    let updates = std::fs::read_to_string(folder.path().join(record).join("updates.jsonl")).unwrap();
+    let of = |network: &str| updates.lines().find(|line| line.contains(&format!("\"{network}\""))).unwrap().to_owned();
+    assert!(of("critic").contains("\"damping\":1.0") && of("actor").contains("\"damping\":null"), "{updates}");
+    let verified = egn(folder.path(), &["verify", record]);
+    assert_eq!(verified.status.code(), Some(0), "{}", stderr(&verified));
+    // The flag says the same.
+    let train = ["train", "--env", "CartPole-v1", "--agent", "a2c", "--optimizer", "adam", "--critic-optimizer", "egn"];
+    let again = egn(folder.path(), &small(&train));
+    assert_eq!(again.status.code(), Some(2));
+    assert!(stderr(&again).contains("adam+egn/seed-0"), "{}", stderr(&again));
+}
+
+#[test]
 fn a_comparison_keeps_what_failed_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let names = ["compare", "--env", "CartPole-v1", "--agent", "ppo", "--optimizers", "adam", "--seeds", "3,4"];

@@ -32,10 +32,10 @@ impl RunConfig {
     /// Every setting of the agent and the optimizer, section by section, with its value in the
     /// configuration.
     pub fn described(&self) -> Vec<DescribedSetting> {
-        let (agent, optimizer) = (self.agent.to_string(), self.optimizer.name().to_string());
+        let (agent, optimizer) = (self.agent.to_string(), self.optimizers().to_string());
         let mut settings: Vec<DescribedSetting> = [
             ("run.agent", &agent, "Agent (`egn list agents`), or `custom:<name>` in a program that brings its own."),
-            ("run.optimizer", &optimizer, "Optimizer of every network (`egn list optimizers`)."),
+            ("run.optimizer", &optimizer, "Optimizer of every network (`egn list optimizers`), or the policy's and the critic's, such as `adam+egn`."),
         ]
         .map(|(key, name, description)| DescribedSetting {
             key: key.to_owned(),
@@ -49,10 +49,13 @@ impl RunConfig {
             let schema = variant(schema::<AgentConfig>(), &agent);
             describe("agent", &schema, &settings_of(config), &mut settings);
         }
-        let schema = variant(schema::<OptimizerConfig>(), &optimizer);
-        describe("optimizer", &schema, &settings_of(&self.optimizer), &mut settings);
+        let mut describe_optimizer = |section: &str, config: &OptimizerConfig| {
+            let schema = variant(schema::<OptimizerConfig>(), &config.name().to_string());
+            describe(section, &schema, &settings_of(config), &mut settings);
+        };
+        describe_optimizer("optimizer", &self.optimizer);
         if self.agent.settings().is_ok_and(|agent| agent.has_critic()) {
-            describe("critic_optimizer", &schema, &settings_of(self.critic_optimizer()), &mut settings);
+            describe_optimizer("critic_optimizer", self.critic_optimizer());
         }
         settings
     }

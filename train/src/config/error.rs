@@ -4,7 +4,7 @@ use std::{io, path::PathBuf};
 
 use egn_agents::AgentName;
 use egn_envs::EnvError;
-use egn_solver::{OptimizerName, SettingError};
+use egn_solver::SettingError;
 
 use crate::config::suggest::did_you_mean;
 
@@ -84,18 +84,18 @@ pub enum ConfigError {
         message: String,
     },
     /// An agent without a critic has settings for one.
-    #[error("section critic_optimizer has no meaning for agent {agent}, which has no critic; use optimizer")]
+    #[error("agent {agent} has no critic: it takes one optimizer, and no section critic_optimizer")]
     NoCritic {
         /// The agent.
         agent: String,
     },
-    /// The critic's optimizer is not of the run's kind.
-    #[error("critic_optimizer is {critic} and optimizer {optimizer}: a run has one kind, with settings for each")]
-    TwoOptimizers {
-        /// The critic's optimizer.
-        critic: OptimizerName,
-        /// The optimizer.
-        optimizer: OptimizerName,
+    /// Two names are given for the critic's optimizer.
+    #[error("optimizer {optimizer} names the critic's already, and critic_optimizer.name is {name}; give one of them")]
+    TwoCritics {
+        /// Names of the policy's optimizer and the critic's.
+        optimizer: String,
+        /// The other name of the critic's.
+        name: String,
     },
     /// Environments are to step while the agent learns, but the agent learns from its present
     /// policy alone.

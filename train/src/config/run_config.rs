@@ -11,8 +11,9 @@ use crate::config::{
     agent_choice::{AgentChoice, CustomAgent},
     env_name::{CUSTOM, EnvName, EnvSettings},
     error::ConfigError,
+    optimizer_names::OptimizerNames,
     run_settings::RunSettings,
-    sections::{check_names, merge, rename_old_keys, section},
+    sections::{check_names, merge, name_critic_optimizer, rename_old_keys, section},
     suggest::unknown_key,
 };
 
@@ -48,8 +49,8 @@ pub struct RunConfig {
     pub agent: AgentChoice,
     /// Section `optimizer`, and its name in section `run`: of the policy, or of the only network.
     pub optimizer: OptimizerConfig,
-    /// Section `critic_optimizer`: the critic's optimizer, of the same kind, where it differs from
-    /// `optimizer`.
+    /// Section `critic_optimizer`: the critic's optimizer, where it differs from `optimizer`, of
+    /// the same kind or another.
     pub critic_optimizer: Option<OptimizerConfig>,
 }
 
@@ -76,17 +77,20 @@ impl RunConfig {
             return Err(ConfigError::Unknown { what: "section", name: key.clone(), accepted });
         }
         rename_old_keys(&mut table)?;
+        name_critic_optimizer(&mut table)?;
         let mut run = section(&table, "run")?;
         check_names(&run)?;
         let [agent, optimizer] = ["agent", "optimizer"].map(|key| run.remove(key));
         let [agent, optimizer] =
             [&agent, &optimizer].map(|name| name.as_ref().and_then(Value::as_str).unwrap_or_default());
         let run: RunSettings = typed("run", run)?;
+        let names: OptimizerNames = optimizer.parse().expect("the names are checked");
         let base = section(&table, "optimizer")?;
-        let mut critic = base.clone();
+        // One of another kind starts from its own defaults.
+        let mut critic = if names.differ() { Table::new() } else { base.clone() };
         merge(&mut critic, &section(&table, "critic_optimizer")?);
         let (optimizer, critic): (OptimizerConfig, OptimizerConfig) =
-            (tagged("optimizer", optimizer, base)?, tagged("critic_optimizer", optimizer, critic)?);
+            (tagged("optimizer", names.policy, base)?, tagged("critic_optimizer", names.critic, critic)?);
         let mut env = section(&table, "env")?;
         if let Some(Value::Table(kwargs)) = env.get_mut("kwargs") {
             kwargs.retain(|_, value| !is_unset(value));
@@ -119,7 +123,7 @@ impl RunConfig {
     pub fn to_toml(&self) -> String {
         let mut run = table_of(&RunSettings { eval_every: Some(self.run.eval_every()), ..self.run.clone() });
         run.insert("agent".to_owned(), Value::String(self.agent.to_string()));
-        run.insert("optimizer".to_owned(), Value::String(self.optimizer.name().to_string()));
+        run.insert("optimizer".to_owned(), Value::String(self.optimizers().to_string()));
         let agent = match &self.agent {
             AgentChoice::BuiltIn(agent) => settings_of(agent),
             AgentChoice::Custom(agent) => agent.settings.clone(),
@@ -127,7 +131,7 @@ impl RunConfig {
         let optimizer = settings_of(&self.optimizer);
         let mut critic_optimizer = settings_of(self.critic_optimizer());
         // What only the critic leaves unset must not come back from `optimizer`.
-        for key in optimizer.keys() {
+        for key in optimizer.keys().filter(|_| !self.optimizers().differ()) {
             critic_optimizer.entry(key).or_insert_with(|| Value::String(UNSET.to_owned()));
         }
         let sections = [run, table_of(&self.env), agent, optimizer, critic_optimizer];
@@ -155,11 +159,7 @@ impl RunConfig {
             self.validate_agent(settings)?;
         }
         within("optimizer", self.optimizer.validate())?;
-        within("critic_optimizer", self.critic_optimizer().validate())?;
-        match (self.critic_optimizer().name(), self.optimizer.name()) {
-            (critic, optimizer) if critic != optimizer => Err(ConfigError::TwoOptimizers { critic, optimizer }),
-            _ => Ok(()),
-        }
+        within("critic_optimizer", self.critic_optimizer().validate())
     }
 
     fn validate_agent(&self, settings: &dyn AgentSettings) -> Result<(), ConfigError> {
@@ -176,6 +176,11 @@ impl RunConfig {
             return Err(ConfigError::NoCritic { agent: self.agent.to_string() });
         }
         Ok(())
+    }
+
+    /// The names of the optimizers, by which records, charts and tables know the run.
+    pub fn optimizers(&self) -> OptimizerNames {
+        OptimizerNames { policy: self.optimizer.name(), critic: self.critic_optimizer().name() }
     }
 
     /// The critic's optimizer.
@@ -348,7 +353,9 @@ mod tests {
     fn a_configuration_made_of_structs_is_read_back_with_nothing_left_open() {
         let adam = |lr: f64| OptimizerConfig::Adam(AdamConfig { lr: lr.into(), ..AdamConfig::default() });
         let ppo = AgentChoice::from(AgentName::Ppo);
-        for (agent, critic_optimizer) in [(&ppo, None), (&ppo, Some(adam(0.5))), (&RunConfig::default().agent, None)] {
+        let egn = OptimizerConfig::Egn(EgnConfig { kl_limit: None, ..EgnConfig::default() });
+        let critics = [(&ppo, None), (&ppo, Some(adam(0.5))), (&ppo, Some(egn)), (&RunConfig::default().agent, None)];
+        for (agent, critic_optimizer) in critics {
             let agent = agent.clone();
             let config = RunConfig { agent, optimizer: adam(0.1), critic_optimizer, ..RunConfig::default() };
             config.validate().unwrap();
@@ -356,11 +363,6 @@ mod tests {
             assert_eq!(read.run.eval_every, Some(2000));
             assert_eq!(RunConfig { run: config.run.clone(), ..read }, config);
         }
-        let two = RunConfig { agent: ppo, critic_optimizer: Some(adam(0.1)), ..RunConfig::default() };
-        assert_eq!(
-            two.validate().unwrap_err().to_string(),
-            "critic_optimizer is adam and optimizer egn: a run has one kind, with settings for each"
-        );
     }
 
     #[test]
@@ -396,9 +398,37 @@ mod tests {
     }
 
     #[test]
+    fn the_critic_may_have_an_optimizer_of_another_kind() {
+        let resolve = |set: &[&str]| sources(set).resolve().unwrap();
+        let pair = resolve(&["run.optimizer=adam+egn"]);
+        assert_eq!(pair, resolve(&["run.optimizer=adam", "critic_optimizer.name=egn"]));
+        assert_eq!(pair, RunConfig::from_toml(&pair.to_toml()).unwrap());
+        assert_eq!(pair.optimizers().to_string(), "adam+egn");
+        // Each from the presets of its own kind, the agent's from the policy's but for its critic's part.
+        let (adam, egn) = (resolve(&["run.optimizer=adam"]), resolve(&[]));
+        assert_eq!((&pair.optimizer, pair.critic_optimizer()), (&adam.optimizer, egn.critic_optimizer()));
+        let keys = ["agent.n_epochs", "agent.gae_lambda", "agent.critic_epochs"];
+        let [pair_s, adam_s, egn_s] = [&pair, &adam, &egn].map(|config| {
+            let settings = flat_settings(&config.to_toml());
+            keys.map(|key| settings[key].clone())
+        });
+        assert_eq!((&pair_s[..2], &pair_s[2]), (&adam_s[..2], &egn_s[2]));
+        assert_ne!(adam_s[2], egn_s[2]);
+        for (set, part) in [
+            (&["run.optimizer=adam+eng"][..], "unknown optimizer 'eng'"),
+            (&["run.optimizer=adam+egn", "critic_optimizer.name=sgd"], "optimizer adam+egn names the critic's already"),
+            (&["critic_optimizer.name=adm"], "unknown optimizer 'adm'"),
+            (&["run.optimizer=adam+egn", "critic_optimizer.beta1=0.5"], "critic_optimizer: unknown field `beta1`"),
+            (&["run.agent=dqn", "run.optimizer=adam+egn"], "agent dqn has no critic: it takes one optimizer"),
+        ] {
+            assert!(message(set).contains(part), "{set:?}: {}", message(set));
+        }
+    }
+
+    #[test]
     fn an_agent_without_critic_takes_no_settings_for_one() {
         let set = ["run.agent=dqn", "critic_optimizer.lr=0.5"];
-        assert!(message(&set).contains("agent dqn, which has no critic"), "{}", message(&set));
+        assert!(message(&set).contains("agent dqn has no critic"), "{}", message(&set));
         assert!(!sources(&set[..1]).resolve().unwrap().to_toml().contains("[critic_optimizer]"));
     }
 

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use crate::config::{
     env_name::{CUSTOM, EnvName, GYMNASIUM, is_folder},
     error::ConfigError,
+    optimizer_names::OptimizerNames,
 };
 
 /// Settings that had another name before, as section, old and present key. Presets and records from
@@ -28,6 +29,29 @@ pub(super) fn rename_old_keys(table: &mut Table) -> Result<(), ConfigError> {
         }
     }
     Ok(())
+}
+
+/// Moves `critic_optimizer.name` into `run.optimizer`, where it stands as `<policy>+<critic>`.
+///
+/// # Errors
+/// When the two name different optimizers for the critic.
+pub(super) fn name_critic_optimizer(table: &mut Table) -> Result<(), ConfigError> {
+    let Some(Value::Table(critic)) = table.get_mut("critic_optimizer") else { return Ok(()) };
+    let name = match critic.remove("name") {
+        None => return Ok(()),
+        Some(Value::String(name)) => name,
+        Some(other) => other.to_string(),
+    };
+    let Some(Value::Table(run)) = table.get_mut("run") else { return Ok(()) };
+    let Some(Value::String(optimizer)) = run.get_mut("optimizer") else { return Ok(()) };
+    match optimizer.split_once('+') {
+        Some((_, critic)) if critic != name => Err(ConfigError::TwoCritics { optimizer: optimizer.clone(), name }),
+        Some(_) => Ok(()),
+        None => {
+            *optimizer = format!("{optimizer}+{name}");
+            Ok(())
+        }
+    }
 }
 
 pub(super) fn section(table: &Table, name: &str) -> Result<Table, ConfigError> {
@@ -60,7 +84,11 @@ pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
         match run.get(key) {
             Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
             Some(Value::String(name)) if key == "agent" && name.strip_prefix(CUSTOM).is_some_and(is_folder) => {}
-            Some(Value::String(name)) if key != "env" && accepted.contains(name) => {}
+            Some(Value::String(name)) if key == "agent" && accepted.contains(name) => {}
+            Some(Value::String(names)) if key == "optimizer" => {
+                let unknown = |name| ConfigError::Unknown { what: key, name, accepted };
+                names.parse::<OptimizerNames>().map_err(unknown)?;
+            }
             Some(name) => {
                 let name = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
                 return Err(ConfigError::Unknown { what: key, name, accepted });

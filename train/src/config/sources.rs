@@ -11,8 +11,9 @@ use toml::{Table, Value};
 use crate::config::{
     env_name::EnvName,
     error::ConfigError,
+    optimizer_names::OptimizerNames,
     run_config::RunConfig,
-    sections::{check_names, merge, rename_old_keys, section},
+    sections::{check_names, merge, name_critic_optimizer, rename_old_keys, section},
 };
 
 /// The presets committed in `presets`, so that the program alone has them.
@@ -104,19 +105,46 @@ fn parse(path: &Path, text: &str) -> Result<Table, ConfigError> {
     }
 }
 
-/// The presets for the names in `overrides`: what agent and optimizer start from everywhere, and
-/// upon it what they do on this environment.
+/// The presets for the names in `overrides`. Two kinds of optimizer start from the presets of
+/// either, and take what is written for both together on top.
 fn preset_for(presets: Presets, overrides: &Table) -> Result<Table, ConfigError> {
-    let run = section(overrides, "run")?;
+    let mut named = overrides.clone();
+    name_critic_optimizer(&mut named)?;
+    let run = section(&named, "run")?;
     check_names(&run)?;
     let name = |key: &str| run.get(key).and_then(Value::as_str).unwrap_or_default();
-    let pair = format!("{}-{}", name("agent"), name("optimizer"));
-    let mut preset = preset_file(presets, &format!("{pair}.toml"))?;
     // By its full name, however it was called.
-    if let Ok(env) = name("env").parse::<EnvName>() {
-        merge(&mut preset, &preset_file(presets, &format!("{}-{pair}.toml", env.file_stem()))?);
+    let env = name("env").parse::<EnvName>().ok();
+    // What agent and optimizer start from everywhere, and upon it what they do on this environment.
+    let preset_of = |optimizer: &str| -> Result<Table, ConfigError> {
+        let pair = format!("{}-{optimizer}.toml", name("agent"));
+        let mut preset = preset_file(presets, &pair)?;
+        if let Some(env) = &env {
+            merge(&mut preset, &preset_file(presets, &format!("{}-{pair}", env.file_stem()))?);
+        }
+        Ok(preset)
+    };
+    let names: OptimizerNames = name("optimizer").parse().expect("the names are checked");
+    let mut preset = preset_of(&names.policy.to_string())?;
+    if names.differ() {
+        take_critic(&mut preset, &preset_of(&names.critic.to_string())?)?;
+        merge(&mut preset, &preset_of(&names.to_string())?);
     }
     Ok(preset)
+}
+
+/// Replaces what a preset says of the critic, its optimizer and the agent's `critic_…`, by what
+/// the preset of another optimizer says of it.
+fn take_critic(preset: &mut Table, other: &Table) -> Result<(), ConfigError> {
+    let mut critic = section(other, "optimizer")?;
+    merge(&mut critic, &section(other, "critic_optimizer")?);
+    preset.insert("critic_optimizer".to_owned(), Value::Table(critic));
+    let is_critics = |key: &str| key.starts_with("critic_");
+    let (mut agent, other) = (section(preset, "agent")?, section(other, "agent")?);
+    agent.retain(|key, _| !is_critics(key));
+    agent.extend(other.into_iter().filter(|(key, _)| is_critics(key)));
+    preset.insert("agent".to_owned(), Value::Table(agent));
+    Ok(())
 }
 
 /// The file in the working directory, or the built-in one, or nothing.
@@ -167,6 +195,7 @@ mod tests {
             let name = file.path().to_str().unwrap();
             let mut table: Table = file.contents_utf8().unwrap().parse().unwrap();
             let stem = name.strip_suffix(".toml").unwrap();
+            // No optimizer has a dash in its name, and a pair of them a plus.
             let (rest, optimizer) = stem.rsplit_once('-').unwrap();
             if let Ok(agent) = rest.parse::<AgentName>() {
                 // For every environment: the names are in the file's own.
@@ -176,7 +205,7 @@ mod tests {
                 RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
             } else {
                 let config = RunConfig::from_table(table).unwrap_or_else(|error| panic!("{name}: {error}"));
-                let (env, optimizer) = (config.run.env.file_stem(), config.optimizer.name());
+                let (env, optimizer) = (config.run.env.file_stem(), config.optimizers());
                 assert_eq!(stem, format!("{env}-{}-{optimizer}", config.agent));
             }
             n_presets += 1;

@@ -3,6 +3,7 @@
 
 use egn_agents::{Spaces, Workload};
 use egn_envs::Space;
+use egn_solver::OptimizerConfig;
 
 use crate::config::{error::ConfigError, run_config::RunConfig};
 
@@ -37,7 +38,11 @@ fn bytes(config: &RunConfig, workload: &Workload, n_observations: usize) -> f64 
     let rows = workload.batch_size as f64 * per_sample as f64;
     // The side of the parameters is taken where rows outnumber them four to one.
     let side = if 4.0 * params <= rows { params } else { rows };
-    let system = if config.optimizer.settings().holds_row_system() { 8.0 * side * side } else { 0.0 };
+    let held =
+        |optimizer: &OptimizerConfig, side: f64| if optimizer.settings().holds_row_system() { side } else { 0.0 };
+    // A critic has a row a sample; actor and critic take turns in one storage.
+    let side = held(&config.optimizer, side).max(held(config.critic_optimizer(), workload.batch_size as f64));
+    let system = 8.0 * side * side;
     let pass = 8.0 * rows * widths.iter().sum::<f64>();
     transitions + system + pass + 8.0 * NETWORK_COPIES * params
 }

@@ -83,7 +83,7 @@ pub fn run(config: &RunConfig, execution: &Execution<'_>, watch: &mut dyn Callba
 /// Where the record of a run lies below `records`.
 pub fn dir_of(config: &RunConfig, records: &Path) -> PathBuf {
     let run = &config.run;
-    record_dir(records, &run.env.to_string(), &config.agent.to_string(), &config.optimizer.name().to_string(), run.seed)
+    record_dir(records, &run.env.to_string(), &config.agent.to_string(), &config.optimizers().to_string(), run.seed)
 }
 
 /// Checks that a run fits into memory and that its agent can act in the environment, before
@@ -164,7 +164,7 @@ pub fn run_in(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         env: settings.env.to_string(),
         agent: config.agent.to_string(),
-        optimizer: config.optimizer.name().to_string(),
+        optimizer: config.optimizers().to_string(),
         seed: settings.seed,
         env_steps: 0,
         updates: 0,
