@@ -80,8 +80,10 @@ pub use optimizer::{
     choice::{OptimizerConfig, OptimizerName},
     gauss_newton::{
         adaptive_damping::AdaptiveConfig,
-        direction::{Direction, Form, Solution},
+        data_damping::DampingRule,
+        direction::{Direction, Form, Measures, Solution},
         egn::{Egn, EgnConfig},
+        fit::Fit,
         line_search::{LineSearchConfig, Restart, Search},
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},

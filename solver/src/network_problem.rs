@@ -117,6 +117,13 @@ impl<T: Real> Linearized<T> for NetworkProblem<'_, T> {
         [self.model.root.rho.len(), self.model.params.len()]
     }
 
+    fn all_rows(&self) -> usize {
+        match self.has_few_rows {
+            true => self.batch() * self.loss.rows_per_sample(&self.model.outputs),
+            false => self.shape()[0],
+        }
+    }
+
     fn rho(&self) -> &[f64] {
         &self.model.root.rho
     }

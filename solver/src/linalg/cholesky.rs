@@ -54,9 +54,25 @@ impl RowSystem {
     /// [`SolverError::NotPositiveDefinite`] when a pivot is not positive, which λ > 0 excludes in
     /// exact arithmetic.
     pub fn solve(&mut self, damping: f64, batch: usize, rho: &mut [f64]) -> Result<Factorization, SolverError> {
-        let shift = batch as f64 * damping;
-        let solved = token().run(TiledCholesky { matrix: &self.gram, shift, right: rho, storage: &mut self.factor });
-        let singular = |row| SolverError::NotPositiveDefinite { rows: rho.len(), row, damping, batch };
+        self.solve_all(damping, batch, rho.len(), rho)
+    }
+
+    /// Solves for several right sides of n entries, one after the other in `right`, with one
+    /// factorization.
+    ///
+    /// # Errors
+    /// [`SolverError::NotPositiveDefinite`] when a pivot is not positive, which λ > 0 excludes in
+    /// exact arithmetic.
+    pub(crate) fn solve_all(
+        &mut self,
+        damping: f64,
+        batch: usize,
+        n: usize,
+        right: &mut [f64],
+    ) -> Result<Factorization, SolverError> {
+        let (matrix, shift, storage) = (&self.gram, batch as f64 * damping, &mut self.factor);
+        let solved = token().run(TiledCholesky { matrix, n, shift, right, storage });
+        let singular = |row| SolverError::NotPositiveDefinite { rows: n, row, damping, batch };
         solved.map(|smallest_pivot| Factorization { smallest_pivot }).map_err(singular)
     }
 }

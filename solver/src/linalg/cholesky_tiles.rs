@@ -20,11 +20,12 @@ const BLOCK: usize = 8;
 const PADDING: f64 = f64::MAX;
 
 /// Solves (M + shift·I) x = right side, in place, for a symmetric positive definite M given by its
-/// lower triangle, (n, n) column-major, which is only read.
+/// lower triangle, (n, n) column-major, which is only read, and for one right side after another.
 ///
 /// Answers the smallest squared pivot, or the first row whose pivot is not positive.
 pub(crate) struct TiledCholesky<'a> {
     pub matrix: &'a [f64],
+    pub n: usize,
     pub shift: f64,
     pub right: &'a mut [f64],
     pub storage: &'a mut Vec<f64>,
@@ -35,25 +36,26 @@ impl WithSimd for TiledCholesky<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        let Self { matrix, shift, right, storage } = self;
+        let Self { matrix, n, shift, right, storage } = self;
         let height = WIDTH * S::F64_LANES;
         assert!(height.is_multiple_of(BLOCK), "vectors of {} numbers", S::F64_LANES);
-        let n = right.len();
         let padded = n.next_multiple_of(height);
         storage.resize(padded * (padded + 2), 0.0);
         let (panels, vectors) = storage.split_at_mut(padded * padded);
         let (inverses, x) = vectors.split_at_mut(padded);
         pack(matrix, n, shift, height, panels);
         let smallest = factor(simd, height, padded, panels, inverses)?;
-        x[..n].copy_from_slice(right);
-        x[n..].fill(0.0);
-        for first in (0..padded).step_by(height) {
-            simd.vectorize(Forward { panel: &panels[first * padded..], inverses, x, first });
+        for right in right.chunks_exact_mut(n.max(1)) {
+            x[..n].copy_from_slice(right);
+            x[n..].fill(0.0);
+            for first in (0..padded).step_by(height) {
+                simd.vectorize(Forward { panel: &panels[first * padded..], inverses, x, first });
+            }
+            for first in (0..padded).step_by(BLOCK).rev() {
+                simd.vectorize(Backward { panels, inverses, x, first });
+            }
+            right.copy_from_slice(&x[..n]);
         }
-        for first in (0..padded).step_by(BLOCK).rev() {
-            simd.vectorize(Backward { panels, inverses, x, first });
-        }
-        right.copy_from_slice(&x[..n]);
         Ok(smallest)
     }
 }
@@ -373,7 +375,8 @@ mod tests {
         let solutions = Vectors::ALL.into_iter().filter_map(Token::new).map(|token| {
             // After a larger system that had come to nothing.
             let (mut x, mut storage) = (right.to_vec(), vec![f64::NAN; 200 * 202]);
-            let solved = token.run(TiledCholesky { matrix, shift, right: &mut x, storage: &mut storage });
+            let solved =
+                token.run(TiledCholesky { matrix, n: right.len(), shift, right: &mut x, storage: &mut storage });
             (solved.map(f64::to_bits), x.into_iter().map(f64::to_bits).collect::<Vec<_>>())
         });
         let solutions: Vec<_> = solutions.collect();

@@ -65,6 +65,13 @@ pub struct Report {
     pub alpha: f64,
     /// Damping λ.
     pub damping: Option<f64>,
+    /// Share of the system's rows that the step fits, tr(K̃A⁻¹)/n, in [0, 1], by one random probe:
+    /// near 1 a step interpolates its batch, noise and all.
+    pub fitted: Option<f64>,
+    /// Rows of the system that was solved.
+    pub rows: Option<usize>,
+    /// Rows that it would have with all rows of every sample.
+    pub all_rows: Option<usize>,
     /// −(g·Δ + ½ ΔᵀHΔ): what the undamped model says the step gains, weight decay aside.
     pub predicted_decrease: Option<f64>,
     /// ½ α² dᵀHd, the KL divergence a policy's step was predicted to make, weight decay aside.

@@ -53,6 +53,11 @@ pub trait Linearized<T: Real> {
     /// Rows and columns of SᵀJ: b·k and p.
     fn shape(&self) -> [usize; 2];
 
+    /// Rows that S has with all rows of every sample.
+    fn all_rows(&self) -> usize {
+        self.shape()[0]
+    }
+
     /// ρ, (b·k).
     fn rho(&self) -> &[f64];
 

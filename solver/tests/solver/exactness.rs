@@ -5,8 +5,9 @@ use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
-    Activation, Direction, EgnConfig, Form, GramPanels, Initialization, Learner, Loss, Model, Network, NetworkProblem,
-    OptimizerConfig, OptimizerName, Pass, Precision, Problem, RowSystem, SgnConfig, SolverError, StepContext,
+    Activation, Direction, EgnConfig, Form, GramPanels, Initialization, Learner, Loss, Measures, Model, Network,
+    NetworkProblem, OptimizerConfig, OptimizerName, Pass, Precision, Problem, RowSystem, SgnConfig, SolverError,
+    StepContext,
     loss::{FewRows, Root, SquaredError},
     testing::{check_jacobian, explicit_jacobian},
 };
@@ -14,6 +15,9 @@ use nalgebra::DMatrix as Mat;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+
+/// All that can be measured of a solve.
+const ALL: Measures = Measures { norms: true, fit: Some(0) };
 
 fn sizes() -> impl Strategy<Value = Sizes> {
     let sizes = (1_usize..5, 1_usize..9, 2_usize..5, 1_usize..4);
@@ -83,8 +87,8 @@ proptest! {
             // In the form that is cheapest, then in each that is right for the loss.
             for form in [None, Some(Form::Rows).filter(|_| spans), Some(Form::Parameters), Some(Form::Woodbury)] {
                 let solution = match form {
-                    None => direction.solve(problem.linearize(None).unwrap(), lambda, true, system),
-                    Some(form) => direction.solve_as(form, problem.linearize(None).unwrap(), lambda, true, system),
+                    None => direction.solve(problem.linearize(None).unwrap(), lambda, ALL, system),
+                    Some(form) => direction.solve_as(form, problem.linearize(None).unwrap(), lambda, ALL, system),
                 };
                 let solution = solution.unwrap();
                 // Rounding of the dense solve grows with its condition number, that of Woodbury's
@@ -96,7 +100,7 @@ proptest! {
                 assert!(relative.abs() <= tolerance, "norm off by {relative:e}");
                 assert!(solution.slope < 0.0, "{form:?}: a step up, {solution:?}");
             }
-            let solution = direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap();
+            let solution = direction.solve(problem.linearize(None).unwrap(), lambda, ALL, system).unwrap();
             let mut gradient = vec![0.0; expected.len()];
             problem.gradient(&mut gradient).unwrap();
             let slope: f64 = gradient.iter().zip(&expected).map(|(g, d)| g * d).sum();
@@ -121,7 +125,7 @@ proptest! {
             let mut model = setting.model();
             let mut problem = NetworkProblem::new(&mut model, loss);
             let (mut direction, system) = (Direction::default(), &mut RowSystem::default());
-            let solution = direction.solve(problem.linearize(rows).unwrap(), lambda, true, system).unwrap();
+            let solution = direction.solve(problem.linearize(rows).unwrap(), lambda, ALL, system).unwrap();
             let tolerance = 1e-11 + 1e-14 * condition;
             let error = distance(direction.values(), &expected) / norm(&expected);
             assert!(error <= tolerance, "off by {error:e}, {tolerance:e} allowed");
@@ -132,9 +136,9 @@ proptest! {
             assert!(error <= 1e-9 + tolerance * slope.abs(), "{slope} {}", solution.slope);
             // Where there are no more rows, not a bit is different.
             if per_sample >= loss.rows_per_sample(&setting.model().forward().clone()) {
-                let kept = direction.solve(problem.linearize(rows).unwrap(), lambda, true, system).unwrap();
+                let kept = direction.solve(problem.linearize(rows).unwrap(), lambda, ALL, system).unwrap();
                 let values = direction.values().to_vec();
-                let whole = direction.solve(problem.linearize(None).unwrap(), lambda, true, system).unwrap();
+                let whole = direction.solve(problem.linearize(None).unwrap(), lambda, ALL, system).unwrap();
                 assert_eq!((kept, &values[..]), (whole, direction.values()));
             }
         });

@@ -6,7 +6,7 @@
 
 use crate::recorded::{distance, files, flat, folder, model, network, norm, numbers, read, repository_copy, with_loss};
 use candle_core::DType;
-use egn_solver::{Direction, Loss, Network, NetworkProblem, Problem, Real, RowSystem};
+use egn_solver::{Direction, Loss, Measures, Network, NetworkProblem, Problem, Real, RowSystem};
 use serde_json::Value;
 
 /// One recorded solve.
@@ -41,8 +41,9 @@ impl Case<'_> {
         within(tolerance, (value - self.loss_value).abs() / self.loss_value.abs().max(1e-3), id, "loss");
 
         let mut direction = Direction::default();
+        let measures = Measures { norms: true, fit: None };
         let solution =
-            direction.solve(problem.linearize(None).unwrap(), *lambda, true, &mut RowSystem::default()).unwrap();
+            direction.solve(problem.linearize(None).unwrap(), *lambda, measures, &mut RowSystem::default()).unwrap();
         assert_eq!(solution.loss, value, "{id}: loss of a linearization");
         let size = if norm(&self.direction) < 1e-12 { 1e3 } else { norm(&self.direction) };
         within(tolerance, distance(direction.values(), &self.direction) / size, id, "direction");

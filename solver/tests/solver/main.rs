@@ -5,6 +5,7 @@
 mod autograd;
 mod exactness;
 mod first_order;
+mod fit;
 mod golden;
 mod kinds;
 mod losses;

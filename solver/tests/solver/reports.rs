@@ -147,13 +147,13 @@ fn combinations() -> Vec<EgnConfig> {
                                 all.push(EgnConfig {
                                     lr,
                                     lambda,
-                                    rows: None,
                                     kl_limit,
                                     momentum,
                                     momentum_form,
                                     weight_decay,
                                     line_search,
                                     adaptive,
+                                    ..EgnConfig::default()
                                 });
                             }
                         }
@@ -218,6 +218,7 @@ fn check(config: &EgnConfig, curve: &Curve) -> (f64, f64) {
         let pivot = dense.smallest_pivot(lambda);
         close(report.smallest_pivot.unwrap(), pivot, pivot, "smallest pivot");
         assert!(report.solve_residual.unwrap() < 1e-10, "{report:?}");
+        assert!((0.0..=1.0).contains(&report.fitted.unwrap()) && report.rows == report.all_rows, "{report:?}");
 
         let (used, velocity) = reference.follow(config, dense.direction(lambda), &before);
         let curvature = dense.along(&used).1;

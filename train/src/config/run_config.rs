@@ -404,7 +404,8 @@ mod tests {
         assert_eq!(pair, resolve(&["run.optimizer=adam", "critic_optimizer.name=egn"]));
         assert_eq!(pair, RunConfig::from_toml(&pair.to_toml()).unwrap());
         assert_eq!(pair.optimizers().to_string(), "adam+egn");
-        // Each from the presets of its own kind, the agent's from the policy's but for its critic's part.
+        // Each from the presets of its own kind, the agent's from the policy's but for its critic's
+        // part.
         let (adam, egn) = (resolve(&["run.optimizer=adam"]), resolve(&[]));
         assert_eq!((&pair.optimizer, pair.critic_optimizer()), (&adam.optimizer, egn.critic_optimizer()));
         let keys = ["agent.n_epochs", "agent.gae_lambda", "agent.critic_epochs"];

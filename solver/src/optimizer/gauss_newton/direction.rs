@@ -10,7 +10,7 @@
 //! *Design.* How far to go along d is another question (see
 //! [`crate::optimizer::gauss_newton::egn::Egn`]). What the solve leaves behind answers most of it
 //! without another pass: SᵀJd = SᵀKSv = −(ρ + bλv), so dᵀHd = ‖ρ + bλv‖²/b, and g·d = −dᵀHd −
-//! λ‖d‖².
+//! λ‖d‖². What the system says of its own damping costs one more right side ([`Fit`]).
 
 use crate::{
     error::SolverError,
@@ -21,7 +21,10 @@ use crate::{
         real::Real,
         vector::{inner_product, sum_of_squares},
     },
-    optimizer::problem::Linearized,
+    optimizer::{
+        gauss_newton::fit::{Fit, random_signs},
+        problem::Linearized,
+    },
 };
 
 /// The side of the parameters needs a forward-mode pass for each of them, where the
@@ -74,6 +77,17 @@ pub struct Solution {
     pub gradient_norm: Option<f64>,
     /// ‖(SᵀKS + bλI) v + ρ‖ / ‖ρ‖, when asked for.
     pub solve_residual: Option<f64>,
+    /// How much of the batch the direction fits, when asked for; not known of [`Form::Woodbury`].
+    pub fit: Option<Fit>,
+}
+
+/// What is to be measured of a solve besides the direction, at extra cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Measures {
+    /// Whether to measure the norm of the gradient and the residual of the solve.
+    pub norms: bool,
+    /// Whether to measure the fit, and by random signs of which seed.
+    pub fit: Option<u64>,
 }
 
 impl<T: Real> Default for Direction<T> {
@@ -88,8 +102,7 @@ impl<T: Real> Direction<T> {
         &self.values
     }
 
-    /// Solves for d with damping λ, in the form that is cheapest; `diagnose` asks for
-    /// the norms that cost extra.
+    /// Solves for d with damping λ, in the form that is cheapest.
     ///
     /// # Errors
     /// When the system is singular, which λ > 0 excludes in exact arithmetic.
@@ -100,7 +113,7 @@ impl<T: Real> Direction<T> {
         &mut self,
         linearized: &mut dyn Linearized<T>,
         damping: f64,
-        diagnose: bool,
+        measures: Measures,
         system: &mut RowSystem,
     ) -> Result<Solution, SolverError> {
         let [n_rows, n_params] = linearized.shape();
@@ -111,7 +124,7 @@ impl<T: Real> Direction<T> {
         } else {
             Form::Woodbury
         };
-        self.solve_as(form, linearized, damping, diagnose, system)
+        self.solve_as(form, linearized, damping, measures, system)
     }
 
     /// Solves for d in the given form. [`Form::Rows`] is right only where ρ gives the gradient
@@ -124,7 +137,7 @@ impl<T: Real> Direction<T> {
         form: Form,
         linearized: &mut dyn Linearized<T>,
         damping: f64,
-        diagnose: bool,
+        measures: Measures,
         system: &mut RowSystem,
     ) -> Result<Solution, SolverError> {
         self.batch = linearized.batch();
@@ -134,9 +147,9 @@ impl<T: Real> Direction<T> {
         self.gradient.clear();
         self.gradient.extend_from_slice(linearized.separate_gradient().unwrap_or_default());
         let solution = match form {
-            Form::Rows => self.row_side(system, linearized, damping, diagnose),
-            Form::Parameters => self.parameter_side(system, linearized, damping, diagnose),
-            Form::Woodbury => self.woodbury(system, linearized, damping, diagnose),
+            Form::Rows => self.row_side(system, linearized, damping, measures),
+            Form::Parameters => self.parameter_side(system, linearized, damping, measures),
+            Form::Woodbury => self.woodbury(system, linearized, damping, measures),
         }?;
         let curvature = linearized.full_curvature(&self.values).unwrap_or(solution.curvature);
         Ok(Solution { curvature, ..solution })
@@ -147,17 +160,24 @@ impl<T: Real> Direction<T> {
         system: &mut RowSystem,
         linearized: &mut dyn Linearized<T>,
         damping: f64,
-        diagnose: bool,
+        measures: Measures,
     ) -> Result<Solution, SolverError> {
         let Self { rho, v, values, batch, .. } = self;
         let (gram, panels) = system.gram_and_panels(rho.len());
         linearized.gram(gram, panels);
         v.clear();
         v.extend(rho.iter().map(|r| -r));
-        let smallest_pivot = system.solve(damping, *batch, v)?.smallest_pivot;
+        v.extend(measures.fit.iter().flat_map(|&seed| random_signs(seed, rho.len())));
+        let smallest_pivot = system.solve_all(damping, *batch, rho.len(), v)?.smallest_pivot;
+        let b = *batch as f64;
+        let fit = measures.fit.map(|seed| {
+            let (v, probe) = v.split_at(rho.len());
+            let unfitted: Vec<f64> = v.iter().map(|v| -b * damping * v).collect();
+            Fit::of(rho, &unfitted, inverse_form(seed, probe), b * damping, rho.len())
+        });
+        v.truncate(rho.len());
         linearized.pull_back(v, values);
 
-        let b = *batch as f64;
         let norm = sum_of_squares(values).sqrt();
         let mut change: f64 = rho.iter().zip(&*v).map(|(rho, v)| (rho + b * damping * v).powi(2)).sum();
         if change < CANCELED * CANCELED * sum_of_squares(rho) {
@@ -170,8 +190,9 @@ impl<T: Real> Direction<T> {
             slope: -curvature - damping * norm * norm,
             curvature,
             smallest_pivot,
-            gradient_norm: diagnose.then(|| gradient_norm(system.gram(), rho, b)),
-            solve_residual: diagnose.then(|| solve_residual(system.gram(), rho, v, b * damping)),
+            gradient_norm: measures.norms.then(|| gradient_norm(system.gram(), rho, b)),
+            solve_residual: measures.norms.then(|| solve_residual(system.gram(), rho, v, b * damping)),
+            fit,
         })
     }
 
@@ -182,7 +203,7 @@ impl<T: Real> Direction<T> {
         system: &mut RowSystem,
         linearized: &mut dyn Linearized<T>,
         damping: f64,
-        diagnose: bool,
+        measures: Measures,
     ) -> Result<Solution, SolverError> {
         let p = self.values.len();
         let n = self.rho.len();
@@ -203,19 +224,26 @@ impl<T: Real> Direction<T> {
             self.gradient.iter().map(|g| b * g.to_f64()).collect()
         };
         let mut d: Vec<f64> = slopes.iter().map(|slope| -slope).collect();
-        let smallest_pivot = system.solve(damping, self.batch, &mut d)?.smallest_pivot;
+        d.extend(measures.fit.iter().flat_map(|&seed| random_signs(seed, p)));
+        let smallest_pivot = system.solve_all(damping, self.batch, p, &mut d)?.smallest_pivot;
+        let form = measures.fit.map(|seed| inverse_form(seed, &d[p..]));
         self.values.iter_mut().zip(&d).for_each(|(value, &d)| *value = T::of(d));
 
         linearized.push_forward(&self.values, &mut self.change);
         let (slope, curvature) = self.along_change(&self.values);
+        let fit = form.filter(|_| self.gradient.is_empty()).map(|form| {
+            let unfitted: Vec<f64> = self.rho.iter().zip(&self.change).map(|(rho, change)| rho + change).collect();
+            Fit::of(&self.rho, &unfitted, form, b * damping, p)
+        });
         Ok(Solution {
             loss: linearized.value(),
             norm: sum_of_squares(&self.values).sqrt(),
             slope,
             curvature,
             smallest_pivot,
-            gradient_norm: diagnose.then(|| sum_of_squares(&slopes).sqrt() / b),
-            solve_residual: diagnose.then(|| solve_residual(system.gram(), &slopes, &d, b * damping)),
+            gradient_norm: measures.norms.then(|| sum_of_squares(&slopes).sqrt() / b),
+            solve_residual: measures.norms.then(|| solve_residual(system.gram(), &slopes, &d[..p], b * damping)),
+            fit,
         })
     }
 
@@ -225,7 +253,7 @@ impl<T: Real> Direction<T> {
         system: &mut RowSystem,
         linearized: &mut dyn Linearized<T>,
         damping: f64,
-        diagnose: bool,
+        measures: Measures,
     ) -> Result<Solution, SolverError> {
         let Self { rho, v: w, values, gradient, change, batch } = self;
         let b = *batch as f64;
@@ -250,11 +278,12 @@ impl<T: Real> Direction<T> {
             slope: inner_product(gradient, values),
             curvature: b * sum_of_squares(w),
             smallest_pivot,
-            gradient_norm: diagnose.then(|| sum_of_squares(gradient).sqrt()),
-            solve_residual: diagnose.then(|| {
+            gradient_norm: measures.norms.then(|| sum_of_squares(gradient).sqrt()),
+            solve_residual: measures.norms.then(|| {
                 let right: Vec<f64> = change.iter().map(|x| -x).collect();
                 solve_residual(system.gram(), &right, w, b * damping)
             }),
+            fit: None,
         })
     }
 
@@ -276,6 +305,11 @@ impl<T: Real> Direction<T> {
         };
         (slope, sum_of_squares(&self.change) / b)
     }
+}
+
+/// zᵀA⁻¹z of the random signs z of a seed, given A⁻¹z.
+fn inverse_form(seed: u64, solved: &[f64]) -> f64 {
+    random_signs(seed, solved.len()).zip(solved).map(|(z, x)| z * x).sum()
 }
 
 /// ‖g‖ = ‖JᵀSρ‖/b = √(ρᵀ SᵀKS ρ)/b.

@@ -10,7 +10,8 @@
 //! What is added to the plain step, in the order in which it acts, each off by default:
 //! 1. `rows` m keeps m rows of each sample, the first of which carries the gradient: exact for the
 //!    curvature that is left ([`FewRows`]); what is said of the step, dᵀHd, is still of all rows;
-//! 2. adaptive λ chooses the damping of the solve;
+//! 2. adaptive λ chooses the damping of the solve, by how well the last steps were predicted, or by
+//!    what the row system says of the noise in it ([`DampingRule`]);
 //! 3. momentum carries directions over, and begins anew after a step that was taken back:
 //!    carried on, what led astray once would lead astray again, whatever λ (O'Donoghue,
 //!    Candès 2015, arXiv 1204.3982);
@@ -39,7 +40,8 @@ use crate::{
     optimizer::{
         gauss_newton::{
             adaptive_damping::{AdaptiveConfig, AdaptiveDamping},
-            direction::{Direction, Solution},
+            data_damping::{DampingRule, DataDamping},
+            direction::{Direction, Measures, Solution},
             line_search::LineSearchConfig,
             momentum::{Momentum, MomentumForm},
         },
@@ -62,6 +64,14 @@ pub struct EgnConfig {
     pub lr: Schedule,
     /// λ, in [0, ∞): damping in parameter space; 0 needs a row system of full rank.
     pub lambda: Schedule,
+    /// What decides λ: `fixed` is `lambda`, or `adaptive` where that is given; `evidence` begins at
+    /// `lambda` and follows the noise of the batches, `fitted` the share of its rows that a step
+    /// fits. For policies; without a `kl_limit` a large λ makes steps short as well.
+    pub damping: DampingRule,
+    /// Share of its rows that a step is to fit, in (0, 1), with damping `fitted`.
+    pub fitted: f64,
+    /// How much log λ changes at most in a step, above 0, with damping `evidence` or `fitted`.
+    pub damping_rate: f64,
     /// m, 1 or more: rows of curvature kept of each sample, the first of which carries the
     /// gradient, for losses with many; all rows unless given.
     pub rows: Option<usize>,
@@ -85,6 +95,9 @@ impl Default for EgnConfig {
         Self {
             lr: 1.0.into(),
             lambda: 1.0.into(),
+            damping: DampingRule::Fixed,
+            fitted: 0.02,
+            damping_rate: 0.1,
             rows: None,
             kl_limit: None,
             momentum: 0.0,
@@ -104,6 +117,12 @@ impl EgnConfig {
     pub fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
+        require(self.fitted > 0.0 && self.fitted < 1.0, "fitted", "in (0, 1)", self.fitted)?;
+        let rate = self.damping_rate;
+        require(rate > 0.0 && rate.is_finite(), "damping_rate", "above 0", rate)?;
+        if self.damping != DampingRule::Fixed {
+            require(self.adaptive.is_none(), "adaptive", "none with a damping that is not fixed", "given")?;
+        }
         require(self.rows.is_none_or(|rows| rows > 0), "rows", "1 or more", self.rows)?;
         if let Some(limit) = self.kl_limit {
             limit.require("kl_limit", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
@@ -148,6 +167,7 @@ pub struct Egn<T> {
     /// The direction after momentum and decay, where there are any.
     used: Vec<T>,
     damping: AdaptiveDamping,
+    data_damping: DataDamping,
     /// α of the last line search.
     last_alpha: Option<f64>,
     /// θ before a step that may be taken back.
@@ -176,12 +196,51 @@ impl<T: Real> Egn<T> {
             momentum: Momentum::default(),
             used: Vec::new(),
             damping: AdaptiveDamping::default(),
+            data_damping: DataDamping::default(),
             last_alpha: None,
             origin: Vec::new(),
             seed: 0,
             n_draws: 0,
             system: RowSystem::default(),
         }
+    }
+
+    /// Whether the optimizer draws probes.
+    fn draws(&self) -> bool {
+        self.config.rows.is_some() || self.config.damping != DampingRule::Fixed
+    }
+
+    /// The λ of the next step.
+    fn damping(&mut self, progress: f64) -> f64 {
+        let scheduled = self.config.lambda.at(progress);
+        match (self.config.damping, self.config.adaptive) {
+            (DampingRule::Fixed, None) => scheduled,
+            (DampingRule::Fixed, Some(adaptive)) => self.damping.at(&adaptive, scheduled),
+            (DampingRule::Evidence | DampingRule::Fitted, _) => self.data_damping.at(scheduled),
+        }
+    }
+
+    /// Raises the damping, where it moves at all, after an error that more of it may cure.
+    fn raise(&mut self, error: SolverError) -> SolverError {
+        let curable = !matches!(
+            error,
+            SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch | SolverError::NoCurvature { .. }
+        );
+        if curable {
+            self.config.adaptive.iter().for_each(|adaptive| self.damping.raise(adaptive));
+            self.data_damping.raise(self.config.damping_rate);
+        }
+        error
+    }
+
+    /// What to measure of a solve: the fit where λ follows it, and for reports.
+    fn measures(&self, diagnose: bool) -> Measures {
+        let fit = match self.config.damping {
+            DampingRule::Evidence | DampingRule::Fitted => Some(!mixed(self.seed, self.n_draws)),
+            // Any signs do for a report.
+            DampingRule::Fixed => diagnose.then_some(0),
+        };
+        Measures { norms: diagnose, fit }
     }
 
     /// Momentum: the direction to follow, into `used`, and the model along it.
@@ -290,33 +349,34 @@ struct Advance {
 impl<T: Real> Optimizer<T> for Egn<T> {
     /// Takes one step, as every optimizer does; a solve that fails raises an adaptive damping.
     fn step(&mut self, problem: &mut dyn Problem<T>, context: StepContext<'_>) -> Result<Report, SolverError> {
-        let scheduled = self.config.lambda.at(context.progress);
-        let lambda = self.config.adaptive.map_or(scheduled, |adaptive| self.damping.at(&adaptive, scheduled));
-        let raise = |damping: &mut AdaptiveDamping, config: &EgnConfig, error| {
-            let curable = !matches!(
-                error,
-                SolverError::NonFiniteLoss { .. } | SolverError::EmptyBatch | SolverError::NoCurvature { .. }
-            );
-            config.adaptive.filter(|_| curable).iter().for_each(|adaptive| damping.raise(adaptive));
-            error
-        };
-        let rows = self.config.rows.map(|per_sample| FewRows { per_sample, seed: mixed(self.seed, self.n_draws) });
-        let linearized = problem.linearize(rows).map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let lambda = self.damping(context.progress);
+        let (measures, rows) = (self.measures(context.diagnose), self.config.rows);
+        let rows = rows.map(|per_sample| FewRows { per_sample, seed: mixed(self.seed, self.n_draws) });
+        let linearized = problem.linearize(rows).map_err(|error| self.raise(error))?;
+        let [n_rows, _] = linearized.shape();
+        let all_rows = linearized.all_rows();
         let system = context.storage.unwrap_or(&mut self.system);
-        let solution = self.direction.solve(linearized, lambda, context.diagnose, system);
-        let solution = solution.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let solution = self.direction.solve(linearized, lambda, measures, system);
+        let solution = solution.map_err(|error| self.raise(error))?;
         let along = self.combine(linearized, &solution);
 
         let kl_limit = self.config.kl_limit.map(|limit| limit.at(context.progress));
         let lr = self.config.lr.at(context.progress);
         let longest = kl_limit.map_or(lr, |limit| lr.min((2.0 * limit / along.curvature).sqrt()));
         let advance = self.advance(problem, along, longest, solution.loss, lambda);
-        let advance = advance.map_err(|error| raise(&mut self.damping, &self.config, error))?;
+        let advance = advance.map_err(|error| self.raise(error))?;
         match advance.rejection {
             None => self.momentum.accept(),
             Some(_) => self.momentum.forget(),
         }
 
+        match (self.config.damping, solution.fit) {
+            (DampingRule::Fixed, _) | (_, None) => {}
+            (DampingRule::Evidence, Some(fit)) => self.data_damping.follow_evidence(fit, self.config.damping_rate),
+            (DampingRule::Fitted, Some(fit)) => {
+                self.data_damping.follow_share(fit, self.config.fitted, self.config.damping_rate);
+            }
+        }
         self.n_draws += 1;
         let alpha = advance.alpha;
         let half_curvature = 0.5 * alpha * alpha * along.curvature;
@@ -327,6 +387,9 @@ impl<T: Real> Optimizer<T> for Egn<T> {
             damping: Some(lambda),
             predicted_decrease: Some(-alpha * along.slope - half_curvature),
             predicted_kl: kl_limit.map(|_| half_curvature),
+            fitted: solution.fit.map(|fit| fit.share),
+            rows: Some(n_rows),
+            all_rows: Some(all_rows),
             smallest_pivot: Some(solution.smallest_pivot),
             gradient_norm: solution.gradient_norm,
             solve_residual: solution.solve_residual,
@@ -338,7 +401,7 @@ impl<T: Real> Optimizer<T> for Egn<T> {
     }
 
     fn seed(&mut self, rng: &mut dyn RngCore) {
-        if self.config.rows.is_some() {
+        if self.draws() {
             self.seed = rng.next_u64();
         }
     }
@@ -348,7 +411,8 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         state.put_part("momentum", self.momentum.state());
         state.put_part("damping", self.damping.state());
         state.put("last_alpha", self.last_alpha.as_slice());
-        if self.config.rows.is_some() {
+        if self.draws() {
+            state.put_part("data_damping", self.data_damping.state());
             state.put("probes", &[self.seed, self.n_draws]);
         }
         state
@@ -358,8 +422,10 @@ impl<T: Real> Optimizer<T> for Egn<T> {
         let momentum = Momentum::restored(&state.part("momentum"), n_params)?;
         let damping = AdaptiveDamping::restored(&state.part("damping"))?;
         let last_alpha = state.optional("last_alpha")?;
-        if self.config.rows.is_some() {
+        if self.draws() {
+            let data_damping = DataDamping::restored(&state.part("data_damping"))?;
             let probes = state.get_all::<u64>("probes", 2)?;
+            self.data_damping = data_damping;
             (self.seed, self.n_draws) = (probes[0], probes[1]);
         }
         (self.momentum, self.damping, self.last_alpha) = (momentum, damping, last_alpha);
