@@ -109,6 +109,15 @@ impl Learner {
         self.trained.set_free_outputs(value);
     }
 
+    /// Goes back towards the parameters θ₀ of a snapshot of this network: θ ← θ₀ + s(θ − θ₀), with
+    /// a share s of its own for free outputs.
+    ///
+    /// # Panics
+    /// When the snapshot is of another network.
+    pub fn retreat(&mut self, origin: &Snapshot, share: f64, free_share: f64) {
+        self.trained.retreat(origin, share, free_share);
+    }
+
     /// All that later steps depend on: parameters and the optimizer's own state.
     pub fn state(&self) -> State {
         self.trained.state_of_training()
@@ -185,6 +194,7 @@ trait Trained: Send {
     fn input_gradient(&mut self, cotangents: &[f64]) -> Vec<f64>;
     fn seed(&mut self, rng: &mut dyn RngCore);
     fn set_free_outputs(&mut self, value: f64);
+    fn retreat(&mut self, origin: &Snapshot, share: f64, free_share: f64);
     fn snapshot(&self) -> Snapshot;
     fn pull(&self, follower: &Snapshot, tau: f64) -> Snapshot;
     fn state_of_training(&self) -> State;
@@ -236,6 +246,21 @@ impl<T: Real> Trained for WithOptimizer<T> {
     fn set_free_outputs(&mut self, value: f64) {
         let free = self.model.network.free_outputs();
         self.model.params[free].fill(T::of(value));
+    }
+
+    fn retreat(&mut self, origin: &Snapshot, share: f64, free_share: f64) {
+        let Model { network, params, .. } = &mut self.model;
+        assert_eq!(origin.network(), network, "networks to go back between");
+        let (free, origin) = (network.free_outputs(), T::of_params(origin.params()));
+        for (i, (x, &from)) in params.iter_mut().zip(origin).enumerate() {
+            let share = if free.contains(&i) { free_share } else { share };
+            // Exactly where it was, or where it is.
+            *x = match share {
+                0.0 => from,
+                1.0 => *x,
+                _ => from + T::of(share) * (*x - from),
+            };
+        }
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -31,6 +31,7 @@ use crate::{
         actor_critic::ActorCritic,
         body::perceptron,
         distribution::{Distribution, Terms},
+        rollout_limit::RolloutLimits,
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
     settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
@@ -43,6 +44,9 @@ pub struct A2cConfig {
     /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
+    /// Limits on how far a rollout may change the policy.
+    #[serde(flatten)]
+    pub limits: RolloutLimits,
     /// λ of the advantage estimate, in [0, 1]; 1 is the n-step return.
     pub gae_lambda: f64,
     /// β, 0 or more: the entropy coefficient.
@@ -54,6 +58,7 @@ impl Default for A2cConfig {
         // Stable-Baselines3's A2C.
         Self {
             on_policy: OnPolicySettings { n_steps: 5, normalize_advantage: false, ..OnPolicySettings::default() },
+            limits: RolloutLimits::default(),
             gae_lambda: 1.0,
             entropy: 0.0,
         }
@@ -67,6 +72,7 @@ impl AgentSettings for A2cConfig {
 
     fn validate(&self) -> Result<(), SettingError> {
         self.on_policy.validate()?;
+        self.limits.validate()?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         require(self.entropy >= 0.0 && self.entropy.is_finite(), "entropy", "0 or more", self.entropy)
     }
@@ -126,7 +132,9 @@ impl Agent for A2c {
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
         let all: Vec<usize> = (0..rollout.len()).collect();
         let terms = Terms { entropy, ..Terms::default() };
+        let before = self.networks.actor_if(!self.config.limits.are_none());
         let actor = self.networks.update_actor(&experience, &all, normalize_advantage, terms, clock, true);
+        self.networks.shorten(before, &experience, self.config.limits.at(clock.progress()))?;
         let loss = SquaredError { targets: &experience.returns };
         let critic = self.networks.update_critic(&experience, &all, &loss, clock, true);
         let metrics = vec![

@@ -32,6 +32,7 @@ use crate::{
         body::{Body, Convolutions, perceptron},
         clipped_value::ClippedValue,
         distribution::{Distribution, Terms},
+        rollout_limit::RolloutLimits,
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
     settings::{agent_settings::AgentSettings, on_policy::OnPolicySettings},
@@ -44,6 +45,9 @@ pub struct PpoConfig {
     /// Settings of every on-policy agent.
     #[serde(flatten)]
     pub on_policy: OnPolicySettings,
+    /// Limits on how far a rollout may change the policy.
+    #[serde(flatten)]
+    pub limits: RolloutLimits,
     /// Convolutions before the hidden layers, for observations that are images, with ReLU in
     /// place of tanh throughout.
     pub convolutions: Option<Convolutions>,
@@ -77,6 +81,7 @@ impl Default for PpoConfig {
         // Stable-Baselines3's PPO.
         Self {
             on_policy: OnPolicySettings::default(),
+            limits: RolloutLimits::default(),
             convolutions: None,
             gae_lambda: 0.95,
             batch_size: 64,
@@ -99,6 +104,7 @@ impl AgentSettings for PpoConfig {
 
     fn validate(&self) -> Result<(), SettingError> {
         self.on_policy.validate()?;
+        self.limits.validate()?;
         self.convolutions.as_ref().map_or(Ok(()), Convolutions::validate)?;
         require((0.0..=1.0).contains(&self.gae_lambda), "gae_lambda", "in [0, 1]", self.gae_lambda)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
@@ -248,7 +254,9 @@ impl Agent for Ppo {
         let OnPolicySettings { gamma, reward_scale, .. } = self.config.on_policy;
         let gae_lambda = self.config.gae_lambda;
         let experience = self.networks.experience(rollout, gamma, gae_lambda, reward_scale)?;
+        let before = self.networks.actor_if(!self.config.limits.are_none());
         let mut updates = self.train_actor(&experience, clock)?;
+        self.networks.shorten(before, &experience, self.config.limits.at(clock.progress()))?;
         updates.extend(self.train_critic(&experience, clock));
         Ok(Learned { updates, metrics: self.metrics(&experience, clock)? })
     }

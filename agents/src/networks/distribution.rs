@@ -192,6 +192,24 @@ impl Distribution {
         sum / new.batch() as f64
     }
 
+    /// Mean divergence of outputs (b, c) in two parts: that of the Gaussians' means with the old
+    /// deviations, and that of the deviations with the old means. A softmax has the first only.
+    pub fn kl_parts(&self, old: &Outputs, new: &Outputs) -> [f64; 2] {
+        match self {
+            Self::Categorical { .. } => [self.kl(old, new), 0.0],
+            Self::Gaussian { low, .. } => {
+                let n = low.len();
+                let with = |means: &Outputs, deviations: &Outputs| {
+                    let rows = means.rows().zip(deviations.rows());
+                    let values =
+                        rows.flat_map(|(means, deviations)| [&means[..n], &deviations[n..]].concat()).collect();
+                    self.kl(old, &Outputs { values, n_outputs: 2 * n })
+                };
+                [with(new, old), with(old, new)]
+            }
+        }
+    }
+
     /// Calls `learn` with the policy's loss on a batch, and returns the result.
     pub fn with_loss<R>(&self, batch: &PolicyBatch, terms: Terms, learn: impl FnOnce(&dyn Loss) -> R) -> R {
         let Terms { clip, entropy, kl_penalty, .. } = terms;

@@ -7,5 +7,6 @@ pub mod critics;
 pub mod distribution;
 pub mod off_policy;
 pub mod q_learning;
+pub mod rollout_limit;
 pub mod target_network;
 pub mod temperature;

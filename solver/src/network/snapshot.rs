@@ -48,6 +48,11 @@ impl Snapshot {
         &self.network
     }
 
+    /// The flat parameters (p) in their own number type.
+    pub(crate) fn params(&self) -> &Params {
+        &self.params
+    }
+
     /// The flat parameters (p) as a tensor, for programs that work with candle.
     ///
     /// # Errors

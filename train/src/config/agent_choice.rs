@@ -13,6 +13,7 @@ use crate::config::{
 
 /// The agent of a run with its settings; it is written as its name.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant)] // A run has one.
 pub enum AgentChoice {
     /// A built-in agent, such as `dqn`.
     BuiltIn(AgentConfig),

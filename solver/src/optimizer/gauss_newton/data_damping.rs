@@ -24,6 +24,9 @@ pub enum DampingRule {
 /// Least and greatest λ. Beyond them the step is the gradient's, or interpolates, whatever λ.
 const RANGE: [f64; 2] = [1e-8, 1e8];
 
+/// How far a single batch may lower log λ, in units of the rate.
+const LONGEST: f64 = 30.0;
+
 /// The damping λ between steps; none before the first.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DataDamping {
@@ -39,9 +42,11 @@ impl DataDamping {
     /// Follows the evidence of a batch, at most `rate` in log λ.
     ///
     /// The slope of the evidence, 1 − share − misfit, is of the size of the fitted share, which is
-    /// a hundredth where a policy learns: divided by it, λ moves as fast there as anywhere.
+    /// a hundredth where a policy learns: divided by it, λ moves as fast there as anywhere. The
+    /// quotient is 1 at most and has a long tail below zero, which must not be cut: where a batch is
+    /// noise alone its mean is zero, and without the tail λ would rise for ever.
     pub fn follow_evidence(&mut self, fit: Fit, rate: f64) {
-        self.scale(rate * ((fit.misfit - (1.0 - fit.share)) / fit.share).clamp(-1.0, 1.0));
+        self.scale(rate * ((fit.misfit - (1.0 - fit.share)) / fit.share).clamp(-LONGEST, 1.0));
     }
 
     /// Brings the share of rows that a step fits towards `target`, at most `rate` in log λ.
