@@ -5,11 +5,11 @@
 //! steps. A move that went further is shortened in the space of parameters, θ ← θ₀ + s(θ − θ₀).
 //!
 //! *Design.* Means and standard deviations have limits of their own, because one step narrows a
-//! Gaussian faster than it moves its mean. Where log σ does not depend on the state it is a parameter
-//! itself, and each limit shortens its own part of θ.
+//! Gaussian faster than it moves its mean. Where log σ does not depend on the state it is a
+//! parameter itself, and each limit shortens its own part of θ.
 //!
-//! Source: Schulman et al. (2015), arXiv 1502.05477, for the limit; Abdolmaleki et al. (2018), arXiv
-//! 1812.02256, section 4.2, and Otto et al. (2021), arXiv 2101.09207, for two of them.
+//! Source: Schulman et al. (2015), arXiv 1502.05477, for the limit; Abdolmaleki et al. (2018),
+//! arXiv 1812.02256, section 4.2, and Otto et al. (2021), arXiv 2101.09207, for two of them.
 
 use egn_solver::{Schedule, SettingError, Snapshot, SolverError};
 use schemars::JsonSchema;
