@@ -1,6 +1,8 @@
 //! Our derivatives against candle's autograd, which shares no code with them.
 
-use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use crate::kinds::{N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
@@ -12,7 +14,7 @@ use egn_solver::{
 #[test]
 fn gradients_equal_autograd() -> Result<(), SolverError> {
     let sizes = Sizes { n_inputs: 4, hidden: 7, n_outputs: 3, extra: 2 };
-    for network in (0..N_NETWORKS).flat_map(|kind| ACTIVATIONS.map(|activation| network(kind, sizes, activation))) {
+    for network in (0..N_NETWORKS).flat_map(|kind| Activation::ALL.map(|activation| network(kind, sizes, activation))) {
         let setting = Setting::draw(network.clone(), 9, 11);
         let params = Var::new(&*setting.params, &Device::Cpu)?;
         for which in 0..N_LOSSES {
@@ -91,6 +93,8 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
             Activation::Tanh => h.tanh()?,
             Activation::Relu => h.relu()?,
             Activation::Silu => (&h * (h.neg()?.exp()? + 1.0)?.recip()?)?,
+            Activation::Gelu => (&h * ((&h * FRAC_1_SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?,
+            Activation::Elu => h.elu(1.0)?,
         };
     }
     let free = network.free_outputs();

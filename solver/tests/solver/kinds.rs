@@ -18,6 +18,9 @@ const KINDS: [&str; 9] = [
 /// How many kinds of network there are.
 pub const N_NETWORKS: usize = KINDS.len();
 
+/// How many activations there are.
+pub const N_ACTIVATIONS: usize = Activation::ALL.len();
+
 /// Sizes of a random network.
 #[derive(Debug, Clone, Copy)]
 pub struct Sizes {
@@ -33,9 +36,6 @@ pub fn network(kind: usize, sizes: Sizes, activation: Activation) -> Network {
     let text = fill.iter().fold(KINDS[kind].to_owned(), |text, (hole, size)| text.replace(hole, &size.to_string()));
     Network::parse(&text, activation).unwrap()
 }
-
-/// All activations.
-pub const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Silu];
 
 /// ‖a‖.
 pub fn norm(values: &[f64]) -> f64 {

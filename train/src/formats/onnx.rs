@@ -9,6 +9,8 @@
 //! | dueling | Gemm with V + A − mean A as its matrix |
 //! | products of inputs | Gather, Gather, Mul, Mul |
 //! | SiLU | Sigmoid, Mul |
+//! | GELU | Mul, Erf, Add, Mul, Mul |
+//! | ELU | Elu |
 //! | argmax over means | Reshape, ReduceMean, ArgMax |
 //! | argmax over expected returns | Reshape, Softmax, MatMul, ArgMax |
 //! | first n outputs, within bounds | Gather, Min, Max |
@@ -247,6 +249,18 @@ impl Graph {
                 let logistic = self.node("Sigmoid", &[&input], &[]);
                 self.node("Mul", &[&input, &logistic], &[])
             }
+            // ½ z (1 + erf(z/√2)): an operator of its own is younger than the set above.
+            Activation::Gelu => {
+                let [root, one, half] =
+                    [std::f32::consts::FRAC_1_SQRT_2, 1.0, 0.5].map(|number| self.floats(&[1], &[number]));
+                let scaled = self.node("Mul", &[&input, &root], &[]);
+                let error = self.node("Erf", &[&scaled], &[]);
+                let twice_below = self.node("Add", &[&error, &one], &[]);
+                let product = self.node("Mul", &[&input, &twice_below], &[]);
+                self.node("Mul", &[&product, &half], &[])
+            }
+            // Its alpha is 1 unless said otherwise.
+            Activation::Elu => self.node("Elu", &[&input], &[]),
         }
     }
 
