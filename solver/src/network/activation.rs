@@ -1,11 +1,12 @@
 //! Non-linearities, and their derivatives from what a forward pass leaves behind.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::linalg::{real::Real, vectors::vectorized};
 
 /// The non-linearity after a dense or convolutional layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Activation {
     /// None.

@@ -1,12 +1,13 @@
 //! The kinds of layer that a network is a chain of.
 
 use crate::{
-    linalg::real::Real,
+    linalg::{params::Block, real::Real},
     network::{
         activation::Activation,
         convolution::{Convolution, Image},
         dense::Dense,
         dueling::Dueling,
+        layer_norm::LayerNorm,
         layer_pass::LayerPass,
         products::Products,
     },
@@ -19,6 +20,8 @@ pub enum Layer {
     Dense(Dense),
     /// A dense layer on every patch of an image.
     Convolution(Convolution),
+    /// The entries of a sample at mean 0 and variance 1, scaled and shifted.
+    LayerNorm(LayerNorm),
     /// A value and advantages to action values, without parameters.
     Dueling(Dueling),
     /// Products of the inputs, without parameters.
@@ -31,6 +34,7 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense.n_inputs,
             Self::Convolution(convolution) => convolution.image.len(),
+            Self::LayerNorm(norm) => norm.width,
             Self::Dueling(dueling) => 1 + dueling.n_outputs,
             Self::Products(products) => products.n_inputs,
         }
@@ -41,18 +45,27 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense.n_outputs,
             Self::Convolution(convolution) => convolution.output().len(),
+            Self::LayerNorm(norm) => norm.width,
             Self::Dueling(dueling) => dueling.n_outputs,
             Self::Products(products) => products.n_outputs(),
         }
     }
 
-    /// What holds the layer's parameters, if it has any: a convolution's is
-    /// applied at every position.
+    /// The layer's weights and bias, if it has such: a convolution's are applied at every position.
     pub fn dense(&self) -> Option<&Dense> {
         match self {
             Self::Dense(dense) => Some(dense),
             Self::Convolution(convolution) => Some(&convolution.filters),
-            Self::Dueling(_) | Self::Products(_) => None,
+            Self::LayerNorm(_) | Self::Dueling(_) | Self::Products(_) => None,
+        }
+    }
+
+    /// The layer's parameters within the flat vector, in order, without gaps: weights, then a bias,
+    /// or a scale and a shift.
+    pub fn blocks(&self) -> Vec<Block> {
+        match self {
+            Self::LayerNorm(norm) => vec![Block::row(norm.scale()), Block::row(norm.shift())],
+            _ => self.dense().map_or_else(Vec::new, Dense::blocks),
         }
     }
 
@@ -61,6 +74,7 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense,
             Self::Convolution(convolution) => convolution,
+            Self::LayerNorm(norm) => norm,
             Self::Dueling(dueling) => dueling,
             Self::Products(products) => products,
         }
@@ -70,12 +84,15 @@ impl Layer {
     pub(crate) fn image(&self) -> Option<Image> {
         match self {
             Self::Convolution(convolution) => Some(convolution.output()),
-            Self::Dense(_) | Self::Dueling(_) | Self::Products(_) => None,
+            Self::Dense(_) | Self::LayerNorm(_) | Self::Dueling(_) | Self::Products(_) => None,
         }
     }
 
     /// Applied to the output.
-    pub(crate) fn activation(&self) -> Activation {
-        self.dense().map_or(Activation::Identity, |dense| dense.activation)
+    pub fn activation(&self) -> Activation {
+        match self {
+            Self::LayerNorm(norm) => norm.activation,
+            _ => self.dense().map_or(Activation::Identity, |dense| dense.activation),
+        }
     }
 }

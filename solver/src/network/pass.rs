@@ -8,6 +8,7 @@
 //! | product | here | cost |
 //! |---|---|---|
 //! | SᵀKS, K = J Jᵀ | Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ) | b²k² · Σ widths |
+//! | … of a normalization | (Δ∘X̂)(Δ∘X̂)ᵀ + ΔΔᵀ | b²k² · 2 width |
 //! | … of a convolution | J Jᵀ of its own parameters alone, p_conv of them | b²k² · p_conv |
 //! | Jᵀ S v | Aᵀ (v-weighted D), layer by layer | b·p |
 //! | J t | one forward-mode pass | 2·b·p |
@@ -104,7 +105,9 @@ impl<T: Real> Pass<T> {
     pub fn select(&mut self, samples: &[usize]) {
         let batch = std::mem::replace(&mut self.batch, samples.len());
         assert!(samples.is_sorted_by(|a, b| a < b) && samples.last().is_none_or(|&last| last < batch));
-        let layers = self.traces.iter_mut().flat_map(|trace| [&mut trace.slopes, &mut trace.patches]);
+        let layers = self.traces.iter_mut().flat_map(|trace| {
+            [&mut trace.slopes, &mut trace.patches, &mut trace.normalized, &mut trace.inverse_deviations]
+        });
         for values in layers.chain(&mut self.values).chain([&mut self.outputs]) {
             let width = values.len() / batch.max(1);
             for (to, &from) in samples.iter().enumerate() {

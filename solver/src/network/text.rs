@@ -5,8 +5,9 @@ use std::fmt;
 use crate::network::{
     activation::Activation,
     convolution::{Convolution, Image, Kernel},
+    hidden::{Hidden, positive},
     layer::Layer,
-    network::Network,
+    network::{Inputs, Network},
 };
 
 impl Network {
@@ -16,20 +17,24 @@ impl Network {
     /// When the text is no network, with examples of what is.
     pub fn parse(text: &str, hidden: Activation) -> Result<Self, String> {
         parse(text, hidden).ok_or_else(|| {
+            let is_batch = |part: &str| part.strip_suffix('b').is_some_and(|width| positive(width).is_some());
+            if text.split(['-', '+']).any(is_batch) {
+                return format!(
+                    "'{text}' is not a network: batch normalization mixes the samples of a batch, so that no row of \
+                     a Gauss-Newton step would be exact; 64n normalizes the 64 outputs of each sample"
+                );
+            }
             format!(
                 "'{text}' is not a network; give two or more positive widths joined by dashes, such as 4-64-64-2, \
-                 or 10x10x4-16k3s1-128-3 for 16 filters of 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 with two \
-                 free outputs, 6-quadratic or 6-quadratic-constant"
+                 4-64n-64n-2 with layer normalization before the activations, 10x10x4-16k3s1-128-3 for 16 filters of \
+                 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 with two free outputs, 6-quadratic or \
+                 6-quadratic-constant"
             )
         })
     }
 }
 
-/// Largest width that is read: the product of two of them is a number still.
-const MAX_WIDTH: usize = 1 << 24;
-
-fn parse(text: &str, hidden: Activation) -> Option<Network> {
-    let positive = |text: &str| text.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n));
+fn parse(text: &str, activation: Activation) -> Option<Network> {
     let (text, free) = match text.split_once('+') {
         Some((rest, free)) => (rest, positive(free)?),
         None => (text, 0),
@@ -42,19 +47,15 @@ fn parse(text: &str, hidden: Activation) -> Option<Network> {
     let network = match (&sides[..], rest) {
         (&[n], ["quadratic"]) => Network::quadratic(n, false),
         (&[n], ["quadratic", "constant"]) => Network::quadratic(n, true),
-        (&[n], [_, ..]) => {
-            let widths = rest.iter().map(|width| positive(width));
-            Network::mlp(&std::iter::once(Some(n)).chain(widths).collect::<Option<Vec<_>>>()?, hidden)
-        }
+        (&[n], [hidden @ .., last]) => Network::new(Inputs::Row(n), &parts_of(hidden)?, positive(last)?, activation),
         (&[height, width, channels], rest) => {
             let n_kernels = rest.iter().take_while(|part| part.contains('k')).count();
             let kernels: Vec<Kernel> =
                 rest[..n_kernels].iter().map(|part| Kernel::parse(part)).collect::<Option<_>>()?;
-            let widths: Vec<usize> = rest[n_kernels..].iter().map(|width| positive(width)).collect::<Option<_>>()?;
+            let (last, hidden) = rest[n_kernels..].split_last()?;
             let image = Image { height, width, channels };
             kernels.iter().try_fold(image, |image, kernel| kernel.fits(image).then(|| kernel.over(image)))?;
-            widths.first()?;
-            Network::convolutional(image, &kernels, &widths, hidden)
+            Network::new(Inputs::Image(image, &kernels), &parts_of(hidden)?, positive(last)?, activation)
         }
         _ => return None,
     };
@@ -65,8 +66,13 @@ fn parse(text: &str, hidden: Activation) -> Option<Network> {
     Some(network.with_free_outputs(free))
 }
 
+fn parts_of(texts: &[&str]) -> Option<Vec<Hidden>> {
+    texts.iter().map(|text| Hidden::parse(text)).collect()
+}
+
 impl fmt::Display for Network {
-    /// Widths joined by dashes, `4-64-64-2`; an image as 10x10x4 and a convolution of 16 filters of
+    /// Widths joined by dashes, `4-64-64-2`, with `64n` for a dense layer that is normalized before
+    /// its activation; an image as 10x10x4 and a convolution of 16 filters of
     /// 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end, `4-64-2+2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.layers()[0] {
@@ -82,6 +88,7 @@ impl fmt::Display for Network {
                 (Layer::Dense(_), [Layer::Products(_)]) => {}
                 (Layer::Dense(dense), _) => write!(f, "-{}", dense.n_outputs)?,
                 (Layer::Convolution(convolution), _) => write!(f, "-{}", convolution.kernel)?,
+                (Layer::LayerNorm(_), _) => write!(f, "n")?,
                 (Layer::Dueling(_), _) => write!(f, "-dueling")?,
             }
         }
@@ -102,6 +109,10 @@ mod tests {
             "4-64-64-2",
             "8-3",
             "4-64-2+2",
+            "4-64n-2",
+            "4-64n-32-16n-2+1",
+            "4-64n-3-dueling",
+            "10x10x4-16k3s1-128n-3",
             "4-64-3-dueling",
             "4-64-3-dueling+1",
             "10x10x4-16k3s1-128-3",
@@ -130,6 +141,12 @@ mod tests {
             "4-2+0",
             "4-1-dueling",
             "dueling",
+            "4n-2",
+            "4-2n",
+            "4-n-2",
+            "4-0n-2",
+            "4-8nn-2",
+            "4-64b-2",
             "quadratic",
             "4-quadratic-2",
             "10x10-3",
@@ -142,6 +159,14 @@ mod tests {
             "4-18446744073709551615-2",
         ] {
             assert!(Network::parse(text, Activation::Relu).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn batch_normalization_is_refused_with_its_reason() {
+        for text in ["4-64b-2", "10x10x4-16k3s1-128b-3"] {
+            let refusal = Network::parse(text, Activation::Relu).unwrap_err();
+            assert!(refusal.contains("mixes the samples of a batch") && refusal.contains("64n"), "{refusal}");
         }
     }
 }

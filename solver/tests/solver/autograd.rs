@@ -6,7 +6,7 @@ use crate::kinds::{N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
-    Activation, Convolution, Dense, Kernel, Layer, NetworkProblem, Problem, SolverError, loss::PolicySample,
+    Activation, Convolution, Dense, Kernel, Layer, LayerNorm, NetworkProblem, Problem, SolverError, loss::PolicySample,
 };
 
 /// Outputs and gradients against candle's autograd, for every kind of network and every loss that
@@ -75,6 +75,12 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
                 let weight = part(filters.weight())?.reshape((filters.n_inputs, filters.n_outputs))?;
                 with_bias(correlate(convolution, &h, &weight)?, filters)?.reshape((b, ()))?
             }
+            Layer::LayerNorm(norm) => {
+                let centered = h.broadcast_sub(&h.mean_keepdim(1)?)?;
+                let variance = centered.sqr()?.mean_keepdim(1)?;
+                let normalized = centered.broadcast_div(&(variance + LayerNorm::EPSILON)?.sqrt()?)?;
+                normalized.broadcast_mul(&part(norm.scale())?)?.broadcast_add(&part(norm.shift())?)?
+            }
             Layer::Dueling(dueling) => {
                 let advantages = h.narrow(1, 1, dueling.n_outputs)?;
                 advantages.broadcast_sub(&advantages.mean_keepdim(1)?)?.broadcast_add(&h.narrow(1, 0, 1)?)?
@@ -88,7 +94,7 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
                 Tensor::cat(&products.pairs().map(column).collect::<Result<Vec<_>, _>>()?, 1)?
             }
         };
-        h = match layer.dense().map_or(Activation::Identity, |dense| dense.activation) {
+        h = match layer.activation() {
             Activation::Identity => h,
             Activation::Tanh => h.tanh()?,
             Activation::Relu => h.relu()?,

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Activations of torch in networks of dense layers, in float64.
+"""Activations and layers of torch in float64.
 
   python layers.py > layers.json
 
 Each case has a network as this program writes it, its activation, its parameters in the order of the layers
-(a weight as (inputs, outputs) row-major, then the bias) and inputs x, and what torch 2.15.0 makes of them: the
-outputs, and the gradients of half the sum of their squares by the parameters and by x.
+(a weight as (inputs, outputs) row-major, then the bias; of a normalization, `64n`, the scale, then the shift)
+and inputs x, and what torch 2.15.0 makes of them: the outputs, and the gradients of half the sum of their
+squares by the parameters and by x.
 
 The first cases are the activations themselves, between weights of 1 without bias.
 """
@@ -35,13 +36,18 @@ class Params:
         weight = self.take(n * n_outputs, n ** -0.5).reshape(n, n_outputs)
         return F.linear(x, weight.T, self.take(n_outputs, 0.5))
 
+    def normalize(self, x):
+        n = x.shape[1]
+        return F.layer_norm(x, (n,), self.take(n, 0.5, 1.0), self.take(n, 0.5))
+
 
 def outputs(network, activation, params, x):
     act = ACTIVATIONS[activation]
     n_inputs, *hidden, n_outputs = network.split("-")
     assert x.shape[1] == int(n_inputs)
     for part in hidden:
-        x = act(params.dense(x, int(part)))
+        x = params.dense(x, int(part.removesuffix("n")))
+        x = act(params.normalize(x) if part.endswith("n") else x)
     return params.dense(x, int(n_outputs))
 
 
@@ -58,7 +64,7 @@ torch.manual_seed(0)
 line = torch.cat([torch.linspace(-6, 6, 49, dtype=torch.float64), torch.tensor([-30.0, -12.0, 1e-9, 30.0])])[:, None]
 units = [torch.tensor([number], dtype=torch.float64, requires_grad=True) for number in (1.0, 0.0, 1.0, 0.0)]
 cases = [case("1-1-1", activation, line, units) for activation in ACTIVATIONS]
-for network in ["3-8-5-2"]:
-    for activation in ACTIVATIONS:
-        cases.append(case(network, activation, torch.randn(6, 3, dtype=torch.float64)))
+for network in ["3-8-5-2", "3-8n-5n-2", "3-37n-2"]:
+    for activation in ["gelu"] if "37" in network else ACTIVATIONS:
+        cases.append(case(network, activation, torch.randn(5, 3, dtype=torch.float64)))
 print(json.dumps(dict(torch=torch.__version__, cases=cases)))

@@ -6,6 +6,7 @@
 //! | normalized observations | Add, Mul, Min, Max |
 //! | dense | Gemm |
 //! | convolution | Reshape and Transpose to channels first, Conv, and back |
+//! | layer normalization | LayerNormalization |
 //! | dueling | Gemm with V + A − mean A as its matrix |
 //! | products of inputs | Gather, Gather, Mul, Mul |
 //! | SiLU | Sigmoid, Mul |
@@ -15,20 +16,22 @@
 //! | argmax over expected returns | Reshape, Softmax, MatMul, ArgMax |
 //! | first n outputs, within bounds | Gather, Min, Max |
 //!
-//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last
-//! years reads, and is in f32 whatever the policy was trained in. Free outputs (log σ)
-//! do not act and are left out.
+//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last years reads, or
+//! opset 17 where there is a layer normalization, and is in f32 whatever the policy was trained in.
+//! Free outputs (log σ) do not act and are left out.
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
 use egn_agents::{ActionValues, GreedyRule, ObservationNormalizer};
-use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
+use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, LayerNorm, Products, Snapshot};
 
 use crate::formats::protobuf::Message;
 
 /// Version of the operators.
 const OPSET: u64 = 13;
-/// Version of the file's layout that goes with it.
+/// The first version with LayerNormalization; what else we use is in it as before.
+const OPSET_OF_LAYER_NORM: u64 = 17;
+/// Version of the file's layout that goes with both.
 const IR_VERSION: u64 = 8;
 
 /// Names of the input and of the output.
@@ -55,6 +58,7 @@ pub fn model(
         value = match layer {
             Layer::Dense(dense) => graph.dense(dense, &params, &value),
             Layer::Convolution(convolution) => graph.convolution(convolution, &params, &value),
+            Layer::LayerNorm(norm) => graph.layer_norm(norm, &params, &value),
             Layer::Dueling(dueling) => graph.dueling(dueling, &value),
             Layer::Products(products) => graph.products(products, &value),
         };
@@ -72,7 +76,9 @@ pub fn model(
     graph.message(12, Message::default().text(1, ACTION).message(2, &action));
     let mut model = Message::default();
     model.integer(1, IR_VERSION).text(2, "egn-rl").text(3, env!("CARGO_PKG_VERSION")).message(7, &graph);
-    model.message(8, Message::default().text(1, "").integer(2, OPSET));
+    let has_norm = architecture.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_)));
+    let opset = if has_norm { OPSET_OF_LAYER_NORM } else { OPSET };
+    model.message(8, Message::default().text(1, "").integer(2, opset));
     for (key, text) in about {
         model.message(14, Message::default().text(1, key).text(2, text));
     }
@@ -213,6 +219,13 @@ impl Graph {
         let images = self.activation(filters.activation, sum);
         let images = self.node("Transpose", &[&images], &[Attribute::Integers("perm", &[0, 2, 3, 1])]);
         self.node("Reshape", &[&images, &rows], &[])
+    }
+
+    /// Over the last axis and with ε = 1e-5, unless said otherwise.
+    fn layer_norm(&mut self, norm: &LayerNorm, params: &[f32], input: &str) -> String {
+        let [scale, shift] = [norm.scale(), norm.shift()].map(|range| self.floats(&[norm.width], &params[range]));
+        let normalized = self.node("LayerNormalization", &[input, &scale, &shift], &[]);
+        self.activation(norm.activation, normalized)
     }
 
     /// V, A₁ … Aₙ to V + Aⱼ − mean A is linear: column j of its matrix is 1, −1/n …, 1 − 1/n, …

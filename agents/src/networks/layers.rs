@@ -1,0 +1,68 @@
+//! The settings of what stands between the hidden layers.
+
+use egn_solver::{Activation, Hidden, SettingError};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Settings of what stands between the hidden layers of every network; in a file they stand among
+/// the agent's own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct LayerSettings {
+    /// Non-linearity of convolutions and hidden layers: `tanh`, `relu`, `silu`, `gelu`, `elu` or
+    /// `identity`; unset, the one that `hidden` or `convolutions` names.
+    pub activation: Option<Activation>,
+    /// `layer` gives the outputs of each hidden layer mean 0 and variance 1 in every sample, then a
+    /// learned scale and shift, before the activation; `batch` is refused. Unset, nothing is
+    /// normalized.
+    pub normalization: Option<Normalization>,
+}
+
+/// What is normalized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Normalization {
+    /// The outputs of a layer, sample by sample.
+    Layer,
+    /// Each output of a layer over a batch: asked for it is refused, with the reason.
+    Batch,
+}
+
+impl LayerSettings {
+    /// Checks that every setting is in its range.
+    ///
+    /// # Errors
+    /// The first setting that is not.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        match self.normalization {
+            None | Some(Normalization::Layer) => Ok(()),
+            Some(asked @ Normalization::Batch) => Err(SettingError::new(
+                "normalization",
+                "layer or unset (batch normalization mixes the samples of a batch, so that no row of a Gauss-Newton \
+                 step would be exact)",
+                asked,
+            )),
+        }
+    }
+
+    /// The hidden parts of a network with hidden layers of these widths.
+    pub(crate) fn parts(self, widths: &[usize]) -> Vec<Hidden> {
+        let part = match self.normalization {
+            Some(Normalization::Layer) => Hidden::Normalized,
+            None | Some(Normalization::Batch) => Hidden::Dense,
+        };
+        widths.iter().map(|&width| part(width)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batch_normalization_is_refused_with_its_reason() {
+        let settings = LayerSettings { normalization: Some(Normalization::Batch), ..LayerSettings::default() };
+        let refusal = settings.validate().unwrap_err().to_string();
+        assert!(refusal.contains("mixes the samples of a batch"), "{refusal}");
+        LayerSettings { normalization: Some(Normalization::Layer), ..settings }.validate().unwrap();
+    }
+}
