@@ -75,6 +75,7 @@ pub use network::{
     pass::Pass,
     products::Products,
     quadratic_form::QuadraticForm,
+    skip::Skip,
     snapshot::Snapshot,
 };
 pub use network_problem::NetworkProblem;

@@ -89,6 +89,8 @@ fn every_layer_activation_and_rule() {
         ("3-quadratic-constant", GreedyRule::Clip { low: vec![-1.0], high: vec![1.0] }),
         ("4-16-12", expectation(&[-2.0, 0.5, 3.0])),
         ("3-16n-8n-2", tanh()),
+        ("3-8-16r-5r-2+2", tanh()),
+        ("3-8r-2", clip()),
         ("6x5x2-4k3s1-7n-4-dueling", argmax(1)),
     ] {
         for activation in Activation::ALL {
@@ -167,6 +169,7 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
         ("CartPole-v1", "qrdqn", "adam", &[small, warm, "agent.n_quantiles=10"]),
         ("CartPole-v1", "ppo", "egn", &[small]),
         ("CartPole-v1", "a2c", "egn", &[small, "agent.normalization=layer", "agent.activation=gelu"]),
+        ("CartPole-v1", "trpo", "egn", &[small, "agent.hidden=[8, 16]", "agent.residual=true"]),
         ("Pendulum-v1", "sac", "egn", &[small, warm]),
         ("Pendulum-v1", "td3", "adam", &[small, warm, "run.precision=f64"]),
         ("Pendulum-v1", "ppo", "adam", &[small, "env.normalize_observation=true", "env.clip_observation=1.2"]),

@@ -96,7 +96,7 @@ impl Body<'_> {
     /// Widths of what each layer puts out, from observations to outputs.
     pub(crate) fn widths(self, n_observations: usize, n_outputs: usize) -> Vec<usize> {
         let image = self.convolutions.map(Convolutions::n_outputs);
-        let inside = image.into_iter().chain(self.hidden.iter().copied());
+        let inside = image.into_iter().chain(self.layers.widths(self.hidden));
         [n_observations].into_iter().chain(inside).chain([n_outputs]).collect()
     }
 
@@ -146,8 +146,11 @@ mod tests {
 
     #[test]
     fn layers_are_what_the_settings_ask_for() {
-        let layers = LayerSettings { activation: Some(Activation::Gelu), normalization: Some(Normalization::Layer) };
-        let body = Body { convolutions: None, hidden: &[64, 32], activation: Activation::Relu, layers };
-        assert_eq!(Ok(body.network(4, 2)), Network::parse("4-64n-32n-2", Activation::Gelu));
+        let (activation, normalization) = (Some(Activation::Gelu), Some(Normalization::Layer));
+        for (residual, text) in [(false, "4-64n-32n-2"), (true, "4-64n-32r-2")] {
+            let layers = LayerSettings { activation, normalization, residual };
+            let body = Body { convolutions: None, hidden: &[64, 32], activation: Activation::Relu, layers };
+            assert_eq!(Ok(body.network(4, 2)), Network::parse(text, Activation::Gelu));
+        }
     }
 }

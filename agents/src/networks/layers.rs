@@ -1,6 +1,6 @@
 //! The settings of what stands between the hidden layers.
 
-use egn_solver::{Activation, Hidden, SettingError};
+use egn_solver::{Activation, Hidden, SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,10 @@ pub struct LayerSettings {
     /// learned scale and shift, before the activation; `batch` is refused. Unset, nothing is
     /// normalized.
     pub normalization: Option<Normalization>,
+    /// Whether each hidden layer but the first is a residual block x + W₂ f(W₁ x̂ + b₁) + b₂ as
+    /// wide as the first, f the activation and x̂ normalized; its width in `hidden` is then that of
+    /// its inner layer.
+    pub residual: bool,
 }
 
 /// What is normalized.
@@ -31,8 +35,10 @@ impl LayerSettings {
     /// Checks that every setting is in its range.
     ///
     /// # Errors
-    /// The first setting that is not.
-    pub fn validate(&self) -> Result<(), SettingError> {
+    /// The first setting that is not, for hidden layers of these widths.
+    pub fn validate(&self, hidden: &[usize]) -> Result<(), SettingError> {
+        let has_block = !self.residual || hidden.len() > 1;
+        require(has_block, "residual", "false with fewer than two hidden layers", self.residual)?;
         match self.normalization {
             None | Some(Normalization::Layer) => Ok(()),
             Some(asked @ Normalization::Batch) => Err(SettingError::new(
@@ -50,7 +56,19 @@ impl LayerSettings {
             Some(Normalization::Layer) => Hidden::Normalized,
             None | Some(Normalization::Batch) => Hidden::Dense,
         };
-        widths.iter().map(|&width| part(width)).collect()
+        let (first, others) = widths.split_at(widths.len().min(1));
+        let other = if self.residual { Hidden::Residual } else { part };
+        first.iter().map(|&width| part(width)).chain(others.iter().map(|&width| other(width))).collect()
+    }
+
+    /// Widths of what each dense layer of the hidden parts puts out.
+    pub(crate) fn widths(self, hidden: &[usize]) -> Vec<usize> {
+        match hidden {
+            [first, others @ ..] if self.residual => {
+                [*first].into_iter().chain(others.iter().flat_map(|&inner| [inner, *first])).collect()
+            }
+            _ => hidden.to_vec(),
+        }
     }
 }
 
@@ -61,8 +79,16 @@ mod tests {
     #[test]
     fn batch_normalization_is_refused_with_its_reason() {
         let settings = LayerSettings { normalization: Some(Normalization::Batch), ..LayerSettings::default() };
-        let refusal = settings.validate().unwrap_err().to_string();
+        let refusal = settings.validate(&[64]).unwrap_err().to_string();
         assert!(refusal.contains("mixes the samples of a batch"), "{refusal}");
-        LayerSettings { normalization: Some(Normalization::Layer), ..settings }.validate().unwrap();
+        LayerSettings { normalization: Some(Normalization::Layer), ..settings }.validate(&[64]).unwrap();
+    }
+
+    #[test]
+    fn a_residual_network_of_one_hidden_layer_is_refused() {
+        let settings = LayerSettings { residual: true, ..LayerSettings::default() };
+        assert!(settings.validate(&[64]).unwrap_err().to_string().contains("fewer than two hidden layers"));
+        settings.validate(&[64, 256]).unwrap();
+        assert_eq!(settings.widths(&[64, 256, 128]), [64, 256, 64, 128, 64]);
     }
 }

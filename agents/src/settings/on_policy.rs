@@ -51,7 +51,7 @@ impl OnPolicySettings {
     /// The first setting that is not.
     pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
-        self.layers.validate()?;
+        self.layers.validate(&self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         let scale = self.reward_scale;

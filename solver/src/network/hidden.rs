@@ -17,31 +17,32 @@ pub enum Hidden {
     Dense(usize),
     /// A dense layer of so many outputs, a normalization of these, and the activation.
     Normalized(usize),
+    /// A residual block, x + W₂ activation(W₁ normalized(x) + b₁) + b₂, with so many outputs of its
+    /// inner layer W₁ and as many of the block as it has inputs.
+    ///
+    /// Source: Lee et al. (2025), "SimBa: simplicity bias for scaling up parameters in deep
+    /// reinforcement learning", arXiv 2410.09754, where the inner layer has four times the outputs.
+    Residual(usize),
 }
 
 impl Hidden {
-    /// Outputs of the part's first dense layer.
-    pub fn width(self) -> usize {
-        match self {
-            Self::Dense(width) | Self::Normalized(width) => width,
-        }
-    }
-
     /// Reads what `Display` writes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        match text.strip_suffix('n') {
-            Some(width) => positive(width).map(Self::Normalized),
-            None => positive(text).map(Self::Dense),
+        match text.split_at_checked(text.len().saturating_sub(1)) {
+            Some((width, "n")) => positive(width).map(Self::Normalized),
+            Some((width, "r")) => positive(width).map(Self::Residual),
+            _ => positive(text).map(Self::Dense),
         }
     }
 }
 
 impl fmt::Display for Hidden {
-    /// `64`, or `64n` with a normalization.
+    /// `64`, `64n` with a normalization, or `64r` for a residual block.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dense(width) => write!(f, "{width}"),
             Self::Normalized(width) => write!(f, "{width}n"),
+            Self::Residual(width) => write!(f, "{width}r"),
         }
     }
 }

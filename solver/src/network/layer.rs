@@ -10,6 +10,7 @@ use crate::{
         layer_norm::LayerNorm,
         layer_pass::LayerPass,
         products::Products,
+        skip::Skip,
     },
 };
 
@@ -22,6 +23,8 @@ pub enum Layer {
     Convolution(Convolution),
     /// The entries of a sample at mean 0 and variance 1, scaled and shifted.
     LayerNorm(LayerNorm),
+    /// The end of a residual block, without parameters.
+    Skip(Skip),
     /// A value and advantages to action values, without parameters.
     Dueling(Dueling),
     /// Products of the inputs, without parameters.
@@ -35,6 +38,7 @@ impl Layer {
             Self::Dense(dense) => dense.n_inputs,
             Self::Convolution(convolution) => convolution.image.len(),
             Self::LayerNorm(norm) => norm.width,
+            Self::Skip(skip) => skip.width,
             Self::Dueling(dueling) => 1 + dueling.n_outputs,
             Self::Products(products) => products.n_inputs,
         }
@@ -46,6 +50,7 @@ impl Layer {
             Self::Dense(dense) => dense.n_outputs,
             Self::Convolution(convolution) => convolution.output().len(),
             Self::LayerNorm(norm) => norm.width,
+            Self::Skip(skip) => skip.width,
             Self::Dueling(dueling) => dueling.n_outputs,
             Self::Products(products) => products.n_outputs(),
         }
@@ -56,7 +61,7 @@ impl Layer {
         match self {
             Self::Dense(dense) => Some(dense),
             Self::Convolution(convolution) => Some(&convolution.filters),
-            Self::LayerNorm(_) | Self::Dueling(_) | Self::Products(_) => None,
+            Self::LayerNorm(_) | Self::Skip(_) | Self::Dueling(_) | Self::Products(_) => None,
         }
     }
 
@@ -75,6 +80,7 @@ impl Layer {
             Self::Dense(dense) => dense,
             Self::Convolution(convolution) => convolution,
             Self::LayerNorm(norm) => norm,
+            Self::Skip(skip) => skip,
             Self::Dueling(dueling) => dueling,
             Self::Products(products) => products,
         }
@@ -84,7 +90,7 @@ impl Layer {
     pub(crate) fn image(&self) -> Option<Image> {
         match self {
             Self::Convolution(convolution) => Some(convolution.output()),
-            Self::Dense(_) | Self::LayerNorm(_) | Self::Dueling(_) | Self::Products(_) => None,
+            Self::Dense(_) | Self::LayerNorm(_) | Self::Skip(_) | Self::Dueling(_) | Self::Products(_) => None,
         }
     }
 

@@ -16,5 +16,6 @@ pub(crate) mod pass;
 pub(crate) mod products;
 pub(crate) mod quadratic_form;
 mod safetensors;
+pub(crate) mod skip;
 pub(crate) mod snapshot;
 mod text;

@@ -2,7 +2,8 @@
 //!
 //! *Design.* Parameters live apart, in one flat tensor, so that an optimizer is a rule on vectors,
 //! a snapshot is one copy, and an architecture can be shared by a network, its target and every
-//! worker's snapshot. A network is a chain of layers, some of them without parameters.
+//! worker's snapshot. A network is a chain of layers, some of them without parameters, and some of
+//! which add what an earlier one took in.
 
 use std::ops::Range;
 
@@ -17,6 +18,7 @@ use crate::{
         layer::Layer,
         layer_norm::LayerNorm,
         products::Products,
+        skip::Skip,
     },
 };
 
@@ -34,8 +36,8 @@ impl Network {
     /// activation. Inputs of an image are rows of height·width·channels, channels last.
     ///
     /// # Panics
-    /// With a size of zero, or where a kernel is larger than its padded image: a shape is the
-    /// caller's own.
+    /// With a size of zero, where a kernel is larger than its padded image, or where a residual
+    /// block comes right after a convolution: a shape is the caller's own.
     pub fn new(inputs: Inputs<'_>, hidden: &[Hidden], n_outputs: usize, activation: Activation) -> Self {
         let mut chain = match inputs {
             Inputs::Row(n) => Chain::from(n),
@@ -125,6 +127,11 @@ impl Network {
         Some(&self.free).filter(|free| free.n_outputs > 0)
     }
 
+    /// The layer that ends the residual block which layer `l` begins, if it begins one.
+    pub(crate) fn skip_over(&self, l: usize) -> Option<usize> {
+        self.layers.iter().position(|layer| matches!(layer, Layer::Skip(skip) if skip.start == l))
+    }
+
     /// Entries of an input.
     pub fn n_inputs(&self) -> usize {
         self.layers[0].n_inputs()
@@ -184,6 +191,15 @@ impl Chain {
             Hidden::Normalized(width) => {
                 self.dense(width, Activation::Identity, true);
                 self.normalize(activation);
+            }
+            Hidden::Residual(inner) => {
+                let image = self.layers.last().and_then(Layer::image);
+                assert!(image.is_none(), "a residual block on images");
+                let (start, width) = (self.layers.len(), self.width);
+                self.normalize(Activation::Identity);
+                self.dense(inner, activation, true);
+                self.dense(width, Activation::Identity, true);
+                self.layers.push(Layer::Skip(Skip { width, start }));
             }
         }
     }

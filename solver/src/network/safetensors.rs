@@ -141,8 +141,14 @@ mod tests {
 
     #[test]
     fn a_network_reads_back_as_it_was_written() {
-        for text in ["3-5-2+2", "6x5x2-4k3s1-3k2s2p1-7n-4-dueling", "3-5n-4n-2", "4-quadratic", "4-quadratic-constant"]
-        {
+        for text in [
+            "3-5-2+2",
+            "6x5x2-4k3s1-3k2s2p1-7n-4-dueling",
+            "3-5n-4n-2",
+            "3-5-7r-2+1",
+            "4-quadratic",
+            "4-quadratic-constant",
+        ] {
             let network = Network::parse(text, Activation::Tanh).unwrap();
             let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
             let mut params = Initialization::Uniform.draw(&network, rng);

@@ -26,9 +26,9 @@ impl Network {
             }
             format!(
                 "'{text}' is not a network; give two or more positive widths joined by dashes, such as 4-64-64-2, \
-                 4-64n-64n-2 with layer normalization before the activations, 10x10x4-16k3s1-128-3 for 16 filters of \
-                 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 with two free outputs, 6-quadratic or \
-                 6-quadratic-constant"
+                 4-64n-64n-2 with layer normalization before the activations, 4-64-256r-2 with a residual block of \
+                 256 inside, 10x10x4-16k3s1-128-3 for 16 filters of 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 \
+                 with two free outputs, 6-quadratic or 6-quadratic-constant"
             )
         })
     }
@@ -53,9 +53,13 @@ fn parse(text: &str, activation: Activation) -> Option<Network> {
             let kernels: Vec<Kernel> =
                 rest[..n_kernels].iter().map(|part| Kernel::parse(part)).collect::<Option<_>>()?;
             let (last, hidden) = rest[n_kernels..].split_last()?;
+            let hidden = parts_of(hidden)?;
+            if let (1.., Some(Hidden::Residual(_))) = (n_kernels, hidden.first()) {
+                return None;
+            }
             let image = Image { height, width, channels };
             kernels.iter().try_fold(image, |image, kernel| kernel.fits(image).then(|| kernel.over(image)))?;
-            Network::new(Inputs::Image(image, &kernels), &parts_of(hidden)?, positive(last)?, activation)
+            Network::new(Inputs::Image(image, &kernels), &hidden, positive(last)?, activation)
         }
         _ => return None,
     };
@@ -72,8 +76,9 @@ fn parts_of(texts: &[&str]) -> Option<Vec<Hidden>> {
 
 impl fmt::Display for Network {
     /// Widths joined by dashes, `4-64-64-2`, with `64n` for a dense layer that is normalized before
-    /// its activation; an image as 10x10x4 and a convolution of 16 filters of
-    /// 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end, `4-64-2+2`.
+    /// its activation and `64r` for a residual block; an image as 10x10x4 and a convolution of 16
+    /// filters of 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end,
+    /// `4-64-2+2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.layers()[0] {
             Layer::Convolution(Convolution { image: Image { height, width, channels }, .. }) => {
@@ -81,16 +86,33 @@ impl fmt::Display for Network {
             }
             first => write!(f, "{}", first.n_inputs())?,
         }
-        for (l, layer) in self.layers().iter().enumerate() {
-            match (layer, &self.layers()[..l]) {
-                (Layer::Products(_), _) => write!(f, "-quadratic")?,
-                (Layer::Dense(dense), [Layer::Products(_)]) if dense.has_bias => write!(f, "-constant")?,
-                (Layer::Dense(_), [Layer::Products(_)]) => {}
-                (Layer::Dense(dense), _) => write!(f, "-{}", dense.n_outputs)?,
-                (Layer::Convolution(convolution), _) => write!(f, "-{}", convolution.kernel)?,
-                (Layer::LayerNorm(_), _) => write!(f, "n")?,
-                (Layer::Dueling(_), _) => write!(f, "-dueling")?,
-            }
+        let (layers, mut at) = (self.layers(), 0);
+        while at < layers.len() {
+            at += match (&layers[..at], &layers[at..]) {
+                (_, [Layer::LayerNorm(_), Layer::Dense(inner), ..]) => {
+                    write!(f, "-{}", Hidden::Residual(inner.n_outputs))?;
+                    // The normalization, two dense layers and the sum.
+                    4
+                }
+                (_, [Layer::Dense(dense), Layer::LayerNorm(_), ..]) if self.skip_over(at + 1).is_none() => {
+                    write!(f, "-{}", Hidden::Normalized(dense.n_outputs))?;
+                    2
+                }
+                (before, [layer, ..]) => {
+                    match (before, layer) {
+                        (_, Layer::Products(_)) => write!(f, "-quadratic")?,
+                        ([Layer::Products(_)], Layer::Dense(dense)) if dense.has_bias => write!(f, "-constant")?,
+                        ([Layer::Products(_)], Layer::Dense(_)) => {}
+                        (_, Layer::Dense(dense)) => write!(f, "-{}", Hidden::Dense(dense.n_outputs))?,
+                        (_, Layer::Convolution(convolution)) => write!(f, "-{}", convolution.kernel)?,
+                        (_, Layer::Dueling(_)) => write!(f, "-dueling")?,
+                        // Parts of what is written above.
+                        (_, Layer::LayerNorm(_) | Layer::Skip(_)) => {}
+                    }
+                    1
+                }
+                (_, []) => break,
+            };
         }
         match self.free_outputs().len() {
             0 => Ok(()),
@@ -112,6 +134,10 @@ mod tests {
             "4-64n-2",
             "4-64n-32-16n-2+1",
             "4-64n-3-dueling",
+            "4-64-32r-2",
+            "4-64n-32r-16r-2",
+            "4-8r-16n-8r-2+1",
+            "10x10x4-16k3s1-128-64r-3",
             "10x10x4-16k3s1-128n-3",
             "4-64-3-dueling",
             "4-64-3-dueling+1",
@@ -146,6 +172,10 @@ mod tests {
             "4-n-2",
             "4-0n-2",
             "4-8nn-2",
+            "4-0r-2",
+            "4-2r",
+            "4-r-2",
+            "10x10x4-16k3s1-64r-3",
             "4-64b-2",
             "quadratic",
             "4-quadratic-2",

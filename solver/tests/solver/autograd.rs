@@ -64,7 +64,9 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
         if dense.has_bias { h.broadcast_add(&part(dense.bias())?) } else { Ok(h) }
     };
     let mut h = setting.inputs();
+    let mut taken = Vec::new();
     for layer in network.layers() {
+        taken.push(h.clone());
         h = match layer {
             Layer::Dense(dense) => {
                 let weight = part(dense.weight())?.reshape((dense.n_inputs, dense.n_outputs))?;
@@ -81,6 +83,7 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
                 let normalized = centered.broadcast_div(&(variance + LayerNorm::EPSILON)?.sqrt()?)?;
                 normalized.broadcast_mul(&part(norm.scale())?)?.broadcast_add(&part(norm.shift())?)?
             }
+            Layer::Skip(skip) => (h + &taken[skip.start])?,
             Layer::Dueling(dueling) => {
                 let advantages = h.narrow(1, 1, dueling.n_outputs)?;
                 advantages.broadcast_sub(&advantages.mean_keepdim(1)?)?.broadcast_add(&h.narrow(1, 0, 1)?)?

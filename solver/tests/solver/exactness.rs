@@ -186,6 +186,36 @@ proptest! {
     }
 }
 
+/// A pass that has forgotten some of its samples knows of the others what a pass over them alone
+/// knows.
+#[test]
+fn selected_samples_are_those_of_a_batch_of_their_own() {
+    let sizes = Sizes { n_inputs: 3, hidden: 5, n_outputs: 2, extra: 2 };
+    for (kind, activation) in (0..N_NETWORKS).flat_map(|kind| Activation::ALL.map(|activation| (kind, activation))) {
+        let setting = Setting::draw(network(kind, sizes, activation), 7, 23);
+        let (network, params) = (&setting.network, &setting.params);
+        let (n, c, kept) = (network.n_inputs(), network.n_outputs(), [1, 2, 5]);
+        let rows: Vec<f64> = (0..kept.len() * c).map(|i| libm::cos(i as f64)).collect();
+        let known = |pass: &mut Pass<f64>| {
+            pass.propagate_rows(network, params, &rows);
+            let mut pulled = vec![0.0; network.n_params()];
+            pass.pull_back(network, &[1.0, -0.5, 2.0], &mut pulled);
+            pulled.extend_from_slice(pass.push_forward(network, params, params));
+            pulled.extend_from_slice(pass.outputs());
+            pulled
+        };
+        let (mut all, mut alone) = (Pass::new(), Pass::new());
+        all.inputs_mut(network, 7).copy_from_slice(&setting.x);
+        all.forward(network, params);
+        all.select(&kept);
+        let x: Vec<f64> = kept.iter().flat_map(|&i| setting.x[i * n..][..n].iter().copied()).collect();
+        alone.inputs_mut(network, kept.len()).copy_from_slice(&x);
+        alone.forward(network, params);
+        let (selected, expected) = (known(&mut all), known(&mut alone));
+        assert!(distance(&selected, &expected) <= 1e-13 * norm(&expected), "{network} with {activation:?}");
+    }
+}
+
 #[test]
 fn jacobians_equal_differences() {
     let sizes = Sizes { n_inputs: 3, hidden: 5, n_outputs: 2, extra: 2 };

@@ -3,7 +3,7 @@
 use egn_solver::{Activation, Network};
 
 /// Every kind of network, as text with sizes to fill in, at least two outputs each.
-const KINDS: [&str; 12] = [
+const KINDS: [&str; 15] = [
     "{n}-{h}-{c}",
     "{n}-{h}-{h}-{c}+{k}",
     "{n}-{h}-3-dueling",
@@ -16,6 +16,9 @@ const KINDS: [&str; 12] = [
     "{n}-{h}n-{c}",
     "{n}-{h}-{h}n-{h}n-3-dueling+{k}",
     "3x4x{n}-{k}k2s1-{h}n-{c}",
+    "{n}-{h}-{k}r-{c}+{k}",
+    "{n}-{h}n-{k}r-{h}r-3-dueling",
+    "5-{h}r-{h}n-{k}r-{c}",
 ];
 
 /// How many kinds of network there are.

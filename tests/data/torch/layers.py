@@ -46,8 +46,13 @@ def outputs(network, activation, params, x):
     n_inputs, *hidden, n_outputs = network.split("-")
     assert x.shape[1] == int(n_inputs)
     for part in hidden:
-        x = params.dense(x, int(part.removesuffix("n")))
-        x = act(params.normalize(x) if part.endswith("n") else x)
+        if part.endswith("r"):
+            inner = act(params.dense(params.normalize(x), int(part.removesuffix("r"))))
+            x = x + params.dense(inner, x.shape[1])
+        elif part.endswith("n"):
+            x = act(params.normalize(params.dense(x, int(part.removesuffix("n")))))
+        else:
+            x = act(params.dense(x, int(part)))
     return params.dense(x, int(n_outputs))
 
 
@@ -64,7 +69,7 @@ torch.manual_seed(0)
 line = torch.cat([torch.linspace(-6, 6, 49, dtype=torch.float64), torch.tensor([-30.0, -12.0, 1e-9, 30.0])])[:, None]
 units = [torch.tensor([number], dtype=torch.float64, requires_grad=True) for number in (1.0, 0.0, 1.0, 0.0)]
 cases = [case("1-1-1", activation, line, units) for activation in ACTIVATIONS]
-for network in ["3-8-5-2", "3-8n-5n-2", "3-37n-2"]:
+for network in ["3-8-5-2", "3-8n-5n-2", "3-37n-2", "3-8-16r-6r-2", "3-5n-8r-2"]:
     for activation in ["gelu"] if "37" in network else ACTIVATIONS:
         cases.append(case(network, activation, torch.randn(5, 3, dtype=torch.float64)))
 print(json.dumps(dict(torch=torch.__version__, cases=cases)))

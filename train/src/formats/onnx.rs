@@ -7,6 +7,7 @@
 //! | dense | Gemm |
 //! | convolution | Reshape and Transpose to channels first, Conv, and back |
 //! | layer normalization | LayerNormalization |
+//! | end of a residual block | Add |
 //! | dueling | Gemm with V + A − mean A as its matrix |
 //! | products of inputs | Gather, Gather, Mul, Mul |
 //! | SiLU | Sigmoid, Mul |
@@ -54,11 +55,14 @@ pub fn model(
     let architecture = network.network();
     let mut graph = Graph::default();
     let mut value = normalizer.map_or_else(|| OBSERVATION.to_owned(), |normalizer| graph.normalized(normalizer));
+    let mut taken = Vec::new();
     for layer in architecture.layers() {
+        taken.push(value.clone());
         value = match layer {
             Layer::Dense(dense) => graph.dense(dense, &params, &value),
             Layer::Convolution(convolution) => graph.convolution(convolution, &params, &value),
             Layer::LayerNorm(norm) => graph.layer_norm(norm, &params, &value),
+            Layer::Skip(skip) => graph.node("Add", &[&value, &taken[skip.start]], &[]),
             Layer::Dueling(dueling) => graph.dueling(dueling, &value),
             Layer::Products(products) => graph.products(products, &value),
         };
