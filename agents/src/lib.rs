@@ -44,6 +44,7 @@ pub use networks::{
     actor_critic,
     body::{Body, Convolutions},
     distribution,
+    layers::{LayerSettings, Normalization},
 };
 pub use normalize::{
     normalizer::{Normalizer, ObservationNormalizer, RewardNormalizer},

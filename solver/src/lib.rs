@@ -27,6 +27,7 @@
 //! | r | residual ∂ℓ/∂f | (b, c) |
 //! | Q = S Sᵀ | curvature ∂²ℓ/∂f², or the stand-in the loss names | (c, c) a sample |
 //! | ρ | S ρ = r | (b·k) |
+//! | γ, β | scale and shift of a normalization | (n), (n) |
 //! | A, D | a layer's inputs, and its back-propagated rows | (b, n_in), (b·k, n_out) |
 //! | λ | damping, in parameter space | |
 //!
@@ -65,13 +66,16 @@ pub use network::{
     convolution::{Convolution, Image, Kernel},
     dense::Dense,
     dueling::Dueling,
+    hidden::Hidden,
     initialization::Initialization,
     layer::Layer,
+    layer_norm::LayerNorm,
     model::Model,
-    network::Network,
+    network::{Inputs, Network},
     pass::Pass,
     products::Products,
     quadratic_form::QuadraticForm,
+    skip::Skip,
     snapshot::Snapshot,
 };
 pub use network_problem::NetworkProblem;

@@ -33,8 +33,8 @@ pub(super) fn export(args: &ExportArgs) -> Result<u8> {
             let mut policy: serde_json::Map<String, serde_json::Value> =
                 about.iter().map(|(key, text)| ((*key).to_owned(), text.as_str().into())).collect();
             // One for each `<l>.weight`.
-            let layers = network.network().layers().iter().filter_map(Layer::dense);
-            let activations: Vec<_> = layers.map(|dense| dense.activation).collect();
+            let layers = network.network().layers().iter().filter(|layer| !layer.blocks().is_empty());
+            let activations: Vec<_> = layers.map(Layer::activation).collect();
             policy.insert("activations".into(), serde_json::to_value(activations)?);
             if let Some(normalizer) = normalizer {
                 let (mean, deviation) = (&normalizer.moments.mean, normalizer.deviations());

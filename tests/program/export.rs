@@ -88,18 +88,29 @@ fn every_layer_activation_and_rule() {
         ("3-quadratic", GreedyRule::Clip { low: vec![-1.0], high: vec![1.0] }),
         ("3-quadratic-constant", GreedyRule::Clip { low: vec![-1.0], high: vec![1.0] }),
         ("4-16-12", expectation(&[-2.0, 0.5, 3.0])),
+        ("3-16n-8n-2", tanh()),
+        ("3-8-16r-5r-2+2", tanh()),
+        ("3-8r-2", clip()),
+        ("6x5x2-4k3s1-7n-4-dueling", argmax(1)),
     ] {
-        for activation in [Activation::Tanh, Activation::Relu, Activation::Silu, Activation::Identity] {
+        for activation in Activation::ALL {
             let network = Network::parse(text, activation).unwrap();
-            let params = Initialization::Uniform.draw(&network, &mut rng);
-            let params: Vec<f32> = params.iter().map(|&x| 2.0 * x as f32).collect();
-            let snapshot = Snapshot::new(network.clone(), &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
             let n = network.n_inputs();
-            let observations: Vec<f32> = (0..50 * n).map(|_| rng.random_range(-2.0..2.0)).collect();
-            let batch = Tensor::from_slice(&observations, (50, n), &Device::Cpu).unwrap();
-            let outputs = snapshot.predict(&batch).unwrap();
-            let actions: Vec<f64> = outputs.rows().flat_map(|row| act(&rule, row)).collect();
-            assert!(actions.iter().any(|action| *action != actions[0]), "{text}: all actions are one");
+            let mut draw = || {
+                let params = Initialization::Uniform.draw(&network, &mut rng);
+                let params: Vec<f32> = params.iter().map(|&x| 2.0 * x as f32).collect();
+                let snapshot = Snapshot::new(network.clone(), &Tensor::new(params, &Device::Cpu).unwrap()).unwrap();
+                let observations: Vec<f32> = (0..50 * n).map(|_| rng.random_range(-2.0..2.0)).collect();
+                let batch = Tensor::from_slice(&observations, (50, n), &Device::Cpu).unwrap();
+                let outputs = snapshot.predict(&batch).unwrap();
+                let actions: Vec<f64> = outputs.rows().flat_map(|row| act(&rule, row)).collect();
+                (snapshot, observations, actions)
+            };
+            // Of networks that have more than one action.
+            let (snapshot, observations, actions) = std::iter::repeat_with(&mut draw)
+                .take(20)
+                .find(|(_, _, actions)| actions.iter().any(|action| *action != actions[0]))
+                .unwrap_or_else(|| panic!("{text}: all actions are one"));
             let name = format!("{text}-{activation:?}-{rule:?}").to_lowercase();
             let name = name.split(' ').next().unwrap();
             check(name, &model(&snapshot, None, &rule, &[]), n, &observations, &actions);
@@ -157,6 +168,8 @@ fn an_exported_policy_acts_as_the_one_in_the_record() {
         ("CartPole-v1", "c51", "egn", &[small, warm, "agent.n_atoms=11"]),
         ("CartPole-v1", "qrdqn", "adam", &[small, warm, "agent.n_quantiles=10"]),
         ("CartPole-v1", "ppo", "egn", &[small]),
+        ("CartPole-v1", "a2c", "egn", &[small, "agent.normalization=layer", "agent.activation=gelu"]),
+        ("CartPole-v1", "trpo", "egn", &[small, "agent.hidden=[8, 16]", "agent.residual=true"]),
         ("Pendulum-v1", "sac", "egn", &[small, warm]),
         ("Pendulum-v1", "td3", "adam", &[small, warm, "run.precision=f64"]),
         ("Pendulum-v1", "ppo", "adam", &[small, "env.normalize_observation=true", "env.clip_observation=1.2"]),

@@ -117,6 +117,19 @@ fn evaluate(operator: &str, inputs: &[&Value], attributes: &HashMap<String, Vec<
         "Tanh" => map(libm::tanh),
         "Relu" => map(|x| x.max(0.0)),
         "Sigmoid" => map(|x| 1.0 / (1.0 + libm::exp(-x))),
+        "Erf" => map(libm::erf),
+        "Elu" => map(|x| if x > 0.0 { x } else { libm::expm1(x) }),
+        "LayerNormalization" => {
+            let n = x.shape[1];
+            let normalized = |row: &[f64]| {
+                let mean = row.iter().sum::<f64>() / n as f64;
+                let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+                let normalized = row.iter().map(|x| (x - mean) / (variance + 1e-5).sqrt());
+                let affine = normalized.zip(&inputs[1].values).zip(&inputs[2].values);
+                affine.map(|((x, scale), shift)| scale * x + shift).collect::<Vec<_>>()
+            };
+            Value { shape: x.shape.clone(), values: x.values.chunks_exact(n).flat_map(normalized).collect() }
+        }
         "Add" => broadcast(inputs, |a, b| a + b),
         "Mul" => broadcast(inputs, |a, b| a * b),
         "Min" => broadcast(inputs, f64::min),
@@ -174,10 +187,10 @@ fn evaluate(operator: &str, inputs: &[&Value], attributes: &HashMap<String, Vec<
     }
 }
 
-/// Shapes are equal, or the second is a row for all rows of the first.
+/// Shapes are equal, or the second is a row for all rows of the first, or a number.
 fn broadcast(inputs: &[&Value], f: fn(f64, f64) -> f64) -> Value {
     let (a, b) = (inputs[0], inputs[1]);
-    assert!(a.shape == b.shape || (b.shape.len() == 1 && a.shape.last() == b.shape.first()));
+    assert!(a.shape == b.shape || b.shape == [1] || (b.shape.len() == 1 && a.shape.last() == b.shape.first()));
     let values = a.values.iter().zip(b.values.iter().cycle()).map(|(&a, &b)| f(a, b)).collect();
     Value { shape: a.shape.clone(), values }
 }

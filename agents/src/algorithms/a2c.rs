@@ -29,7 +29,6 @@ use crate::{
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
         actor_critic::ActorCritic,
-        body::perceptron,
         distribution::{Distribution, Terms},
         rollout_limit::RolloutLimits,
     },
@@ -86,11 +85,11 @@ impl AgentSettings for A2cConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, self.on_policy.body()))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
-        self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs)
+        self.on_policy.workload(self.on_policy.body(), usize::MAX, spaces, n_envs)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -111,7 +110,7 @@ impl A2c {
     /// When a network cannot be made.
     pub fn new(config: A2cConfig, context: &AgentContext) -> Result<Self, AgentError> {
         Ok(Self {
-            networks: ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, context)?,
+            networks: ActorCritic::new(config.on_policy.body(), config.on_policy.log_std_init, context)?,
             config,
         })
     }

@@ -67,7 +67,7 @@ impl AgentSettings for DdpgConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        td3::actor("ddpg", &self.replay.hidden, spaces)
+        td3::actor("ddpg", self.replay.body(), spaces)
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, total_steps: u64) -> Workload {

@@ -29,7 +29,7 @@ use crate::{
     experience::{returns::explained_variance, rollout::Rollout},
     networks::{
         actor_critic::{ActorCritic, Experience, select},
-        body::{Body, Convolutions, perceptron},
+        body::{Body, Convolutions},
         clipped_value::ClippedValue,
         distribution::{Distribution, Terms},
         rollout_limit::RolloutLimits,
@@ -145,8 +145,8 @@ impl PpoConfig {
     /// The torso of actor and critic.
     pub(crate) fn body(&self) -> Body<'_> {
         match &self.convolutions {
-            None => perceptron(&self.on_policy.hidden),
-            Some(see) => Body { convolutions: Some(see), hidden: &self.on_policy.hidden, activation: Activation::Relu },
+            None => self.on_policy.body(),
+            Some(see) => Body { convolutions: Some(see), activation: Activation::Relu, ..self.on_policy.body() },
         }
     }
 }

@@ -35,7 +35,6 @@ use crate::{
     },
     networks::{
         actor_critic::{ActorCritic, Experience, select},
-        body::perceptron,
         distribution::{Distribution, PolicyBatch, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
@@ -93,11 +92,11 @@ impl AgentSettings for ReinforceConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, self.on_policy.body()))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
-        let workload = self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs);
+        let workload = self.on_policy.workload(self.on_policy.body(), usize::MAX, spaces, n_envs);
         // Batches are of whole episodes, however long.
         let batch_size = self.batch_size as u64;
         Workload { batch_size, transitions: workload.transitions.max(batch_size), ..workload }
@@ -172,7 +171,7 @@ impl Reinforce {
     /// # Errors
     /// When a network cannot be made.
     pub fn new(config: ReinforceConfig, context: &AgentContext) -> Result<Self, AgentError> {
-        let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, context)?;
+        let networks = ActorCritic::new(config.on_policy.body(), config.on_policy.log_std_init, context)?;
         let no_actions = Actions::none(&context.action_space);
         Ok(Self { config, networks, no_actions, under_way: Vec::new(), finished: Vec::new() })
     }

@@ -32,7 +32,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialization, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
+    Initialization, Learner, Network, SettingError, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require,
 };
@@ -48,7 +48,7 @@ use crate::{
         rollout::Rollout,
     },
     networks::{
-        body::widths,
+        body::Body,
         critics::{CriticValues, Critics, pairs},
         off_policy::OffPolicy,
         temperature::{TEMPERATURE, Temperature},
@@ -115,7 +115,7 @@ impl AgentSettings for SacConfig {
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
         let range = ActionRange::of(spaces.actions, "sac")?;
-        let network = architecture(&self.replay.hidden, spaces);
+        let network = architecture(self.replay.body(), spaces);
         Ok(ActorPlan::new(network, GreedyRule::tanh(&range), move |actor| {
             Arc::new(SquashedGaussianPolicy { actor, range: range.clone(), random_before: 0.0 })
         }))
@@ -123,7 +123,7 @@ impl AgentSettings for SacConfig {
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
         let n_outputs = 2 * spaces.n_actions();
-        self.replay.workload(widths(spaces.n_observations, &self.replay.hidden, n_outputs), n_outputs, total_steps)
+        self.replay.workload(self.replay.body().widths(spaces.n_observations, n_outputs), n_outputs, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -132,8 +132,8 @@ impl AgentSettings for SacConfig {
 }
 
 /// Architecture of the actor: means, then log σ.
-fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
-    Network::mlp(&widths(spaces.n_observations, hidden, 2 * spaces.actions.len()), Activation::Relu)
+fn architecture(body: Body<'_>, spaces: Spaces<'_>) -> Network {
+    body.network(spaces.n_observations, 2 * spaces.actions.len())
 }
 
 /// The SAC agent.
@@ -154,10 +154,10 @@ impl Sac {
     pub fn new(config: SacConfig, context: &AgentContext) -> Result<Self, AgentError> {
         let range = ActionRange::of(&context.action_space, "sac")?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let network = architecture(&config.replay.hidden, context.spaces());
+        let network = architecture(config.replay.body(), context.spaces());
         let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         Ok(Self {
-            critics: Critics::new(context, 2, &config.replay.hidden, config.replay.tau, &mut rng)?,
+            critics: Critics::new(context, 2, config.replay.body(), config.replay.tau, &mut rng)?,
             temperature: match config.temperature {
                 Some(alpha) => Temperature::Fixed(alpha),
                 None => {

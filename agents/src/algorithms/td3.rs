@@ -27,8 +27,7 @@
 use std::sync::Arc;
 
 use egn_solver::{
-    Activation, Initialization, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State,
-    StateError,
+    Initialization, Learner, Network, Outputs, Schedule, SettingError, Snapshot, SolverError, State, StateError,
     loss::{QuadraticModel, Root},
     require, standard_normal,
 };
@@ -44,7 +43,7 @@ use crate::{
         rollout::Rollout,
     },
     networks::{
-        body::widths,
+        body::Body,
         critics::{CriticValues, Critics, mean_size, pairs},
         off_policy::OffPolicy,
         target_network::TargetNetwork,
@@ -131,12 +130,12 @@ impl AgentSettings for Td3Config {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        actor("td3", &self.replay.hidden, spaces)
+        actor("td3", self.replay.body(), spaces)
     }
 
     fn workload(&self, spaces: Spaces<'_>, _n_envs: usize, total_steps: u64) -> Workload {
         let n_outputs = spaces.n_actions();
-        self.replay.workload(widths(spaces.n_observations, &self.replay.hidden, n_outputs), n_outputs, total_steps)
+        self.replay.workload(self.replay.body().widths(spaces.n_observations, n_outputs), n_outputs, total_steps)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -151,14 +150,14 @@ impl Td3Config {
 }
 
 /// Architecture of a deterministic actor, f.
-fn architecture(hidden: &[usize], spaces: Spaces<'_>) -> Network {
-    Network::mlp(&widths(spaces.n_observations, hidden, spaces.actions.len()), Activation::Relu)
+fn architecture(body: Body<'_>, spaces: Spaces<'_>) -> Network {
+    body.network(spaces.n_observations, spaces.actions.len())
 }
 
 /// The plan of a deterministic actor whose exploration is over.
-pub(crate) fn actor(agent: &'static str, hidden: &[usize], spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
+pub(crate) fn actor(agent: &'static str, body: Body<'_>, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
     let range = ActionRange::of(spaces.actions, agent)?;
-    Ok(ActorPlan::new(architecture(hidden, spaces), GreedyRule::tanh(&range), move |actor| {
+    Ok(ActorPlan::new(architecture(body, spaces), GreedyRule::tanh(&range), move |actor| {
         let noise = ActionNoise { kind: NoiseKind::Normal, std: Schedule::Constant(0.0) };
         Arc::new(DeterministicPolicy { actor, noise, range: range.clone(), random_before: 0.0 })
     }))
@@ -193,11 +192,11 @@ impl Td3 {
     ) -> Result<Self, AgentError> {
         let range = ActionRange::of(&context.action_space, name)?;
         let mut rng = stream(context.seed, Purpose::Initialization, 0);
-        let network = architecture(&config.replay.hidden, context.spaces());
+        let network = architecture(config.replay.body(), context.spaces());
         let actor = Learner::new(network, Initialization::Uniform, context.precision, &context.optimizer, &mut rng)?;
         Ok(Self {
             target_actor: TargetNetwork::new(actor.snapshot(), config.replay.tau),
-            critics: Critics::new(context, n_critics, &config.replay.hidden, config.replay.tau, &mut rng)?,
+            critics: Critics::new(context, n_critics, config.replay.body(), config.replay.tau, &mut rng)?,
             experience: config.replay.off_policy(0.0, context),
             n_updates: 0,
             actor,

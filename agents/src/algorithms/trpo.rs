@@ -41,7 +41,6 @@ use crate::{
     },
     networks::{
         actor_critic::{ActorCritic, Experience, select},
-        body::perceptron,
         distribution::{Distribution, Terms},
     },
     policies::{actor_plan::ActorPlan, policy::Policy},
@@ -108,12 +107,12 @@ impl AgentSettings for TrpoConfig {
     }
 
     fn actor(&self, spaces: Spaces<'_>) -> Result<ActorPlan, AgentError> {
-        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, perceptron(&self.on_policy.hidden)))
+        Ok(Distribution::over(spaces.actions).actor(spaces.n_observations, self.on_policy.body()))
     }
 
     fn workload(&self, spaces: Spaces<'_>, n_envs: usize, _total_steps: u64) -> Workload {
         // The step under the constraint takes the whole rollout.
-        self.on_policy.workload(perceptron(&self.on_policy.hidden), usize::MAX, spaces, n_envs)
+        self.on_policy.workload(self.on_policy.body(), usize::MAX, spaces, n_envs)
     }
 
     fn build(&self, context: &AgentContext) -> Result<Box<dyn Agent>, AgentError> {
@@ -165,7 +164,7 @@ impl Trpo {
             | OptimizerConfig::Lion(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
-        let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, &context)?;
+        let networks = ActorCritic::new(config.on_policy.body(), config.on_policy.log_std_init, &context)?;
         Ok(Self { config, networks, rule })
     }
 

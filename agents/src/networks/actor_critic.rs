@@ -266,10 +266,10 @@ pub fn select(values: &[f64], rows: &[usize]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use egn_envs::Space;
-    use egn_solver::{EgnConfig, OptimizerConfig, Precision, loss::SquaredError};
+    use egn_solver::{Activation, EgnConfig, OptimizerConfig, Precision, loss::SquaredError};
 
     use super::*;
-    use crate::networks::body::perceptron;
+    use crate::networks::layers::LayerSettings;
 
     /// V of a task without end that pays 1 a step, seen through episodes cut,
     /// or ended, after 5 steps.
@@ -284,7 +284,9 @@ mod tests {
             optimizer: optimizer.clone(),
             critic_optimizer: optimizer,
         };
-        let mut networks = ActorCritic::new(perceptron(&[4]), 0.0, &context).unwrap();
+        let (activation, layers) = (Activation::Tanh, LayerSettings::default());
+        let body = Body { convolutions: None, hidden: &[4], activation, layers };
+        let mut networks = ActorCritic::new(body, 0.0, &context).unwrap();
         let n = 10;
         let outcome_of = |t| if t % 5 == 4 { outcome } else { Outcome::Continues };
         let rollout = Rollout {

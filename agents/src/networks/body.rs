@@ -1,11 +1,11 @@
 //! The torso of a network, between observations and outputs: convolutions, if any, and hidden
 //! layers.
 
-use egn_solver::{Activation, Image, Kernel, Network, SettingError, require};
+use egn_solver::{Activation, Image, Inputs, Kernel, Network, SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::error::AgentError;
+use crate::{error::AgentError, networks::layers::LayerSettings};
 
 /// Convolutions that see an observation as an image, before the hidden layers.
 ///
@@ -75,26 +75,28 @@ pub struct Body<'a> {
     pub convolutions: Option<&'a Convolutions>,
     /// Widths of the hidden layers.
     pub hidden: &'a [usize],
-    /// Activation of convolutions and hidden layers alike.
+    /// Activation of convolutions and hidden layers alike, unless `layers` has another.
     pub activation: Activation,
+    /// What stands between the hidden layers.
+    pub layers: LayerSettings,
 }
 
 impl Body<'_> {
     /// The whole network, torso and outputs.
     pub fn network(self, n_observations: usize, n_outputs: usize) -> Network {
-        match self.convolutions {
-            None => Network::mlp(&widths(n_observations, self.hidden, n_outputs), self.activation),
-            Some(see) => {
-                let widths = [self.hidden, &[n_outputs]].concat();
-                Network::convolutional(see.image(), &see.kernels(), &widths, self.activation)
-            }
-        }
+        let kernels = self.convolutions.map(Convolutions::kernels).unwrap_or_default();
+        let inputs = match self.convolutions {
+            None => Inputs::Row(n_observations),
+            Some(see) => Inputs::Image(see.image(), &kernels),
+        };
+        let activation = self.layers.activation.unwrap_or(self.activation);
+        Network::new(inputs, &self.layers.parts(self.hidden), n_outputs, activation)
     }
 
     /// Widths of what each layer puts out, from observations to outputs.
     pub(crate) fn widths(self, n_observations: usize, n_outputs: usize) -> Vec<usize> {
         let image = self.convolutions.map(Convolutions::n_outputs);
-        let inside = image.into_iter().chain(self.hidden.iter().copied());
+        let inside = image.into_iter().chain(self.layers.widths(self.hidden));
         [n_observations].into_iter().chain(inside).chain([n_outputs]).collect()
     }
 
@@ -112,25 +114,17 @@ impl Body<'_> {
     }
 }
 
-/// Perceptrons with hidden tanh layers, as Stable-Baselines3's policies are.
-pub(crate) fn perceptron(hidden: &[usize]) -> Body<'_> {
-    Body { convolutions: None, hidden, activation: Activation::Tanh }
-}
-
-/// Widths of a perceptron from observations to `n_outputs`.
-pub(crate) fn widths(n_observations: usize, hidden: &[usize], n_outputs: usize) -> Vec<usize> {
-    [&[n_observations], hidden, &[n_outputs]].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::networks::layers::Normalization;
 
     #[test]
     fn the_network_of_min_atar_is_that_of_young_and_tian() {
         let see = Convolutions { image: [10, 10, 7], filters: vec![16], size: 3, stride: 1 };
         see.validate().unwrap();
-        let body = Body { convolutions: Some(&see), hidden: &[128], activation: Activation::Relu };
+        let layers = LayerSettings::default();
+        let body = Body { convolutions: Some(&see), hidden: &[128], activation: Activation::Relu, layers };
         // 16 filters over 3×3×7 with bias, 8×8×16 to 128, 128 to 3.
         assert_eq!(body.network(700, 3).n_params(), (63 + 1) * 16 + (1024 + 1) * 128 + (128 + 1) * 3);
         assert_eq!((see.n_outputs(), body.check(700)), (1024, Ok(())));
@@ -148,5 +142,15 @@ mod tests {
         // Found by fuzzing: without filters nothing else looks at the image.
         (see.filters, see.image) = (Vec::new(), [5, usize::MAX, 3]);
         assert!(see.validate().unwrap_err().to_string().contains("from 1 to 16384"));
+    }
+
+    #[test]
+    fn layers_are_what_the_settings_ask_for() {
+        let (activation, normalization) = (Some(Activation::Gelu), Some(Normalization::Layer));
+        for (residual, text) in [(false, "4-64n-32n-2"), (true, "4-64n-32r-2")] {
+            let layers = LayerSettings { activation, normalization, residual };
+            let body = Body { convolutions: None, hidden: &[64, 32], activation: Activation::Relu, layers };
+            assert_eq!(Ok(body.network(4, 2)), Network::parse(text, Activation::Gelu));
+        }
     }
 }

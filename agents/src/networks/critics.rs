@@ -7,16 +7,13 @@
 //! Source: Fujimoto, van Hoof, Meger (2018), arXiv 1802.09477, section 4.2.
 
 use candle_core::{Device, Tensor};
-use egn_solver::{
-    Activation, Evaluated, Initialization, Learner, Network, RowSystem, SolverError, State, StateError,
-    loss::SquaredError,
-};
+use egn_solver::{Evaluated, Initialization, Learner, RowSystem, SolverError, State, StateError, loss::SquaredError};
 use rand::RngCore;
 
 use crate::{
     agent::Update,
     context::{AgentContext, Clock},
-    networks::{body::widths, target_network::TargetNetwork},
+    networks::{body::Body, target_network::TargetNetwork},
 };
 
 /// Networks by place, for the record.
@@ -67,14 +64,14 @@ impl Critics {
     pub fn new(
         context: &AgentContext,
         n_critics: usize,
-        hidden: &[usize],
+        body: Body<'_>,
         tau: f64,
         rng: &mut dyn RngCore,
     ) -> Result<Self, SolverError> {
         let n_inputs = context.observation_space.len() + context.action_space.len();
         let (mut online, mut targets) = (Vec::new(), Vec::new());
         for _ in 0..n_critics {
-            let network = Network::mlp(&widths(n_inputs, hidden, 1), Activation::Relu);
+            let network = body.network(n_inputs, 1);
             let optimizer = &context.critic_optimizer;
             let learner = Learner::new(network, Initialization::Uniform, context.precision, optimizer, rng)?;
             targets.push(TargetNetwork::new(learner.snapshot(), tau));
@@ -177,10 +174,13 @@ pub(crate) fn mean_size(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use egn_envs::Space;
-    use egn_solver::{OptimizerName, Precision};
+    use egn_solver::{Activation, OptimizerName, Precision};
 
     use super::*;
-    use crate::streams::{Purpose, stream};
+    use crate::{
+        networks::layers::LayerSettings,
+        streams::{Purpose, stream},
+    };
 
     #[test]
     fn slopes_are_those_of_the_least_critic() {
@@ -193,7 +193,9 @@ mod tests {
             optimizer: OptimizerName::Adam.into(),
             critic_optimizer: OptimizerName::Adam.into(),
         };
-        let mut critics = Critics::new(&context, 2, &[16], 0.5, &mut stream(3, Purpose::Initialization, 0)).unwrap();
+        let (activation, layers) = (Activation::Relu, LayerSettings::default());
+        let body = Body { convolutions: None, hidden: &[16], activation, layers };
+        let mut critics = Critics::new(&context, 2, body, 0.5, &mut stream(3, Purpose::Initialization, 0)).unwrap();
         let observations = [0.1, -0.4, 0.7, 0.2, -0.9, 0.5, 0.3, 0.3];
         let actions = [0.5, -0.25, 0.125, 0.75, -0.5, 0.25, 0.0, -0.625];
         let at = |actions: &[f64]| pairs(&observations, actions.iter().copied(), 2, 2).unwrap();

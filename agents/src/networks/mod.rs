@@ -5,6 +5,7 @@ pub mod body;
 pub mod clipped_value;
 pub mod critics;
 pub mod distribution;
+pub mod layers;
 pub mod off_policy;
 pub mod q_learning;
 pub mod rollout_limit;

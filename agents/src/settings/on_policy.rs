@@ -1,12 +1,12 @@
 //! The settings that every on-policy agent has.
 
-use egn_solver::{SettingError, require};
+use egn_solver::{Activation, SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     context::{Spaces, Workload},
-    networks::{body::Body, distribution::Distribution},
+    networks::{body::Body, distribution::Distribution, layers::LayerSettings},
 };
 
 /// Settings that every on-policy agent has; in a file they stand among the agent's own.
@@ -14,6 +14,9 @@ use crate::{
 pub struct OnPolicySettings {
     /// Widths of the hidden tanh layers, of actor and critic alike, each 1 or more.
     pub hidden: Vec<usize>,
+    /// What stands between the hidden layers.
+    #[serde(flatten)]
+    pub layers: LayerSettings,
     /// Steps of each environment in a rollout, 1 or more.
     pub n_steps: usize,
     /// γ, the discount of rewards to come, in [0, 1].
@@ -31,6 +34,7 @@ impl Default for OnPolicySettings {
         // Stable-Baselines3's PPO.
         Self {
             hidden: vec![64, 64],
+            layers: LayerSettings::default(),
             n_steps: 2048,
             gamma: 0.99,
             normalize_advantage: true,
@@ -47,11 +51,17 @@ impl OnPolicySettings {
     /// The first setting that is not.
     pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.layers.validate(&self.hidden)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         let scale = self.reward_scale;
         require(scale > 0.0 && scale.is_finite(), "reward_scale", "above 0", scale)?;
         require(self.log_std_init.abs() <= 20.0, "log_std_init", "in [-20, 20]", self.log_std_init)
+    }
+
+    /// Networks with hidden tanh layers, as Stable-Baselines3's policies are.
+    pub(crate) fn body(&self) -> Body<'_> {
+        Body { convolutions: None, hidden: &self.hidden, activation: Activation::Tanh, layers: self.layers }
     }
 
     /// The workload of an actor with this `body`, which learns from a rollout in batches of at most

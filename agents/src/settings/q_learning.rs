@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use egn_solver::{Activation, Initialization, Learner, Network, Schedule, SettingError, require, schedule::Moving};
+use egn_solver::{Initialization, Learner, Network, Schedule, SettingError, require, schedule::Moving};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ impl QLearningSettings {
     }
 
     fn body(&self) -> Body<'_> {
-        Body { convolutions: self.convolutions.as_ref(), hidden: &self.replay.hidden, activation: Activation::Relu }
+        Body { convolutions: self.convolutions.as_ref(), ..self.replay.body() }
     }
 
     /// The network from observations in these spaces to so many outputs.

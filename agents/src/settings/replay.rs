@@ -1,13 +1,17 @@
 //! The settings that every agent with a replay memory has.
 
-use egn_solver::{SettingError, require};
+use egn_solver::{Activation, SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     context::{AgentContext, Workload},
     experience::replay::Memory,
-    networks::off_policy::{OffPolicy, Rounds},
+    networks::{
+        body::Body,
+        layers::LayerSettings,
+        off_policy::{OffPolicy, Rounds},
+    },
 };
 
 /// Settings that every agent with a replay memory has; in a file they stand among the agent's own.
@@ -15,6 +19,9 @@ use crate::{
 pub struct ReplaySettings {
     /// Widths of the hidden ReLU layers, of every network, each 1 or more.
     pub hidden: Vec<usize>,
+    /// What stands between the hidden layers.
+    #[serde(flatten)]
+    pub layers: LayerSettings,
     /// γ, the discount of rewards to come, in [0, 1].
     pub gamma: f64,
     /// n, steps of reward before the value that a target bootstraps from, 1 or more.
@@ -39,6 +46,7 @@ impl Default for ReplaySettings {
         // Stable-Baselines3's OffPolicyAlgorithm, with the widths of its SAC.
         Self {
             hidden: vec![256, 256],
+            layers: LayerSettings::default(),
             gamma: 0.99,
             n_steps: 1,
             buffer_size: 1_000_000,
@@ -58,6 +66,7 @@ impl ReplaySettings {
     /// The first setting that is not.
     pub fn validate(&self) -> Result<(), SettingError> {
         require(self.hidden.iter().all(|&width| width > 0), "hidden", "a list of positive widths", &self.hidden)?;
+        self.layers.validate(&self.hidden)?;
         require((0.0..=1.0).contains(&self.gamma), "gamma", "in [0, 1]", self.gamma)?;
         require(self.n_steps > 0, "n_steps", "1 or more", self.n_steps)?;
         require(self.buffer_size > 0, "buffer_size", "1 or more", self.buffer_size)?;
@@ -65,6 +74,11 @@ impl ReplaySettings {
         require(self.gradient_steps > 0, "gradient_steps", "1 or more", self.gradient_steps)?;
         require(self.batch_size > 0, "batch_size", "1 or more", self.batch_size)?;
         require(self.tau > 0.0 && self.tau <= 1.0, "tau", "in (0, 1]", self.tau)
+    }
+
+    /// Networks with hidden ReLU layers.
+    pub(crate) fn body(&self) -> Body<'_> {
+        Body { convolutions: None, hidden: &self.hidden, activation: Activation::Relu, layers: self.layers }
     }
 
     /// An empty memory for an agent in this run; `priority` is α of prioritized replay.

@@ -12,7 +12,7 @@ use crate::linalg::{
 };
 
 /// Chains of a dot product.
-const CHAINS: usize = 8;
+pub(crate) const CHAINS: usize = 8;
 /// Rows side by side, so that one chain does not wait for itself.
 const ROWS: usize = 4;
 
@@ -93,6 +93,6 @@ impl<T: Number, const N: usize> WithSimd for Group<'_, T, N> {
 }
 
 #[inline(always)]
-fn add_up<T: Lanes>(x: [T; CHAINS]) -> T {
+pub(crate) fn add_up<T: Lanes>(x: [T; CHAINS]) -> T {
     ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]))
 }

@@ -3,7 +3,7 @@
 
 pub(crate) mod cholesky;
 mod cholesky_tiles;
-mod dot_products;
+pub(crate) mod dot_products;
 pub(crate) mod flat;
 pub(crate) mod gram;
 pub(crate) mod gram_tiles;

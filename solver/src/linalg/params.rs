@@ -59,3 +59,10 @@ pub struct Block {
     /// Rows and columns.
     pub shape: [usize; 2],
 }
+
+impl Block {
+    /// A vector.
+    pub(crate) fn row(range: Range<usize>) -> Self {
+        Self { shape: [1, range.len()], range }
+    }
+}

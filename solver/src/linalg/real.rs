@@ -18,6 +18,15 @@ pub trait Real: Number + Held {
     /// The logistic function 1/(1 + e⁻ˣ) of every value.
     fn logistic_in_place(values: &mut [Self]);
 
+    /// Φ(x) and φ(x), the distribution function and the density of the standard normal.
+    ///
+    /// By the complement of the error function, which keeps the digits of a small Φ that 1 + erf
+    /// would cancel.
+    fn standard_normal(self) -> [Self; 2];
+
+    /// eˣ − 1.
+    fn exp_minus_one(self) -> Self;
+
     /// Writes the lower triangle of Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ), (b·k, b·k) column-major; the
     /// 1 is the bias. What is above the diagonal is left undefined.
     fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], panels: &mut GramPanels);
@@ -57,6 +66,15 @@ impl Real for f32 {
         );
     }
 
+    fn standard_normal(self) -> [f32; 2] {
+        let density = libm::expf(-0.5 * self * self) / f32::sqrt(std::f32::consts::TAU);
+        [0.5 * libm::erfcf(-self * std::f32::consts::FRAC_1_SQRT_2), density]
+    }
+
+    fn exp_minus_one(self) -> f32 {
+        libm::expm1f(self)
+    }
+
     fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], panels: &mut GramPanels) {
         gram_f32(layers, k, gram, panels);
     }
@@ -71,6 +89,15 @@ impl Real for f64 {
 
     fn logistic_in_place(values: &mut [f64]) {
         values.iter_mut().for_each(|x| *x = 1.0 / (1.0 + libm::exp(-*x)));
+    }
+
+    fn standard_normal(self) -> [f64; 2] {
+        let density = libm::exp(-0.5 * self * self) / f64::sqrt(std::f64::consts::TAU);
+        [0.5 * libm::erfc(-self * std::f64::consts::FRAC_1_SQRT_2), density]
+    }
+
+    fn exp_minus_one(self) -> f64 {
+        libm::expm1(self)
     }
 
     fn gram(layers: &[Factors<'_, Self>], k: usize, gram: &mut [f64], _: &mut GramPanels) {
@@ -112,5 +139,19 @@ mod tests {
         f32::tanh_in_place(&mut values);
         assert!(values[0].is_nan());
         assert_eq!(values[1..], [0.0, 1.0, -1.0]);
+    }
+
+    #[test]
+    fn single_precision_is_within_a_few_roundings_of_double() {
+        for i in -120_000..=120_000 {
+            let x = i as f32 * 1e-4;
+            let ([below, density], [exact_below, exact_density]) =
+                (x.standard_normal(), f64::from(x).standard_normal());
+            let unit = 0.5_f64.powi(24);
+            assert!((f64::from(below) - exact_below).abs() <= 2.0 * unit, "Φ({x}) is {below}");
+            assert!((f64::from(density) - exact_density).abs() <= unit, "φ({x}) is {density}");
+            let (ours, exact) = (f64::from(x.exp_minus_one()), f64::from(x).exp_minus_one());
+            assert!((ours - exact).abs() <= 2.0 * unit * exact.abs(), "at {x}: {ours} for {exact}");
+        }
     }
 }

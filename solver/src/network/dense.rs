@@ -7,6 +7,7 @@ use crate::{
         gram::Factors,
         matmul::matmul,
         matrix::{Matrix, Start},
+        params::Block,
         real::Real,
         vectors::vectorized,
     },
@@ -41,6 +42,12 @@ impl Dense {
     pub fn bias(&self) -> Range<usize> {
         let start = self.weight().end;
         start..start + if self.has_bias { self.n_outputs } else { 0 }
+    }
+
+    /// Weight matrix and bias, as far as they have entries.
+    pub(crate) fn blocks(&self) -> Vec<Block> {
+        let weight = Block { range: self.weight(), shape: [self.n_inputs, self.n_outputs] };
+        [weight, Block::row(self.bias())].into_iter().filter(|block| !block.range.is_empty()).collect()
     }
 
     fn matrix<'a, T: Real>(&self, params: &'a [T]) -> Matrix<'a, T> {

@@ -26,9 +26,15 @@ pub enum Initialization {
 }
 
 impl Initialization {
-    /// Draws the flat parameter vector (p); free outputs are zero.
+    /// Draws the flat parameter vector (p). Free outputs are zero; a normalization scales by 1 and
+    /// shifts by 0.
     pub fn draw(self, network: &Network, rng: &mut dyn RngCore) -> Vec<f64> {
         let mut params = vec![0.0; network.n_params()];
+        for layer in network.layers() {
+            if let Layer::LayerNorm(norm) = layer {
+                params[norm.scale()].fill(1.0);
+            }
+        }
         let layers: Vec<&Dense> = network.layers().iter().filter_map(Layer::dense).collect();
         for (l, layer) in layers.iter().enumerate() {
             match self {

@@ -1,14 +1,16 @@
 //! The kinds of layer that a network is a chain of.
 
 use crate::{
-    linalg::real::Real,
+    linalg::{params::Block, real::Real},
     network::{
         activation::Activation,
         convolution::{Convolution, Image},
         dense::Dense,
         dueling::Dueling,
+        layer_norm::LayerNorm,
         layer_pass::LayerPass,
         products::Products,
+        skip::Skip,
     },
 };
 
@@ -19,6 +21,10 @@ pub enum Layer {
     Dense(Dense),
     /// A dense layer on every patch of an image.
     Convolution(Convolution),
+    /// The entries of a sample at mean 0 and variance 1, scaled and shifted.
+    LayerNorm(LayerNorm),
+    /// The end of a residual block, without parameters.
+    Skip(Skip),
     /// A value and advantages to action values, without parameters.
     Dueling(Dueling),
     /// Products of the inputs, without parameters.
@@ -31,6 +37,8 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense.n_inputs,
             Self::Convolution(convolution) => convolution.image.len(),
+            Self::LayerNorm(norm) => norm.width,
+            Self::Skip(skip) => skip.width,
             Self::Dueling(dueling) => 1 + dueling.n_outputs,
             Self::Products(products) => products.n_inputs,
         }
@@ -41,6 +49,8 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense.n_outputs,
             Self::Convolution(convolution) => convolution.output().len(),
+            Self::LayerNorm(norm) => norm.width,
+            Self::Skip(skip) => skip.width,
             Self::Dueling(dueling) => dueling.n_outputs,
             Self::Products(products) => products.n_outputs(),
         }
@@ -52,7 +62,16 @@ impl Layer {
         match self {
             Self::Dense(dense) => Some(dense),
             Self::Convolution(convolution) => Some(&convolution.filters),
-            Self::Dueling(_) | Self::Products(_) => None,
+            Self::LayerNorm(_) | Self::Skip(_) | Self::Dueling(_) | Self::Products(_) => None,
+        }
+    }
+
+    /// The layer's parameters within the flat vector, in order, without gaps: weights, then a bias,
+    /// or a scale and a shift.
+    pub fn blocks(&self) -> Vec<Block> {
+        match self {
+            Self::LayerNorm(norm) => vec![Block::row(norm.scale()), Block::row(norm.shift())],
+            _ => self.dense().map_or_else(Vec::new, Dense::blocks),
         }
     }
 
@@ -61,6 +80,8 @@ impl Layer {
         match self {
             Self::Dense(dense) => dense,
             Self::Convolution(convolution) => convolution,
+            Self::LayerNorm(norm) => norm,
+            Self::Skip(skip) => skip,
             Self::Dueling(dueling) => dueling,
             Self::Products(products) => products,
         }
@@ -70,12 +91,15 @@ impl Layer {
     pub(crate) fn image(&self) -> Option<Image> {
         match self {
             Self::Convolution(convolution) => Some(convolution.output()),
-            Self::Dense(_) | Self::Dueling(_) | Self::Products(_) => None,
+            Self::Dense(_) | Self::LayerNorm(_) | Self::Skip(_) | Self::Dueling(_) | Self::Products(_) => None,
         }
     }
 
     /// Activation applied to the output.
-    pub(crate) fn activation(&self) -> Activation {
-        self.dense().map_or(Activation::Identity, |dense| dense.activation)
+    pub fn activation(&self) -> Activation {
+        match self {
+            Self::LayerNorm(norm) => norm.activation,
+            _ => self.dense().map_or(Activation::Identity, |dense| dense.activation),
+        }
     }
 }

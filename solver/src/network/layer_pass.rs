@@ -14,6 +14,10 @@ pub(crate) struct Trace<T> {
     pub slopes: Vec<T>,
     /// A convolution's inputs, patch by patch: (b·positions, n_patch).
     pub patches: Vec<T>,
+    /// Inputs of mean 0 and variance 1 in each sample, (b, n_in).
+    pub normalized: Vec<T>,
+    /// What they were multiplied by, (b).
+    pub inverse_deviations: Vec<T>,
     /// The back-propagated rows, before the activation: (b·k, n_out).
     pub rows: Vec<T>,
     /// Rows of the Jacobian by the layer's own parameters, where they have no two factors.

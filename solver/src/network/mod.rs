@@ -4,8 +4,10 @@ pub(crate) mod activation;
 pub(crate) mod convolution;
 pub(crate) mod dense;
 pub(crate) mod dueling;
+pub(crate) mod hidden;
 pub(crate) mod initialization;
 pub(crate) mod layer;
+pub(crate) mod layer_norm;
 pub(crate) mod layer_pass;
 pub(crate) mod model;
 #[allow(clippy::module_inception)] // The type that the folder is named after.
@@ -14,5 +16,6 @@ pub(crate) mod pass;
 pub(crate) mod products;
 pub(crate) mod quadratic_form;
 mod safetensors;
+pub(crate) mod skip;
 pub(crate) mod snapshot;
 mod text;

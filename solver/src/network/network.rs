@@ -2,7 +2,8 @@
 //!
 //! *Design.* Parameters live apart, in one flat tensor, so that an optimizer is a rule on vectors,
 //! a snapshot is one copy, and an architecture can be shared by a network, its target and every
-//! worker's snapshot. A network is a chain of layers, some of them without parameters.
+//! worker's snapshot. A network is a chain of layers, some of them without parameters, and some of
+//! which add what an earlier one took in.
 
 use std::ops::Range;
 
@@ -13,8 +14,11 @@ use crate::{
         convolution::{Convolution, Image, Kernel},
         dense::Dense,
         dueling::Dueling,
+        hidden::Hidden,
         layer::Layer,
+        layer_norm::LayerNorm,
         products::Products,
+        skip::Skip,
     },
 };
 
@@ -28,30 +32,48 @@ pub struct Network {
 }
 
 impl Network {
+    /// Convolutions over an image, if it is one, then hidden parts, then a dense layer without
+    /// activation. Inputs of an image are rows of height·width·channels, channels last.
+    ///
+    /// # Panics
+    /// With a size of zero, where a kernel is larger than its padded image, or where a residual
+    /// block comes right after a convolution: a shape is the caller's own.
+    pub fn new(inputs: Inputs<'_>, hidden: &[Hidden], n_outputs: usize, activation: Activation) -> Self {
+        let mut chain = match inputs {
+            Inputs::Row(n) => Chain::from(n),
+            Inputs::Image(image, kernels) => {
+                let mut chain = Chain::from(image.len());
+                kernels.iter().fold(image, |image, &kernel| chain.convolution(image, kernel, activation));
+                chain
+            }
+        };
+        hidden.iter().for_each(|&part| chain.hidden(part, activation));
+        chain.dense(n_outputs, Activation::Identity, true);
+        chain.network()
+    }
+
     /// A multi-layer perceptron with the given widths, inputs first and outputs last.
     ///
     /// # Panics
     /// With fewer than two widths, or a width of zero: a shape is the caller's own.
     pub fn mlp(widths: &[usize], hidden: Activation) -> Self {
         assert!(widths.len() >= 2, "widths of a perceptron: {widths:?}");
-        Self::chain(Vec::new(), 0, widths[0], &widths[1..], hidden)
+        Self::of_widths(Inputs::Row(widths[0]), &widths[1..], hidden)
     }
 
     /// Convolutions over an image, then dense layers of the given widths, outputs last.
     ///
-    /// Inputs are rows of height·width·channels, channels last. What Mnih et al. (2015) do to Atari
-    /// and Young and Tian (2019), arXiv 1903.03176, to MinAtar.
+    /// What Mnih et al. (2015) do to Atari and Young and Tian (2019), arXiv 1903.03176, to MinAtar.
     ///
     /// # Panics
     /// Without a width, with a size of zero, or where a kernel is larger than its padded image.
     pub fn convolutional(image: Image, kernels: &[Kernel], widths: &[usize], hidden: Activation) -> Self {
-        let (mut image, mut offset, mut layers) = (image, 0, Vec::new());
-        for &kernel in kernels {
-            let convolution = Convolution::new(image, kernel, hidden, offset);
-            (image, offset) = (convolution.output(), convolution.filters.bias().end);
-            layers.push(Layer::Convolution(convolution));
-        }
-        Self::chain(layers, offset, image.len(), widths, hidden)
+        Self::of_widths(Inputs::Image(image, kernels), widths, hidden)
+    }
+
+    fn of_widths(inputs: Inputs<'_>, widths: &[usize], activation: Activation) -> Self {
+        let (&n_outputs, hidden) = widths.split_last().expect("a width of the outputs");
+        Self::new(inputs, &hidden.iter().map(|&width| Hidden::Dense(width)).collect::<Vec<_>>(), n_outputs, activation)
     }
 
     /// A network with one output xᵀHx + constant, H symmetric of n inputs: the parameters are the
@@ -63,32 +85,9 @@ impl Network {
     pub fn quadratic(n_inputs: usize, has_constant: bool) -> Self {
         assert!(n_inputs > 0, "a quadratic form of no input");
         let products = Products { n_inputs };
-        let mut network =
-            Self::chain(vec![Layer::Products(products)], 0, products.n_outputs(), &[1], Activation::Identity);
-        if let Some(Layer::Dense(dense)) = network.layers.last_mut() {
-            dense.has_bias = has_constant;
-            network.free.offset = dense.bias().end;
-        }
-        network
-    }
-
-    /// `layers` and then dense ones.
-    fn chain(
-        mut layers: Vec<Layer>,
-        mut offset: usize,
-        mut n_inputs: usize,
-        widths: &[usize],
-        hidden: Activation,
-    ) -> Self {
-        assert!(n_inputs > 0 && !widths.is_empty() && widths.iter().all(|&w| w > 0), "widths {n_inputs}, {widths:?}");
-        for (l, &n_outputs) in widths.iter().enumerate() {
-            let activation = if l + 1 == widths.len() { Activation::Identity } else { hidden };
-            let dense = Dense { n_inputs, n_outputs, activation, has_bias: true, offset };
-            (n_inputs, offset) = (n_outputs, dense.bias().end);
-            layers.push(Layer::Dense(dense));
-        }
-        let free = Dense { n_inputs: 0, n_outputs: 0, activation: Activation::Identity, has_bias: true, offset };
-        Self { layers, free }
+        let mut chain = Chain { layers: vec![Layer::Products(products)], width: products.n_outputs(), offset: 0 };
+        chain.dense(1, Activation::Identity, has_constant);
+        chain.network()
     }
 
     /// Reads the 1 + n outputs as V, A₁ … Aₙ and turns them into n outputs V + Aⱼ − mean A (Wang et
@@ -128,6 +127,11 @@ impl Network {
         Some(&self.free).filter(|free| free.n_outputs > 0)
     }
 
+    /// The layer that ends the residual block which layer `l` begins, if it begins one.
+    pub(crate) fn skip_over(&self, l: usize) -> Option<usize> {
+        self.layers.iter().position(|layer| matches!(layer, Layer::Skip(skip) if skip.start == l))
+    }
+
     /// Entries of an input.
     pub fn n_inputs(&self) -> usize {
         self.layers[0].n_inputs()
@@ -138,22 +142,85 @@ impl Network {
         self.last().n_outputs() + self.free.n_outputs
     }
 
-    /// Weight matrices and biases within the flat parameter vector, in order, without gaps.
+    /// Weight matrices, biases, scales and shifts within the flat parameter vector, in order,
+    /// without gaps.
     pub fn blocks(&self) -> Vec<Block> {
-        let dense = self.layers.iter().filter_map(Layer::dense).chain([&self.free]);
-        let parts = dense.flat_map(|dense| {
-            let bias = dense.bias();
-            [
-                Block { range: dense.weight(), shape: [dense.n_inputs, dense.n_outputs] },
-                Block { shape: [1, bias.len()], range: bias },
-            ]
-        });
-        parts.filter(|block| !block.range.is_empty()).collect()
+        self.layers.iter().flat_map(Layer::blocks).chain(self.free.blocks()).collect()
     }
 
     /// Entries of the flat parameter vector, p.
     pub fn n_params(&self) -> usize {
         self.free.bias().end
+    }
+}
+
+/// What a network takes in.
+#[derive(Debug, Clone, Copy)]
+pub enum Inputs<'a> {
+    /// So many numbers.
+    Row(usize),
+    /// An image, and what moves over it, over what comes out of that, and so on.
+    Image(Image, &'a [Kernel]),
+}
+
+/// Layers under construction.
+struct Chain {
+    layers: Vec<Layer>,
+    /// Outputs of the last layer.
+    width: usize,
+    /// Parameters of all layers.
+    offset: usize,
+}
+
+impl Chain {
+    fn from(n_inputs: usize) -> Self {
+        assert!(n_inputs > 0, "a network without inputs");
+        Self { layers: Vec::new(), width: n_inputs, offset: 0 }
+    }
+
+    fn convolution(&mut self, image: Image, kernel: Kernel, activation: Activation) -> Image {
+        let convolution = Convolution::new(image, kernel, activation, self.offset);
+        (self.width, self.offset) = (convolution.output().len(), convolution.filters.bias().end);
+        self.layers.push(Layer::Convolution(convolution));
+        convolution.output()
+    }
+
+    fn hidden(&mut self, part: Hidden, activation: Activation) {
+        match part {
+            Hidden::Dense(width) => self.dense(width, activation, true),
+            Hidden::Normalized(width) => {
+                self.dense(width, Activation::Identity, true);
+                self.normalize(activation);
+            }
+            Hidden::Residual(inner) => {
+                let image = self.layers.last().and_then(Layer::image);
+                assert!(image.is_none(), "a residual block on images");
+                let (start, width) = (self.layers.len(), self.width);
+                self.normalize(Activation::Identity);
+                self.dense(inner, activation, true);
+                self.dense(width, Activation::Identity, true);
+                self.layers.push(Layer::Skip(Skip { width, start }));
+            }
+        }
+    }
+
+    fn dense(&mut self, n_outputs: usize, activation: Activation, has_bias: bool) {
+        assert!(n_outputs > 0, "a layer without outputs");
+        let dense = Dense { n_inputs: self.width, n_outputs, activation, has_bias, offset: self.offset };
+        (self.width, self.offset) = (n_outputs, dense.bias().end);
+        self.layers.push(Layer::Dense(dense));
+    }
+
+    fn normalize(&mut self, activation: Activation) {
+        let norm = LayerNorm { width: self.width, activation, offset: self.offset };
+        self.offset = norm.shift().end;
+        self.layers.push(Layer::LayerNorm(norm));
+    }
+
+    fn network(self) -> Network {
+        let (activation, offset) = (Activation::Identity, self.offset);
+        let free = Dense { n_inputs: 0, n_outputs: 0, activation, has_bias: true, offset };
+        Network { layers: self.layers, free }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | product | here | cost |
 //! |---|---|---|
 //! | SᵀKS, K = J Jᵀ | Σ over layers (A Aᵀ + 1) ∘ (D Dᵀ) | b²k² · Σ widths |
+//! | … of a normalization | (Δ∘X̂)(Δ∘X̂)ᵀ + ΔΔᵀ | b²k² · 2 width |
 //! | … of a convolution | J Jᵀ of its own parameters alone, p_conv of them | b²k² · p_conv |
 //! | Jᵀ S v | Aᵀ (v-weighted D), layer by layer | b·p |
 //! | J t | one forward-mode pass | 2·b·p |
@@ -26,8 +27,10 @@ use crate::{
     network::{
         activation::scale_by_derivative,
         dense::weigh_rows,
+        layer::Layer,
         layer_pass::{At, Trace, Workspace},
         network::Network,
+        skip::{Skip, add},
     },
 };
 
@@ -48,6 +51,8 @@ pub struct Pass<T> {
     input_rows: Vec<T>,
     /// Tangents of a forward-mode pass, two layers deep.
     tangents: [Vec<T>; 2],
+    /// The tangents at the start of a residual block: blocks do not overlap.
+    skipped: Vec<T>,
     /// Tangents of all outputs, (b, c), where there are free ones.
     output_tangents: Vec<T>,
     work: Workspace<T>,
@@ -90,6 +95,9 @@ impl<T: Real> Pass<T> {
             let (inputs, outputs) = values.split_at_mut(l + 1);
             outputs[0].resize(*batch * layer.n_outputs(), T::zero());
             layer.on().forward(params, &inputs[l], &mut outputs[0], trace, work);
+            if let Layer::Skip(skip) = layer {
+                add(&inputs[skip.start], &mut outputs[0]);
+            }
         }
         append_free(&values[network.layers().len()], &params[network.free_outputs()], *batch, &mut self.outputs);
         self.outputs()
@@ -104,7 +112,9 @@ impl<T: Real> Pass<T> {
     pub fn select(&mut self, samples: &[usize]) {
         let batch = std::mem::replace(&mut self.batch, samples.len());
         assert!(samples.is_sorted_by(|a, b| a < b) && samples.last().is_none_or(|&last| last < batch));
-        let layers = self.traces.iter_mut().flat_map(|trace| [&mut trace.slopes, &mut trace.patches]);
+        let layers = self.traces.iter_mut().flat_map(|trace| {
+            [&mut trace.slopes, &mut trace.patches, &mut trace.normalized, &mut trace.inverse_deviations]
+        });
         for values in layers.chain(&mut self.values).chain([&mut self.outputs]) {
             let width = values.len() / batch.max(1);
             for (to, &from) in samples.iter().enumerate() {
@@ -134,6 +144,9 @@ impl<T: Real> Pass<T> {
             let Trace { slopes, rows, .. } = &mut below[l - 1];
             let inputs = &self.values[l];
             layer.on().carry(At { params, inputs, trace: &above[0] }, rows, &mut self.work);
+            if let Some(end) = network.skip_over(l) {
+                add(&above[end - l].rows, rows);
+            }
             scale_by_derivative(layers[l - 1].activation(), inputs, slopes, layer.n_inputs(), rows);
         }
     }
@@ -142,6 +155,9 @@ impl<T: Real> Pass<T> {
     pub fn rows_at_inputs(&mut self, network: &Network, params: &[T]) -> &[T] {
         let at = At { params, inputs: &self.values[0], trace: &self.traces[0] };
         network.layers()[0].on().carry(at, &mut self.input_rows, &mut self.work);
+        if let Some(end) = network.skip_over(0) {
+            add(&self.traces[end].rows, &mut self.input_rows);
+        }
         &self.input_rows
     }
 
@@ -163,12 +179,18 @@ impl<T: Real> Pass<T> {
         for (l, layer) in network.layers().iter().enumerate() {
             let [front, back] = &mut self.tangents;
             let (incoming, outgoing) = if l % 2 == 0 { (&*front, back) } else { (&*back, front) };
+            if network.skip_over(l).is_some() {
+                self.skipped.clone_from(incoming);
+            }
             outgoing.clear();
             outgoing.resize(b * layer.n_outputs(), T::zero());
             let at = At { params, inputs: &self.values[l], trace: &self.traces[l] };
             // The inputs of the network do not change.
             let incoming = Some(&incoming[..]).filter(|_| l > 0);
             layer.on().push(at, tangent, incoming, outgoing, &mut self.work);
+            if let Layer::Skip(Skip { start: 1.., .. }) = layer {
+                add(&self.skipped, outgoing);
+            }
             let (outputs, slopes) = (&self.values[l + 1], &self.traces[l].slopes);
             scale_by_derivative(layer.activation(), outputs, slopes, layer.n_outputs(), outgoing);
         }

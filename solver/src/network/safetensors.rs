@@ -2,8 +2,9 @@
 //!
 //! Layer l is `<l>.weight` and `<l>.bias`, layers without parameters and activations not counted:
 //! of shape (n_outputs, n_inputs) and (n_outputs) as an `nn.Linear`, (filters, channels, rows,
-//! columns) and (filters) as an `nn.Conv2d`. A linear layer after a convolution takes its inputs
-//! channels first, as `nn.Flatten` hands them over. The free outputs are `free` (n).
+//! columns) and (filters) as an `nn.Conv2d`, (n) and (n) as an `nn.LayerNorm`. A linear layer after
+//! a convolution takes its inputs channels first, as `nn.Flatten` hands them over. The free outputs
+//! are `free` (n).
 
 use std::{collections::HashMap, fs, io::Write, ops::Range, path::Path};
 
@@ -103,8 +104,12 @@ impl Part {
 fn parts(network: &Network) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut before: Option<Image> = None;
-    let layers = network.layers().iter().filter_map(|layer| layer.dense().map(|dense| (layer, dense)));
-    for (l, (layer, dense)) in layers.enumerate() {
+    for (l, layer) in network.layers().iter().filter(|layer| !layer.blocks().is_empty()).enumerate() {
+        let Some(dense) = layer.dense() else {
+            let names = ["weight", "bias"].map(|name| format!("{l}.{name}"));
+            parts.extend(names.into_iter().zip(layer.blocks()).map(|(name, block)| Part::vector(name, block.range)));
+            continue;
+        };
         let (n, m) = (dense.n_inputs, dense.n_outputs);
         let (shape, order, torch_shape) = match (layer, before) {
             // (row, column, channel, filter) to (filter, channel, row, column).
@@ -136,7 +141,14 @@ mod tests {
 
     #[test]
     fn a_network_reads_back_as_it_was_written() {
-        for text in ["3-5-2+2", "6x5x2-4k3s1-3k2s2p1-7-4-dueling", "4-quadratic", "4-quadratic-constant"] {
+        for text in [
+            "3-5-2+2",
+            "6x5x2-4k3s1-3k2s2p1-7n-4-dueling",
+            "3-5n-4n-2",
+            "3-5-7r-2+1",
+            "4-quadratic",
+            "4-quadratic-constant",
+        ] {
             let network = Network::parse(text, Activation::Tanh).unwrap();
             let rng = &mut rand_chacha::ChaCha8Rng::seed_from_u64(0);
             let mut params = Initialization::Uniform.draw(&network, rng);

@@ -5,8 +5,9 @@ use std::fmt;
 use crate::network::{
     activation::Activation,
     convolution::{Convolution, Image, Kernel},
+    hidden::{Hidden, positive},
     layer::Layer,
-    network::Network,
+    network::{Inputs, Network},
 };
 
 impl Network {
@@ -16,20 +17,24 @@ impl Network {
     /// When the text is no network, with examples of what is.
     pub fn parse(text: &str, hidden: Activation) -> Result<Self, String> {
         parse(text, hidden).ok_or_else(|| {
+            let is_batch = |part: &str| part.strip_suffix('b').is_some_and(|width| positive(width).is_some());
+            if text.split(['-', '+']).any(is_batch) {
+                return format!(
+                    "'{text}' is not a network: batch normalization mixes the samples of a batch, so that no row of \
+                     a Gauss-Newton step would be exact; 64n normalizes the 64 outputs of each sample"
+                );
+            }
             format!(
                 "'{text}' is not a network; give two or more positive widths joined by dashes, such as 4-64-64-2, \
-                 or 10x10x4-16k3s1-128-3 for 16 filters of 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 with two \
-                 free outputs, 6-quadratic or 6-quadratic-constant"
+                 4-64n-64n-2 with layer normalization before the activations, 4-64-256r-2 with a residual block of \
+                 256 inside, 10x10x4-16k3s1-128-3 for 16 filters of 3 by 3 over an image, 4-64-3-dueling, 4-64-2+2 \
+                 with two free outputs, 6-quadratic or 6-quadratic-constant"
             )
         })
     }
 }
 
-/// Largest width that is read, so small that the product of two widths does not overflow.
-const MAX_WIDTH: usize = 1 << 24;
-
-fn parse(text: &str, hidden: Activation) -> Option<Network> {
-    let positive = |text: &str| text.parse().ok().filter(|n| (1..=MAX_WIDTH).contains(n));
+fn parse(text: &str, activation: Activation) -> Option<Network> {
     let (text, free) = match text.split_once('+') {
         Some((rest, free)) => (rest, positive(free)?),
         None => (text, 0),
@@ -42,19 +47,19 @@ fn parse(text: &str, hidden: Activation) -> Option<Network> {
     let network = match (&sides[..], rest) {
         (&[n], ["quadratic"]) => Network::quadratic(n, false),
         (&[n], ["quadratic", "constant"]) => Network::quadratic(n, true),
-        (&[n], [_, ..]) => {
-            let widths = rest.iter().map(|width| positive(width));
-            Network::mlp(&std::iter::once(Some(n)).chain(widths).collect::<Option<Vec<_>>>()?, hidden)
-        }
+        (&[n], [hidden @ .., last]) => Network::new(Inputs::Row(n), &parts_of(hidden)?, positive(last)?, activation),
         (&[height, width, channels], rest) => {
             let n_kernels = rest.iter().take_while(|part| part.contains('k')).count();
             let kernels: Vec<Kernel> =
                 rest[..n_kernels].iter().map(|part| Kernel::parse(part)).collect::<Option<_>>()?;
-            let widths: Vec<usize> = rest[n_kernels..].iter().map(|width| positive(width)).collect::<Option<_>>()?;
+            let (last, hidden) = rest[n_kernels..].split_last()?;
+            let hidden = parts_of(hidden)?;
+            if let (1.., Some(Hidden::Residual(_))) = (n_kernels, hidden.first()) {
+                return None;
+            }
             let image = Image { height, width, channels };
             kernels.iter().try_fold(image, |image, kernel| kernel.fits(image).then(|| kernel.over(image)))?;
-            widths.first()?;
-            Network::convolutional(image, &kernels, &widths, hidden)
+            Network::new(Inputs::Image(image, &kernels), &hidden, positive(last)?, activation)
         }
         _ => return None,
     };
@@ -65,9 +70,15 @@ fn parse(text: &str, hidden: Activation) -> Option<Network> {
     Some(network.with_free_outputs(free))
 }
 
+fn parts_of(texts: &[&str]) -> Option<Vec<Hidden>> {
+    texts.iter().map(|text| Hidden::parse(text)).collect()
+}
+
 impl fmt::Display for Network {
-    /// Widths joined by dashes, `4-64-64-2`; an image as 10x10x4 and a convolution of 16 filters of
-    /// 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end, `4-64-2+2`.
+    /// Widths joined by dashes, `4-64-64-2`, with `64n` for a dense layer that is normalized before
+    /// its activation and `64r` for a residual block; an image as 10x10x4 and a convolution of 16
+    /// filters of 3 by 3 as `16k3s1`, with `p1` for one cell of padding; free outputs at the end,
+    /// `4-64-2+2`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.layers()[0] {
             Layer::Convolution(Convolution { image: Image { height, width, channels }, .. }) => {
@@ -75,15 +86,33 @@ impl fmt::Display for Network {
             }
             first => write!(f, "{}", first.n_inputs())?,
         }
-        for (l, layer) in self.layers().iter().enumerate() {
-            match (layer, &self.layers()[..l]) {
-                (Layer::Products(_), _) => write!(f, "-quadratic")?,
-                (Layer::Dense(dense), [Layer::Products(_)]) if dense.has_bias => write!(f, "-constant")?,
-                (Layer::Dense(_), [Layer::Products(_)]) => {}
-                (Layer::Dense(dense), _) => write!(f, "-{}", dense.n_outputs)?,
-                (Layer::Convolution(convolution), _) => write!(f, "-{}", convolution.kernel)?,
-                (Layer::Dueling(_), _) => write!(f, "-dueling")?,
-            }
+        let (layers, mut at) = (self.layers(), 0);
+        while at < layers.len() {
+            at += match (&layers[..at], &layers[at..]) {
+                (_, [Layer::LayerNorm(_), Layer::Dense(inner), ..]) => {
+                    write!(f, "-{}", Hidden::Residual(inner.n_outputs))?;
+                    // The normalization, two dense layers and the sum.
+                    4
+                }
+                (_, [Layer::Dense(dense), Layer::LayerNorm(_), ..]) if self.skip_over(at + 1).is_none() => {
+                    write!(f, "-{}", Hidden::Normalized(dense.n_outputs))?;
+                    2
+                }
+                (before, [layer, ..]) => {
+                    match (before, layer) {
+                        (_, Layer::Products(_)) => write!(f, "-quadratic")?,
+                        ([Layer::Products(_)], Layer::Dense(dense)) if dense.has_bias => write!(f, "-constant")?,
+                        ([Layer::Products(_)], Layer::Dense(_)) => {}
+                        (_, Layer::Dense(dense)) => write!(f, "-{}", Hidden::Dense(dense.n_outputs))?,
+                        (_, Layer::Convolution(convolution)) => write!(f, "-{}", convolution.kernel)?,
+                        (_, Layer::Dueling(_)) => write!(f, "-dueling")?,
+                        // Parts of what is written above.
+                        (_, Layer::LayerNorm(_) | Layer::Skip(_)) => {}
+                    }
+                    1
+                }
+                (_, []) => break,
+            };
         }
         match self.free_outputs().len() {
             0 => Ok(()),
@@ -102,6 +131,14 @@ mod tests {
             "4-64-64-2",
             "8-3",
             "4-64-2+2",
+            "4-64n-2",
+            "4-64n-32-16n-2+1",
+            "4-64n-3-dueling",
+            "4-64-32r-2",
+            "4-64n-32r-16r-2",
+            "4-8r-16n-8r-2+1",
+            "10x10x4-16k3s1-128-64r-3",
+            "10x10x4-16k3s1-128n-3",
             "4-64-3-dueling",
             "4-64-3-dueling+1",
             "10x10x4-16k3s1-128-3",
@@ -130,6 +167,16 @@ mod tests {
             "4-2+0",
             "4-1-dueling",
             "dueling",
+            "4n-2",
+            "4-2n",
+            "4-n-2",
+            "4-0n-2",
+            "4-8nn-2",
+            "4-0r-2",
+            "4-2r",
+            "4-r-2",
+            "10x10x4-16k3s1-64r-3",
+            "4-64b-2",
             "quadratic",
             "4-quadratic-2",
             "10x10-3",
@@ -142,6 +189,14 @@ mod tests {
             "4-18446744073709551615-2",
         ] {
             assert!(Network::parse(text, Activation::Relu).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn batch_normalization_is_refused_with_its_reason() {
+        for text in ["4-64b-2", "10x10x4-16k3s1-128b-3"] {
+            let refusal = Network::parse(text, Activation::Relu).unwrap_err();
+            assert!(refusal.contains("mixes the samples of a batch") && refusal.contains("64n"), "{refusal}");
         }
     }
 }

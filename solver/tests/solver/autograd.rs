@@ -1,10 +1,12 @@
 //! Our derivatives against candle's autograd, which shares no code with them.
 
-use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use crate::kinds::{N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{D, DType, Device, Tensor, Var};
 use egn_solver::{
-    Activation, Convolution, Dense, Kernel, Layer, NetworkProblem, Problem, SolverError, loss::PolicySample,
+    Activation, Convolution, Dense, Kernel, Layer, LayerNorm, NetworkProblem, Problem, SolverError, loss::PolicySample,
 };
 
 /// Outputs and gradients against candle's autograd, for every kind of network and every loss that
@@ -12,7 +14,7 @@ use egn_solver::{
 #[test]
 fn gradients_equal_autograd() -> Result<(), SolverError> {
     let sizes = Sizes { n_inputs: 4, hidden: 7, n_outputs: 3, extra: 2 };
-    for network in (0..N_NETWORKS).flat_map(|kind| ACTIVATIONS.map(|activation| network(kind, sizes, activation))) {
+    for network in (0..N_NETWORKS).flat_map(|kind| Activation::ALL.map(|activation| network(kind, sizes, activation))) {
         let setting = Setting::draw(network.clone(), 9, 11);
         let params = Var::new(&*setting.params, &Device::Cpu)?;
         for which in 0..N_LOSSES {
@@ -62,7 +64,9 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
         if dense.has_bias { h.broadcast_add(&part(dense.bias())?) } else { Ok(h) }
     };
     let mut h = setting.inputs();
+    let mut taken = Vec::new();
     for layer in network.layers() {
+        taken.push(h.clone());
         h = match layer {
             Layer::Dense(dense) => {
                 let weight = part(dense.weight())?.reshape((dense.n_inputs, dense.n_outputs))?;
@@ -73,6 +77,13 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
                 let weight = part(filters.weight())?.reshape((filters.n_inputs, filters.n_outputs))?;
                 with_bias(correlate(convolution, &h, &weight)?, filters)?.reshape((b, ()))?
             }
+            Layer::LayerNorm(norm) => {
+                let centered = h.broadcast_sub(&h.mean_keepdim(1)?)?;
+                let variance = centered.sqr()?.mean_keepdim(1)?;
+                let normalized = centered.broadcast_div(&(variance + LayerNorm::EPSILON)?.sqrt()?)?;
+                normalized.broadcast_mul(&part(norm.scale())?)?.broadcast_add(&part(norm.shift())?)?
+            }
+            Layer::Skip(skip) => (h + &taken[skip.start])?,
             Layer::Dueling(dueling) => {
                 let advantages = h.narrow(1, 1, dueling.n_outputs)?;
                 advantages.broadcast_sub(&advantages.mean_keepdim(1)?)?.broadcast_add(&h.narrow(1, 0, 1)?)?
@@ -86,11 +97,13 @@ fn autograd_forward(setting: &Setting, params: &Tensor) -> candle_core::Result<T
                 Tensor::cat(&products.pairs().map(column).collect::<Result<Vec<_>, _>>()?, 1)?
             }
         };
-        h = match layer.dense().map_or(Activation::Identity, |dense| dense.activation) {
+        h = match layer.activation() {
             Activation::Identity => h,
             Activation::Tanh => h.tanh()?,
             Activation::Relu => h.relu()?,
             Activation::Silu => (&h * (h.neg()?.exp()? + 1.0)?.recip()?)?,
+            Activation::Gelu => (&h * ((&h * FRAC_1_SQRT_2)?.erf()? + 1.0)?)?.affine(0.5, 0.0)?,
+            Activation::Elu => h.elu(1.0)?,
         };
     }
     let free = network.free_outputs();

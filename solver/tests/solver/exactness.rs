@@ -1,7 +1,7 @@
 //! Two independent routes to every answer: rows against parameters, factors against an explicit
 //! Jacobian.
 
-use crate::kinds::{ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
+use crate::kinds::{N_ACTIVATIONS, N_NETWORKS, Sizes, distance, network, norm};
 use crate::setting::{N_LOSSES, Setting};
 use candle_core::{DType, Device, Tensor};
 use egn_solver::{
@@ -72,10 +72,10 @@ proptest! {
     /// The row-space step equals the dense parameter-space step.
     #[test]
     fn row_space_step_equals_dense_step(
-        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..96,
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..N_ACTIVATIONS, batch in 1_usize..96,
         which in 0..N_LOSSES, exponent in -6.0..3.0_f64, seed: u64,
     ) {
-        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
+        let setting = Setting::draw(network(kind, sizes, Activation::ALL[activation]), batch, seed);
         let lambda = libm::pow(10_f64, exponent);
         setting.with_loss(which, |loss| {
             let Dense { direction: expected, condition, .. } = dense(&setting, loss, None, lambda);
@@ -114,10 +114,10 @@ proptest! {
     /// of it is true of all rows.
     #[test]
     fn a_step_with_few_rows_equals_the_dense_one_with_those_rows(
-        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..48,
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..N_ACTIVATIONS, batch in 1_usize..48,
         which in 0..N_LOSSES, per_sample in 1_usize..4, exponent in -3.0..3.0_f64, seed: u64,
     ) {
-        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
+        let setting = Setting::draw(network(kind, sizes, Activation::ALL[activation]), batch, seed);
         let lambda = libm::pow(10_f64, exponent);
         let rows = Some(FewRows { per_sample, seed });
         setting.with_loss(which, |loss| {
@@ -147,10 +147,10 @@ proptest! {
     /// Products with the Jacobian that never form it equal those with the explicit one.
     #[test]
     fn factored_products_equal_explicit_ones(
-        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..4_usize, batch in 1_usize..80, k in 1_usize..4,
+        kind in 0..N_NETWORKS, sizes in sizes(), activation in 0..N_ACTIVATIONS, batch in 1_usize..80, k in 1_usize..4,
         seed: u64,
     ) {
-        let setting = Setting::draw(network(kind, sizes, ACTIVATIONS[activation]), batch, seed);
+        let setting = Setting::draw(network(kind, sizes, Activation::ALL[activation]), batch, seed);
         let (network, params) = (&setting.network, &setting.params);
         let (p, c, n) = (network.n_params(), network.n_outputs(), batch * k);
         let jacobian = explicit_jacobian(network, params, &setting.x);
@@ -190,10 +190,40 @@ proptest! {
     }
 }
 
+/// A pass that has forgotten some of its samples knows of the others what a pass over them alone
+/// knows.
+#[test]
+fn selected_samples_are_those_of_a_batch_of_their_own() {
+    let sizes = Sizes { n_inputs: 3, hidden: 5, n_outputs: 2, extra: 2 };
+    for (kind, activation) in (0..N_NETWORKS).flat_map(|kind| Activation::ALL.map(|activation| (kind, activation))) {
+        let setting = Setting::draw(network(kind, sizes, activation), 7, 23);
+        let (network, params) = (&setting.network, &setting.params);
+        let (n, c, kept) = (network.n_inputs(), network.n_outputs(), [1, 2, 5]);
+        let rows: Vec<f64> = (0..kept.len() * c).map(|i| libm::cos(i as f64)).collect();
+        let known = |pass: &mut Pass<f64>| {
+            pass.propagate_rows(network, params, &rows);
+            let mut pulled = vec![0.0; network.n_params()];
+            pass.pull_back(network, &[1.0, -0.5, 2.0], &mut pulled);
+            pulled.extend_from_slice(pass.push_forward(network, params, params));
+            pulled.extend_from_slice(pass.outputs());
+            pulled
+        };
+        let (mut all, mut alone) = (Pass::new(), Pass::new());
+        all.inputs_mut(network, 7).copy_from_slice(&setting.x);
+        all.forward(network, params);
+        all.select(&kept);
+        let x: Vec<f64> = kept.iter().flat_map(|&i| setting.x[i * n..][..n].iter().copied()).collect();
+        alone.inputs_mut(network, kept.len()).copy_from_slice(&x);
+        alone.forward(network, params);
+        let (selected, expected) = (known(&mut all), known(&mut alone));
+        assert!(distance(&selected, &expected) <= 1e-13 * norm(&expected), "{network} with {activation:?}");
+    }
+}
+
 #[test]
 fn jacobians_equal_differences() {
     let sizes = Sizes { n_inputs: 3, hidden: 5, n_outputs: 2, extra: 2 };
-    for (kind, activation) in (0..N_NETWORKS).flat_map(|kind| ACTIVATIONS.map(|activation| (kind, activation))) {
+    for (kind, activation) in (0..N_NETWORKS).flat_map(|kind| Activation::ALL.map(|activation| (kind, activation))) {
         let setting = Setting::draw(network(kind, sizes, activation), 4, 7);
         check_jacobian(&setting.network, &setting.params, &setting.x);
     }

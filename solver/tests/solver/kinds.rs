@@ -3,7 +3,7 @@
 use egn_solver::{Activation, Network};
 
 /// Every kind of network, as text with sizes to fill in, at least two outputs each.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 15] = [
     "{n}-{h}-{c}",
     "{n}-{h}-{h}-{c}+{k}",
     "{n}-{h}-3-dueling",
@@ -13,10 +13,19 @@ const KINDS: [&str; 9] = [
     "{n}-quadratic+{k}",
     "{n}-quadratic-constant+1",
     "{n}-{c}",
+    "{n}-{h}n-{c}",
+    "{n}-{h}-{h}n-{h}n-3-dueling+{k}",
+    "3x4x{n}-{k}k2s1-{h}n-{c}",
+    "{n}-{h}-{k}r-{c}+{k}",
+    "{n}-{h}n-{k}r-{h}r-3-dueling",
+    "5-{h}r-{h}n-{k}r-{c}",
 ];
 
 /// How many kinds of network there are.
 pub const N_NETWORKS: usize = KINDS.len();
+
+/// How many activations there are.
+pub const N_ACTIVATIONS: usize = Activation::ALL.len();
 
 /// Sizes of a random network.
 #[derive(Debug, Clone, Copy)]
@@ -33,9 +42,6 @@ pub fn network(kind: usize, sizes: Sizes, activation: Activation) -> Network {
     let text = fill.iter().fold(KINDS[kind].to_owned(), |text, (hole, size)| text.replace(hole, &size.to_string()));
     Network::parse(&text, activation).unwrap()
 }
-
-/// All activations.
-pub const ACTIVATIONS: [Activation; 4] = [Activation::Identity, Activation::Tanh, Activation::Relu, Activation::Silu];
 
 /// ‖a‖.
 pub fn norm(values: &[f64]) -> f64 {

@@ -8,6 +8,7 @@ mod first_order;
 mod fit;
 mod golden;
 mod kinds;
+mod layers;
 mod losses;
 mod recorded;
 mod reports;

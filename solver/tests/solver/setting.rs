@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Initialization, Loss, Model, Network, Outputs,
+    Initialization, Layer, Loss, Model, Network, Outputs,
     loss::{
         BinaryCrossEntropy, CategoricalPolicyGradient, ChosenAction, ChosenDistribution, CrossEntropy, PolicySample,
         QuadraticModel, Sampled, SquaredError, Weighted,
@@ -32,6 +32,11 @@ impl Setting {
         let rng = &mut ChaCha8Rng::seed_from_u64(seed);
         let mut params: Vec<f64> = Initialization::Uniform.draw(&network, rng).iter().map(|x| 2.0 * x).collect();
         params[network.free_outputs()].fill_with(|| rng.random_range(-1.0..1.0));
+        for layer in network.layers() {
+            if let Layer::LayerNorm(norm) = layer {
+                params[norm.scale().start..norm.shift().end].fill_with(|| rng.random_range(-1.5..1.5));
+            }
+        }
         let c = network.n_outputs();
         let many = |n: usize, rng: &mut ChaCha8Rng| (0..n).map(|_| rng.random_range(-2.0..2.0)).collect::<Vec<f64>>();
         let actions: Vec<u32> = (0..batch).map(|_| rng.next_u32() % c as u32).collect();

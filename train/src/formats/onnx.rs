@@ -6,27 +6,33 @@
 //! | normalized observations | Add, Mul, Min, Max |
 //! | dense | Gemm |
 //! | convolution | Reshape and Transpose to channels first, Conv, and back |
+//! | layer normalization | LayerNormalization |
+//! | end of a residual block | Add |
 //! | dueling | Gemm with V + A − mean A as its matrix |
 //! | products of inputs | Gather, Gather, Mul, Mul |
 //! | SiLU | Sigmoid, Mul |
+//! | GELU | Mul, Erf, Add, Mul, Mul |
+//! | ELU | Elu |
 //! | argmax over means | Reshape, ReduceMean, ArgMax |
 //! | argmax over expected returns | Reshape, Softmax, MatMul, ArgMax |
 //! | first n outputs, within bounds | Gather, Min, Max |
 //!
-//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last
-//! years reads, and is in f32 whatever the policy was trained in. Free outputs (log σ)
-//! do not act and are left out.
+//! *Design.* The model is what ONNX calls opset 13, which every runtime of the last years reads, or
+//! opset 17 where there is a layer normalization, and is in f32 whatever the policy was trained in.
+//! Free outputs (log σ) do not act and are left out.
 //!
 //! Source: `onnx/onnx.proto3`, <https://onnx.ai/onnx/operators/>.
 
 use egn_agents::{ActionValues, GreedyRule, ObservationNormalizer};
-use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, Products, Snapshot};
+use egn_solver::{Activation, Convolution, Dense, Dueling, Layer, LayerNorm, Products, Snapshot};
 
 use crate::formats::protobuf::Message;
 
 /// Version of the operators.
 const OPSET: u64 = 13;
-/// Version of the file's layout that goes with it.
+/// The first version with LayerNormalization; what else we use is in it as before.
+const OPSET_OF_LAYER_NORM: u64 = 17;
+/// Version of the file's layout that goes with both.
 const IR_VERSION: u64 = 8;
 
 /// Names of the input and of the output.
@@ -49,10 +55,14 @@ pub fn model(
     let architecture = network.network();
     let mut graph = Graph::default();
     let mut value = normalizer.map_or_else(|| OBSERVATION.to_owned(), |normalizer| graph.normalized(normalizer));
+    let mut taken = Vec::new();
     for layer in architecture.layers() {
+        taken.push(value.clone());
         value = match layer {
             Layer::Dense(dense) => graph.dense(dense, &params, &value),
             Layer::Convolution(convolution) => graph.convolution(convolution, &params, &value),
+            Layer::LayerNorm(norm) => graph.layer_norm(norm, &params, &value),
+            Layer::Skip(skip) => graph.node("Add", &[&value, &taken[skip.start]], &[]),
             Layer::Dueling(dueling) => graph.dueling(dueling, &value),
             Layer::Products(products) => graph.products(products, &value),
         };
@@ -70,7 +80,9 @@ pub fn model(
     graph.message(12, Message::default().text(1, ACTION).message(2, &action));
     let mut model = Message::default();
     model.integer(1, IR_VERSION).text(2, "egn-rl").text(3, env!("CARGO_PKG_VERSION")).message(7, &graph);
-    model.message(8, Message::default().text(1, "").integer(2, OPSET));
+    let has_norm = architecture.layers().iter().any(|layer| matches!(layer, Layer::LayerNorm(_)));
+    let opset = if has_norm { OPSET_OF_LAYER_NORM } else { OPSET };
+    model.message(8, Message::default().text(1, "").integer(2, opset));
     for (key, text) in about {
         model.message(14, Message::default().text(1, key).text(2, text));
     }
@@ -213,6 +225,13 @@ impl Graph {
         self.node("Reshape", &[&images, &rows], &[])
     }
 
+    /// Over the last axis and with ε = 1e-5, unless said otherwise.
+    fn layer_norm(&mut self, norm: &LayerNorm, params: &[f32], input: &str) -> String {
+        let [scale, shift] = [norm.scale(), norm.shift()].map(|range| self.floats(&[norm.width], &params[range]));
+        let normalized = self.node("LayerNormalization", &[input, &scale, &shift], &[]);
+        self.activation(norm.activation, normalized)
+    }
+
     /// V, A₁ … Aₙ to V + Aⱼ − mean A is linear: column j of its matrix is 1, −1/n …, 1 − 1/n, …
     fn dueling(&mut self, dueling: &Dueling, input: &str) -> String {
         let n = dueling.n_outputs;
@@ -247,6 +266,18 @@ impl Graph {
                 let logistic = self.node("Sigmoid", &[&input], &[]);
                 self.node("Mul", &[&input, &logistic], &[])
             }
+            // ½ z (1 + erf(z/√2)): an operator of its own is younger than the set above.
+            Activation::Gelu => {
+                let [root, one, half] =
+                    [std::f32::consts::FRAC_1_SQRT_2, 1.0, 0.5].map(|number| self.floats(&[1], &[number]));
+                let scaled = self.node("Mul", &[&input, &root], &[]);
+                let error = self.node("Erf", &[&scaled], &[]);
+                let twice_below = self.node("Add", &[&error, &one], &[]);
+                let product = self.node("Mul", &[&input, &twice_below], &[]);
+                self.node("Mul", &[&product, &half], &[])
+            }
+            // Its alpha is 1 unless said otherwise.
+            Activation::Elu => self.node("Elu", &[&input], &[]),
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 use egn_agents::{Spaces, networks_of};
-use egn_solver::{Layer, Network, State};
+use egn_solver::{Activation, Layer, Network, State};
 
 use crate::{
     config::{env_name::Opened, run_config::RunConfig},
@@ -109,9 +109,10 @@ fn policy(config: &RunConfig, env: &Opened) -> Result<Network, TrainError> {
 }
 
 fn described((config, network): (&RunConfig, &Network)) -> String {
-    let activation = network.layers().iter().find_map(Layer::dense).map(|dense| dense.activation);
-    let activation = activation.map_or_else(String::new, |activation| format!(" with {activation:?}").to_lowercase());
-    format!("{} policy {network}{activation}", config.agent)
+    let layers = network.layers().iter().filter(|layer| !layer.blocks().is_empty());
+    let activation = layers.map(Layer::activation).find(|&activation| activation != Activation::Identity);
+    let activation = format!("{:?}", activation.unwrap_or(Activation::Identity)).to_lowercase();
+    format!("{} policy {network} with {activation}", config.agent)
 }
 
 /// The settings with the record to start from, if there is one, named for good: by its full path
