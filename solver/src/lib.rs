@@ -91,6 +91,7 @@ pub use optimizer::{
     problem::{Linearized, Problem},
     rms_prop::{RmsProp, RmsPropConfig},
     schedule::{self, Schedule},
+    schedule_free::{ScheduleFree, ScheduleFreeConfig},
     settings::{BuildOptimizer, OptimizerSettings},
     sgd::{Sgd, SgdConfig},
 };

@@ -64,7 +64,8 @@ impl Cohort {
         let name = match self.optimizer.parse() {
             Ok(BASELINE) => "Adam (baseline)".to_owned(),
             Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => self.optimizer.to_uppercase(),
-            Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion) | Err(_) => self.optimizer.clone(),
+            Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion | OptimizerName::ScheduleFree)
+            | Err(_) => self.optimizer.clone(),
         };
         self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))
     }

@@ -88,6 +88,7 @@ fn value_based_agents_walk_the_corridor() {
                 OptimizerName::Egn | OptimizerName::Sgn => "lr = 0.2\nlambda = 0.1",
                 OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => "lr = 3e-3",
                 OptimizerName::Sgd => "lr = 0.1",
+                OptimizerName::ScheduleFree => "lr = 3e-2",
                 // With the default beta2, 0.99, qrdqn passes on 19 of 20.
                 OptimizerName::Lion => "lr = 2e-3\nbeta2 = 0.9",
             };
@@ -114,6 +115,7 @@ fn policy_gradient_optimizer(agent: &str, optimizer: OptimizerName) -> &'static 
         (OptimizerName::Sgd, "ppo" | "trpo") => "[optimizer]\nlr = 0.2\nmax_grad_norm = 1.0",
         (OptimizerName::Sgd, "reinforce") => "[optimizer]\nlr = 0.02\nmax_grad_norm = 0.5",
         (OptimizerName::Sgd, _) => "[optimizer]\nlr = 0.1\nmax_grad_norm = 0.5",
+        (OptimizerName::ScheduleFree, _) => "[optimizer]\nlr = 5e-3",
         (OptimizerName::Lion, _) => "[optimizer]\nlr = 1e-3",
     }
 }

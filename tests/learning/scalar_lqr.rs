@@ -78,6 +78,8 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
         (OptimizerName::Sgd, "ppo" | "trpo") => format!("{}\nmax_grad_norm = 1.0", falling(0.2)),
         (OptimizerName::Sgd, "reinforce") => format!("{}\nmax_grad_norm = 0.5", falling(0.02)),
         (OptimizerName::Sgd, _) => format!("{}\nmax_grad_norm = 0.5", falling(0.1)),
+        (OptimizerName::ScheduleFree, "trpo") => "lr = 7e-3\nbeta2 = 0.9".to_owned(),
+        (OptimizerName::ScheduleFree, _) => "lr = 5e-3".to_owned(),
         (OptimizerName::Lion, _) => falling(1e-3),
     }
 }

@@ -20,6 +20,7 @@ use crate::{
         lion::LionConfig,
         optimizer::Optimizer,
         rms_prop::RmsPropConfig,
+        schedule_free::ScheduleFreeConfig,
         settings::{BuildOptimizer, OptimizerSettings},
         sgd::SgdConfig,
     },
@@ -46,6 +47,9 @@ pub enum OptimizerConfig {
     RmsProp(RmsPropConfig),
     Sgd(SgdConfig),
     Lion(LionConfig),
+    #[serde(rename = "schedule-free")]
+    #[strum_discriminants(serde(rename = "schedule-free"))]
+    ScheduleFree(ScheduleFreeConfig),
     Sgn(SgnConfig),
 }
 
@@ -64,6 +68,7 @@ impl OptimizerConfig {
             Self::RmsProp(settings) => settings,
             Self::Sgd(settings) => settings,
             Self::Lion(settings) => settings,
+            Self::ScheduleFree(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

@@ -10,5 +10,6 @@ pub(crate) mod parameters;
 pub(crate) mod problem;
 pub(crate) mod rms_prop;
 pub mod schedule;
+pub(crate) mod schedule_free;
 pub(crate) mod settings;
 pub(crate) mod sgd;
