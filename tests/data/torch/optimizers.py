@@ -11,7 +11,8 @@ parameters after every step. `clip` is torch.nn.utils.clip_grad_norm_ before the
 Schedule-Free AdamW is schedulefree's (pip install schedulefree==1.4.1), in training mode: theta is y.
 
 Lion's runs were recorded later, with the torch that they name, and put beside the others: under it x, y, start
-and eight of the ten older runs are the same, the other two up to 3e-16. Schedule-Free AdamW's were recorded later still, and all fourteen older runs came out the same.
+and eight of the ten older runs are the same, the other two up to 3e-16. Schedule-Free
+AdamW's were recorded later still, and all fourteen older runs came out the same.
 """
 import json
 import lion_pytorch
