@@ -87,6 +87,7 @@ pub use optimizer::{
         sgn::{Sgn, SgnConfig},
     },
     lion::{Lion, LionConfig},
+    muon::{Muon, MuonConfig},
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearized, Problem},
     rms_prop::{RmsProp, RmsPropConfig},

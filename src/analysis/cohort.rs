@@ -64,7 +64,13 @@ impl Cohort {
         let name = match self.optimizer.parse() {
             Ok(BASELINE) => "Adam (baseline)".to_owned(),
             Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => self.optimizer.to_uppercase(),
-            Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion | OptimizerName::ScheduleFree)
+            Ok(
+                OptimizerName::AdamW
+                | OptimizerName::RmsProp
+                | OptimizerName::Lion
+                | OptimizerName::ScheduleFree
+                | OptimizerName::Muon,
+            )
             | Err(_) => self.optimizer.clone(),
         };
         self.variant.as_ref().map_or_else(|| name.clone(), |variant| format!("{name}, {variant}"))

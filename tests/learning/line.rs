@@ -76,6 +76,11 @@ fn on_the_line(optimizer: OptimizerName) -> String {
         OptimizerName::RmsProp => falling("1e-3", "", "3e-3"),
         OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
         OptimizerName::ScheduleFree => "[optimizer]\nlr = 1e-3\nbeta1 = 0.5\n[critic_optimizer]\nlr = 3e-3".to_owned(),
+        OptimizerName::Muon => {
+            let [actor, critic] =
+                [1e-3, 3e-3].map(|lr| format!("adam_lr = {{ kind = 'linear', from = {lr}, to = 0.0 }}"));
+            format!("{}\n{critic}", falling("5e-3", &actor, "0.01"))
+        }
         OptimizerName::Lion => falling("3e-4", "", "1e-3"),
     }
 }
@@ -123,6 +128,7 @@ fn policy_iteration_finds_the_best_gain() {
             OptimizerName::Sgd => "lr = 0.1",
             // The average goes by lr²: one that rises forgets earlier controllers.
             OptimizerName::ScheduleFree => "lr = { kind = 'exponential', from = 0.01, to = 0.3 }",
+            OptimizerName::Muon => "adam_lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
             OptimizerName::Lion => "lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
         };
         let text = format!(

@@ -80,6 +80,8 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
         (OptimizerName::Sgd, _) => format!("{}\nmax_grad_norm = 0.5", falling(0.1)),
         (OptimizerName::ScheduleFree, "trpo") => "lr = 7e-3\nbeta2 = 0.9".to_owned(),
         (OptimizerName::ScheduleFree, _) => "lr = 5e-3".to_owned(),
+        // The one hidden matrix has one row, which is AdamW's.
+        (OptimizerName::Muon, _) => format!("adam_{}\nbeta2 = 0.999", falling(5e-3)),
         (OptimizerName::Lion, _) => falling(1e-3),
     }
 }

@@ -18,6 +18,7 @@ use crate::{
         adam::{AdamConfig, AdamWConfig},
         gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
         lion::LionConfig,
+        muon::MuonConfig,
         optimizer::Optimizer,
         rms_prop::RmsPropConfig,
         schedule_free::ScheduleFreeConfig,
@@ -50,6 +51,7 @@ pub enum OptimizerConfig {
     #[serde(rename = "schedule-free")]
     #[strum_discriminants(serde(rename = "schedule-free"))]
     ScheduleFree(ScheduleFreeConfig),
+    Muon(MuonConfig),
     Sgn(SgnConfig),
 }
 
@@ -69,6 +71,7 @@ impl OptimizerConfig {
             Self::Sgd(settings) => settings,
             Self::Lion(settings) => settings,
             Self::ScheduleFree(settings) => settings,
+            Self::Muon(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod adam;
 pub(crate) mod choice;
 pub(crate) mod gauss_newton;
 pub(crate) mod lion;
+pub(crate) mod muon;
 #[allow(clippy::module_inception)] // The trait that the folder is named after.
 pub(crate) mod optimizer;
 pub(crate) mod parameters;

@@ -7,6 +7,7 @@ mod exactness;
 mod first_order;
 mod golden;
 mod kinds;
+mod layered;
 mod losses;
 mod recorded;
 mod reports;

@@ -5,8 +5,9 @@ use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig,
-    LionConfig, Loss, MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision,
-    Problem, RmsPropConfig, RowSystem, ScheduleFreeConfig, SgdConfig, SgnConfig, SolverError, State, StepContext,
+    LionConfig, Loss, MomentumForm, MuonConfig, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs,
+    Precision, Problem, RmsPropConfig, RowSystem, ScheduleFreeConfig, SgdConfig, SgnConfig, SolverError, State,
+    StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -103,6 +104,7 @@ fn a_step_beyond_the_number_type_is_not_taken() {
         OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig { lr, ..Default::default() }),
         OptimizerName::Lion => OptimizerConfig::Lion(LionConfig { lr, ..Default::default() }),
         OptimizerName::ScheduleFree => OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr, ..Default::default() }),
+        OptimizerName::Muon => OptimizerConfig::Muon(MuonConfig { lr, adam_lr: lr, ..Default::default() }),
         OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
     });
     let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });

@@ -10,7 +10,7 @@ use std::f64::consts::PI;
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
-    Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule,
+    MuonConfig, Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule,
     ScheduleFreeConfig, SgdConfig, SgnConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy, FewRows},
     schedule::Moving,
@@ -292,6 +292,10 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
             .map(|lr| OptimizerConfig::Sgd(SgdConfig { lr: lr.into(), momentum: 0.9, ..Default::default() })),
         OptimizerName::ScheduleFree => [0.01, 0.03, 0.1, 0.3]
             .map(|lr| OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr: lr.into(), ..Default::default() })),
+        // Without a hidden matrix, and on spirals with two, AdamW's rate is what there is to choose.
+        OptimizerName::Muon => [0.003, 0.01, 0.03, 0.1].map(|lr| {
+            OptimizerConfig::Muon(MuonConfig { lr: falling(0.02), adam_lr: falling(lr), ..Default::default() })
+        }),
         OptimizerName::Lion => [0.001, 0.003, 0.01, 0.03]
             .map(|lr| OptimizerConfig::Lion(LionConfig { lr: falling(lr), ..Default::default() })),
     }
