@@ -95,6 +95,7 @@ pub use optimizer::{
     schedule_free::{ScheduleFree, ScheduleFreeConfig},
     settings::{BuildOptimizer, OptimizerSettings},
     sgd::{Sgd, SgdConfig},
+    soap::{Soap, SoapConfig},
 };
 pub use over_default::over_default;
 pub use setting::{SettingError, require};

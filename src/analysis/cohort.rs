@@ -69,7 +69,8 @@ impl Cohort {
                 | OptimizerName::RmsProp
                 | OptimizerName::Lion
                 | OptimizerName::ScheduleFree
-                | OptimizerName::Muon,
+                | OptimizerName::Muon
+                | OptimizerName::Soap,
             )
             | Err(_) => self.optimizer.clone(),
         };

@@ -72,7 +72,7 @@ fn on_the_line(optimizer: OptimizerName) -> String {
     match optimizer {
         OptimizerName::Egn => falling("0.2", "lambda = 0.3", "0.3"),
         OptimizerName::Sgn => falling("0.2", "lambda = 1.0", "0.3"),
-        OptimizerName::Adam | OptimizerName::AdamW => falling("1e-3", "", "3e-3"),
+        OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::Soap => falling("1e-3", "", "3e-3"),
         OptimizerName::RmsProp => falling("1e-3", "", "3e-3"),
         OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
         OptimizerName::ScheduleFree => "[optimizer]\nlr = 1e-3\nbeta1 = 0.5\n[critic_optimizer]\nlr = 3e-3".to_owned(),
@@ -122,7 +122,7 @@ fn policy_iteration_finds_the_best_gain() {
         let settings = match optimizer {
             OptimizerName::Egn => "lr = 1.0\nlambda = 1e-12",
             OptimizerName::Sgn => "lr = 1.0\nlambda = 0.0\ncg_steps = 6",
-            OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => {
+            OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Soap => {
                 "lr = { kind = 'exponential', from = 0.1, to = 1e-3 }"
             }
             OptimizerName::Sgd => "lr = 0.1",

@@ -165,6 +165,7 @@ impl Trpo {
             | OptimizerConfig::Lion(_)
             | OptimizerConfig::ScheduleFree(_)
             | OptimizerConfig::Muon(_)
+            | OptimizerConfig::Soap(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
         let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, &context)?;

@@ -24,6 +24,7 @@ use crate::{
         schedule_free::ScheduleFreeConfig,
         settings::{BuildOptimizer, OptimizerSettings},
         sgd::SgdConfig,
+        soap::SoapConfig,
     },
     over_default::over_default,
     setting::SettingError,
@@ -52,6 +53,7 @@ pub enum OptimizerConfig {
     #[strum_discriminants(serde(rename = "schedule-free"))]
     ScheduleFree(ScheduleFreeConfig),
     Muon(MuonConfig),
+    Soap(SoapConfig),
     Sgn(SgnConfig),
 }
 
@@ -72,6 +74,7 @@ impl OptimizerConfig {
             Self::Lion(settings) => settings,
             Self::ScheduleFree(settings) => settings,
             Self::Muon(settings) => settings,
+            Self::Soap(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

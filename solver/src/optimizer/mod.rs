@@ -14,3 +14,4 @@ pub mod schedule;
 pub(crate) mod schedule_free;
 pub(crate) mod settings;
 pub(crate) mod sgd;
+pub(crate) mod soap;

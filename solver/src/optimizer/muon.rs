@@ -15,8 +15,8 @@
 //! AdamW's alone. The number type is the network's, where the authors' is bfloat16.
 //!
 //! Source: Jordan (2024), "Muon: an optimizer for hidden layers in neural networks",
-//! <https://kellerjordan.github.io/posts/muon/>; the steps are those of `SingleDeviceMuonWithAuxAdam`
-//! of `muon-optimizer` 0.1.0.
+//! <https://kellerjordan.github.io/posts/muon/>; the steps are those of
+//! `SingleDeviceMuonWithAuxAdam` of `muon-optimizer` 0.1.0.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

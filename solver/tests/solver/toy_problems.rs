@@ -11,7 +11,7 @@ use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
     MuonConfig, Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule,
-    ScheduleFreeConfig, SgdConfig, SgnConfig, SolverError, StepContext,
+    ScheduleFreeConfig, SgdConfig, SgnConfig, SoapConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy, FewRows},
     schedule::Moving,
 };
@@ -292,10 +292,13 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
             .map(|lr| OptimizerConfig::Sgd(SgdConfig { lr: lr.into(), momentum: 0.9, ..Default::default() })),
         OptimizerName::ScheduleFree => [0.01, 0.03, 0.1, 0.3]
             .map(|lr| OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr: lr.into(), ..Default::default() })),
-        // Without a hidden matrix, and on spirals with two, AdamW's rate is what there is to choose.
+        // Most toys have no hidden matrix: AdamW's rate is what there is to choose.
         OptimizerName::Muon => [0.003, 0.01, 0.03, 0.1].map(|lr| {
             OptimizerConfig::Muon(MuonConfig { lr: falling(0.02), adam_lr: falling(lr), ..Default::default() })
         }),
+        // As little decay as AdamW.
+        OptimizerName::Soap => [0.003, 0.01, 0.03, 0.1]
+            .map(|lr| OptimizerConfig::Soap(SoapConfig { lr: falling(lr), weight_decay: 1e-8, ..Default::default() })),
         OptimizerName::Lion => [0.001, 0.003, 0.01, 0.03]
             .map(|lr| OptimizerConfig::Lion(LionConfig { lr: falling(lr), ..Default::default() })),
     }

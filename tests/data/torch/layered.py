@@ -11,12 +11,14 @@ torch.nn.utils.clip_grad_norm_ before the step.
 | run | package | what is changed in it |
 |---|---|---|
 | muon | muon-optimizer 0.1.0, SingleDeviceMuonWithAuxAdam | Tensor.bfloat16 does nothing |
+| soap | pytorch_optimizer 4.1.0, SOAP | its bases are float64, not float32 |
 
-The last weight is Muon's head and goes to its AdamW.
+SOAP's first step moves nothing. The last weight is Muon's head and goes to its AdamW.
 """
 import json
 import muon
 import torch
+from pytorch_optimizer.optimizer import soap
 
 torch.manual_seed(0)
 WIDTHS = [4, 5, 4, 3]
@@ -24,6 +26,18 @@ torch.set_default_dtype(torch.float64)
 x, y = torch.randn(8, WIDTHS[0]), torch.randn(8, WIDTHS[-1])
 starts = [torch.randn(n_out, n_in + 1) for n_in, n_out in zip(WIDTHS, WIDTHS[1:])]
 torch.Tensor.bfloat16 = lambda self: self
+
+
+class DoubleTorch:
+    """torch whose float32 is float64."""
+
+    float32 = torch.float64
+
+    def __getattr__(self, name):
+        return getattr(torch, name)
+
+
+soap.torch = DoubleTorch()
 
 
 def make_muon(layers, s):
@@ -36,10 +50,23 @@ def make_muon(layers, s):
     ])
 
 
+def make_soap(layers, s):
+    params = [p for layer in layers for p in (layer.weight, layer.bias)]
+    return soap.SOAP(params, lr=s["lr"], betas=(s["beta1"], s["beta2"]), eps=s["eps"], weight_decay=s["weight_decay"],
+                     precondition_frequency=s["precondition_frequency"],
+                     max_precondition_dim=s["max_precondition_dim"])
+
+
 RUNS = [
     ("muon", make_muon, dict(lr=0.02, momentum=0.95, weight_decay=0.0, adam_lr=3e-3, beta1=0.9, beta2=0.95, eps=1e-10)),
     ("muon", make_muon, dict(lr=0.05, momentum=0.5, weight_decay=0.3, adam_lr=0.02, beta1=0.5, beta2=0.9, eps=1e-3,
                              max_grad_norm=0.5)),
+    ("soap", make_soap, dict(lr=0.01, beta1=0.95, beta2=0.95, eps=1e-8, weight_decay=0.01, precondition_frequency=10,
+                             max_precondition_dim=10000)),
+    ("soap", make_soap, dict(lr=0.03, beta1=0.9, beta2=0.8, eps=1e-3, weight_decay=0.3, precondition_frequency=1,
+                             max_precondition_dim=10000, max_grad_norm=0.5)),
+    ("soap", make_soap, dict(lr=0.03, beta1=0.9, beta2=0.8, eps=1e-3, weight_decay=0.0, precondition_frequency=3,
+                             max_precondition_dim=4)),
 ]
 
 runs = []
@@ -68,7 +95,8 @@ for name, make, settings in RUNS:
             torch.nn.utils.clip_grad_norm_(params, settings["max_grad_norm"])
         optimizer.step()
         steps.append(theta())
-    runs.append(dict(optimizer={name: settings}, steps=steps))
+    is_near = name == "muon" or settings["eps"] > 1e-6
+    runs.append(dict(optimizer={name: settings}, is_near_in_single=is_near, steps=steps))
 
 print(json.dumps(dict(torch=torch.__version__, widths=WIDTHS, x=x.flatten().tolist(), y=y.flatten().tolist(),
                       start=start, runs=runs)))

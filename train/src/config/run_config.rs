@@ -409,7 +409,7 @@ mod tests {
                 "run.optimizer=adm",
                 &[
                     "unknown optimizer 'adm'",
-                    "egn, adam, adamw, rmsprop, sgd, lion, schedule-free, muon, sgn",
+                    "egn, adam, adamw, rmsprop, sgd, lion, schedule-free, muon, soap, sgn",
                     "did you mean 'adam'",
                 ],
             ),
