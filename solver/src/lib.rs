@@ -86,6 +86,7 @@ pub use optimizer::{
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},
     },
+    kron::{Kron, KronConfig},
     lion::{Lion, LionConfig},
     muon::{Muon, MuonConfig},
     optimizer::{Optimizer, Rejection, Report, StepContext},

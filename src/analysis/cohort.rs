@@ -70,7 +70,8 @@ impl Cohort {
                 | OptimizerName::Lion
                 | OptimizerName::ScheduleFree
                 | OptimizerName::Muon
-                | OptimizerName::Soap,
+                | OptimizerName::Soap
+                | OptimizerName::Kron,
             )
             | Err(_) => self.optimizer.clone(),
         };

@@ -92,6 +92,7 @@ fn value_based_agents_walk_the_corridor() {
                 OptimizerName::Sgd => "lr = 0.1",
                 OptimizerName::ScheduleFree => "lr = 3e-2",
                 OptimizerName::Muon => "lr = 0.02\nadam_lr = 3e-3",
+                OptimizerName::Kron => "lr = 3e-3",
                 // With the default beta2, 0.99, qrdqn passes on 19 of 20.
                 OptimizerName::Lion => "lr = 2e-3\nbeta2 = 0.9",
             };
@@ -120,6 +121,7 @@ fn policy_gradient_optimizer(agent: &str, optimizer: OptimizerName) -> &'static 
         (OptimizerName::Sgd, _) => "[optimizer]\nlr = 0.1\nmax_grad_norm = 0.5",
         (OptimizerName::ScheduleFree, _) => "[optimizer]\nlr = 5e-3",
         (OptimizerName::Muon, _) => "[optimizer]\nlr = 0.02\nadam_lr = 5e-3",
+        (OptimizerName::Kron, _) => "[optimizer]\nlr = 2e-3",
         (OptimizerName::Lion, _) => "[optimizer]\nlr = 1e-3",
     }
 }

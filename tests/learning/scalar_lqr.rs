@@ -84,6 +84,7 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
         (OptimizerName::ScheduleFree, _) => "lr = 5e-3".to_owned(),
         // The one hidden matrix has one row, which is AdamW's.
         (OptimizerName::Muon, _) => format!("adam_{}\nbeta2 = 0.999", falling(5e-3)),
+        (OptimizerName::Kron, _) => falling(2e-3),
         (OptimizerName::Lion, _) => falling(1e-3),
     }
 }

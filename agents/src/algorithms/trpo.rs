@@ -166,6 +166,7 @@ impl Trpo {
             | OptimizerConfig::ScheduleFree(_)
             | OptimizerConfig::Muon(_)
             | OptimizerConfig::Soap(_)
+            | OptimizerConfig::Kron(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
         let networks = ActorCritic::new(perceptron(&config.on_policy.hidden), config.on_policy.log_std_init, &context)?;

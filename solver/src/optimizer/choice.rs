@@ -17,6 +17,7 @@ use crate::{
     optimizer::{
         adam::{AdamConfig, AdamWConfig},
         gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
+        kron::KronConfig,
         lion::LionConfig,
         muon::MuonConfig,
         optimizer::Optimizer,
@@ -54,6 +55,7 @@ pub enum OptimizerConfig {
     ScheduleFree(ScheduleFreeConfig),
     Muon(MuonConfig),
     Soap(SoapConfig),
+    Kron(KronConfig),
     Sgn(SgnConfig),
 }
 
@@ -75,6 +77,7 @@ impl OptimizerConfig {
             Self::ScheduleFree(settings) => settings,
             Self::Muon(settings) => settings,
             Self::Soap(settings) => settings,
+            Self::Kron(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

@@ -3,6 +3,8 @@
 pub(crate) mod adam;
 pub(crate) mod choice;
 pub(crate) mod gauss_newton;
+pub(crate) mod kron;
+pub(crate) mod kron_factors;
 pub(crate) mod lion;
 pub(crate) mod muon;
 #[allow(clippy::module_inception)] // The trait that the folder is named after.

@@ -8,8 +8,8 @@
 //!
 //! Every few steps one power iteration with orthogonal columns, Q ← QR(LQ), takes the place of an
 //! eigendecomposition. β is β₂. What has one row, a bias above all, is Adam's. The first step only
-//! looks for bases and moves nothing: in its own bases a gradient is diagonal, and Adam would divide
-//! rounding errors by each other.
+//! looks for bases and moves nothing: in its own bases a gradient is diagonal, and Adam would
+//! divide rounding errors by each other.
 //!
 //! *Design.* The first L and R are of one gradient, whose singular vectors are their eigenvectors;
 //! from these the larger side is completed as it comes. The cost of bases is n³ a matrix of n rows

@@ -4,10 +4,10 @@ use crate::kinds::{N_NETWORKS, Sizes, network};
 use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig,
-    LionConfig, Loss, MomentumForm, MuonConfig, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs,
-    Precision, Problem, RmsPropConfig, RowSystem, ScheduleFreeConfig, SgdConfig, SgnConfig, SoapConfig, SolverError,
-    State, StepContext,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, KronConfig, Learner,
+    LineSearchConfig, LionConfig, Loss, MomentumForm, MuonConfig, Network, NetworkProblem, OptimizerConfig,
+    OptimizerName, Outputs, Precision, Problem, RmsPropConfig, RowSystem, ScheduleFreeConfig, SgdConfig, SgnConfig,
+    SoapConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -106,6 +106,7 @@ fn a_step_beyond_the_number_type_is_not_taken() {
         OptimizerName::ScheduleFree => OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr, ..Default::default() }),
         OptimizerName::Muon => OptimizerConfig::Muon(MuonConfig { lr, adam_lr: lr, ..Default::default() }),
         OptimizerName::Soap => OptimizerConfig::Soap(SoapConfig { lr, ..Default::default() }),
+        OptimizerName::Kron => OptimizerConfig::Kron(KronConfig { lr, ..Default::default() }),
         OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
     });
     let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });

@@ -9,9 +9,9 @@ use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
-    MuonConfig, Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule,
-    ScheduleFreeConfig, SgdConfig, SgnConfig, SoapConfig, SolverError, StepContext,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, KronConfig, Learner, Linearized,
+    LionConfig, MuonConfig, Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real,
+    RmsPropConfig, Schedule, ScheduleFreeConfig, SgdConfig, SgnConfig, SoapConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy, FewRows},
     schedule::Moving,
 };
@@ -299,6 +299,8 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
         // As little decay as AdamW.
         OptimizerName::Soap => [0.003, 0.01, 0.03, 0.1]
             .map(|lr| OptimizerConfig::Soap(SoapConfig { lr: falling(lr), weight_decay: 1e-8, ..Default::default() })),
+        OptimizerName::Kron => [0.003, 0.01, 0.03, 0.1]
+            .map(|lr| OptimizerConfig::Kron(KronConfig { lr: falling(lr), ..Default::default() })),
         OptimizerName::Lion => [0.001, 0.003, 0.01, 0.03]
             .map(|lr| OptimizerConfig::Lion(LionConfig { lr: falling(lr), ..Default::default() })),
     }

@@ -12,10 +12,14 @@ torch.nn.utils.clip_grad_norm_ before the step.
 |---|---|---|
 | muon | muon-optimizer 0.1.0, SingleDeviceMuonWithAuxAdam | Tensor.bfloat16 does nothing |
 | soap | pytorch_optimizer 4.1.0, SOAP | its bases are float64, not float32 |
+| kron | kron-torch 0.3.3, Kron | factors and solves are float64; probes and draws are those of our seed 0 |
 
 SOAP's first step moves nothing. The last weight is Muon's head and goes to its AdamW.
 """
 import json
+import math
+
+import kron_torch
 import muon
 import torch
 from pytorch_optimizer.optimizer import soap
@@ -57,6 +61,49 @@ def make_soap(layers, s):
                      max_precondition_dim=s["max_precondition_dim"])
 
 
+class Draws:
+    """The numbers of our streams: SplitMix64 of a seed, and Box and Muller's of those."""
+
+    def __init__(self, seed):
+        self.state = seed
+
+    def random(self):
+        self.state = (self.state + 0x9E3779B97F4A7C15) % 2**64
+        z = self.state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+        return ((z ^ (z >> 31)) >> 11) * 0.5**53
+
+    def normal(self):
+        radius = math.sqrt(-2.0 * math.log(1.0 - self.random()))
+        return radius * math.cos(2.0 * math.pi * self.random())
+
+    def randn_like(self, x):
+        """A weight of ours is (n_in, n_out)."""
+        values = torch.tensor([self.normal() for _ in range(x.numel())])
+        return values.reshape(x.mT.shape).mT.contiguous() if x.dim() == 2 else values
+
+
+def make_kron(layers, s):
+    params = [p for layer in layers for p in (layer.weight, layer.bias)]
+    schedule = kron_torch.precond_update_prob_schedule(min_prob=s["min_update_probability"], decay=s["update_decay"],
+                                                       flat_start=s["update_flat_steps"])
+    optimizer = kron_torch.Kron(params, lr=s["lr"], b1=s["momentum"], weight_decay=s["weight_decay"],
+                                preconditioner_update_probability=schedule, precond_lr=s["precond_lr"],
+                                max_size_triangular=s["max_size_triangular"], precond_dtype=torch.float64)
+    draws = Draws(0)
+    kron_torch.kron.print = lambda *_: None
+    torch.randn_like = draws.randn_like
+    torch.Tensor.float = torch.Tensor.double
+
+    class Balance:
+        def random(self):
+            return 0.0 if draws.random() < s["balance_probability"] else 1.0
+
+    optimizer.rng = Balance()
+    return optimizer
+
+
 RUNS = [
     ("muon", make_muon, dict(lr=0.02, momentum=0.95, weight_decay=0.0, adam_lr=3e-3, beta1=0.9, beta2=0.95, eps=1e-10)),
     ("muon", make_muon, dict(lr=0.05, momentum=0.5, weight_decay=0.3, adam_lr=0.02, beta1=0.5, beta2=0.9, eps=1e-3,
@@ -67,6 +114,12 @@ RUNS = [
                              max_precondition_dim=10000, max_grad_norm=0.5)),
     ("soap", make_soap, dict(lr=0.03, beta1=0.9, beta2=0.8, eps=1e-3, weight_decay=0.0, precondition_frequency=3,
                              max_precondition_dim=4)),
+    ("kron", make_kron, dict(lr=0.01, momentum=0.9, weight_decay=0.0, precond_lr=0.1, min_update_probability=1.0,
+                             update_decay=0.0, update_flat_steps=0, balance_probability=0.0,
+                             max_size_triangular=8192)),
+    ("kron", make_kron, dict(lr=0.03, momentum=0.5, weight_decay=0.3, precond_lr=0.2, min_update_probability=0.3,
+                             update_decay=0.1, update_flat_steps=10, balance_probability=0.5,
+                             max_size_triangular=4, max_grad_norm=0.5)),
 ]
 
 runs = []
@@ -95,7 +148,7 @@ for name, make, settings in RUNS:
             torch.nn.utils.clip_grad_norm_(params, settings["max_grad_norm"])
         optimizer.step()
         steps.append(theta())
-    is_near = name == "muon" or settings["eps"] > 1e-6
+    is_near = settings.get("eps", 1.0) > 1e-6 or name == "muon"
     runs.append(dict(optimizer={name: settings}, is_near_in_single=is_near, steps=steps))
 
 print(json.dumps(dict(torch=torch.__version__, widths=WIDTHS, x=x.flatten().tolist(), y=y.flatten().tolist(),

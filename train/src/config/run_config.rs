@@ -409,7 +409,7 @@ mod tests {
                 "run.optimizer=adm",
                 &[
                     "unknown optimizer 'adm'",
-                    "egn, adam, adamw, rmsprop, sgd, lion, schedule-free, muon, soap, sgn",
+                    "egn, adam, adamw, rmsprop, sgd, lion, schedule-free, muon, soap, kron, sgn",
                     "did you mean 'adam'",
                 ],
             ),
