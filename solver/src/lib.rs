@@ -92,13 +92,17 @@ pub use optimizer::{
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},
     },
+    kron::{Kron, KronConfig},
     lion::{Lion, LionConfig},
+    muon::{Muon, MuonConfig},
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearized, Problem},
     rms_prop::{RmsProp, RmsPropConfig},
     schedule::{self, Schedule},
+    schedule_free::{ScheduleFree, ScheduleFreeConfig},
     settings::{BuildOptimizer, OptimizerSettings},
     sgd::{Sgd, SgdConfig},
+    soap::{Soap, SoapConfig},
 };
 pub use over_default::over_default;
 pub use setting::{SettingError, require};

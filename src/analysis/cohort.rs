@@ -74,9 +74,19 @@ impl Cohort {
 /// What one optimizer is called.
 fn title(optimizer: &str) -> String {
     match optimizer.parse() {
-        Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn) => optimizer.to_uppercase(),
+        Ok(OptimizerName::Egn | OptimizerName::Sgd | OptimizerName::Sgn | OptimizerName::Soap) => {
+            optimizer.to_uppercase()
+        }
         Ok(OptimizerName::Adam) => "Adam".to_owned(),
-        Ok(OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Lion) | Err(_) => optimizer.to_owned(),
+        Ok(
+            OptimizerName::AdamW
+            | OptimizerName::RmsProp
+            | OptimizerName::Lion
+            | OptimizerName::ScheduleFree
+            | OptimizerName::Muon
+            | OptimizerName::Kron,
+        )
+        | Err(_) => optimizer.to_owned(),
     }
 }
 

@@ -25,7 +25,7 @@ pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
         }
         Listing::Optimizers => {
             for &name in OptimizerName::ALL {
-                writeln!(out, "{name:10} {}", name.summary())?;
+                writeln!(out, "{name:13} {}", name.summary())?;
             }
         }
         Listing::Vectors => {

@@ -86,8 +86,13 @@ fn value_based_agents_walk_the_corridor() {
         for &optimizer in OptimizerName::ALL {
             let of_optimizer = match optimizer {
                 OptimizerName::Egn | OptimizerName::Sgn => "lr = 0.2\nlambda = 0.1",
-                OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => "lr = 3e-3",
+                OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Soap => {
+                    "lr = 3e-3"
+                }
                 OptimizerName::Sgd => "lr = 0.1",
+                OptimizerName::ScheduleFree => "lr = 3e-2",
+                OptimizerName::Muon => "lr = 0.02\nadam_lr = 3e-3",
+                OptimizerName::Kron => "lr = 3e-3",
                 // With the default beta2, 0.99, qrdqn passes on 19 of 20.
                 OptimizerName::Lion => "lr = 2e-3\nbeta2 = 0.9",
             };
@@ -109,11 +114,14 @@ fn policy_gradient_optimizer(agent: &str, optimizer: OptimizerName) -> &'static 
         (OptimizerName::Egn, _) => "[optimizer]\nlambda = 0.1\nkl_limit = 0.02\n[critic_optimizer]\nkl_limit = 'none'",
         (OptimizerName::Sgn, "reinforce") => "[optimizer]\nlr = 0.1\nlambda = 0.3",
         (OptimizerName::Sgn, _) => "[optimizer]\nlr = 0.2\nlambda = 0.1",
-        (OptimizerName::Adam | OptimizerName::AdamW, _) => "[optimizer]\nlr = 5e-3",
+        (OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::Soap, _) => "[optimizer]\nlr = 5e-3",
         (OptimizerName::RmsProp, _) => "[optimizer]\nlr = 2e-3",
         (OptimizerName::Sgd, "ppo" | "trpo") => "[optimizer]\nlr = 0.2\nmax_grad_norm = 1.0",
         (OptimizerName::Sgd, "reinforce") => "[optimizer]\nlr = 0.02\nmax_grad_norm = 0.5",
         (OptimizerName::Sgd, _) => "[optimizer]\nlr = 0.1\nmax_grad_norm = 0.5",
+        (OptimizerName::ScheduleFree, _) => "[optimizer]\nlr = 5e-3",
+        (OptimizerName::Muon, _) => "[optimizer]\nlr = 0.02\nadam_lr = 5e-3",
+        (OptimizerName::Kron, _) => "[optimizer]\nlr = 2e-3",
         (OptimizerName::Lion, _) => "[optimizer]\nlr = 1e-3",
     }
 }

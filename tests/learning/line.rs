@@ -67,14 +67,22 @@ fn best_return(n_episodes: u64) -> f64 {
     (0..n_episodes).map(of_episode).sum::<f64>() / n_episodes as f64
 }
 
-/// Settings of every optimizer for actor and critics.
-fn on_the_line(optimizer: OptimizerName) -> String {
+/// Settings of every optimizer for an agent's actor and critics.
+fn on_the_line(agent: &str, optimizer: OptimizerName) -> String {
     match optimizer {
         OptimizerName::Egn => falling("0.2", "lambda = 0.3", "0.3"),
         OptimizerName::Sgn => falling("0.2", "lambda = 1.0", "0.3"),
-        OptimizerName::Adam | OptimizerName::AdamW => falling("1e-3", "", "3e-3"),
+        OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::Soap => falling("1e-3", "", "3e-3"),
         OptimizerName::RmsProp => falling("1e-3", "", "3e-3"),
         OptimizerName::Sgd => falling("0.1", "max_grad_norm = 1.0", "0.1"),
+        OptimizerName::ScheduleFree => "[optimizer]\nlr = 1e-3\nbeta1 = 0.5\n[critic_optimizer]\nlr = 3e-3".to_owned(),
+        OptimizerName::Muon => {
+            let [actor, critic] =
+                [1e-3, 3e-3].map(|lr| format!("adam_lr = {{ kind = 'linear', from = {lr}, to = 0.0 }}"));
+            format!("{}\n{critic}", falling("5e-3", &actor, "0.01"))
+        }
+        // With 3e-3 td3 passes on 19 of 20, with 6e-3 ddpg on 15.
+        OptimizerName::Kron => falling("1e-3", "", if agent == "td3" { "6e-3" } else { "3e-3" }),
         OptimizerName::Lion => falling("3e-4", "", "1e-3"),
     }
 }
@@ -95,7 +103,7 @@ fn continuous_agents_come_near_the_best_gain() {
                 "[run]\nenv = 'custom:Line'\nagent = '{agent}'\noptimizer = '{optimizer}'\nsteps = 16000\nenvs = 4\n\
                  [agent]\nhidden = [32, 32]\nlearning_starts = 400\nbatch_size = 64\ngamma = 0.95\ntau = 0.02\n\
                  gradient_steps = 4\n{of_agent}\n{}\n",
-                on_the_line(optimizer)
+                on_the_line(agent, optimizer)
             );
             check_seeds(&format!("line, {agent} with {optimizer}"), |seed| {
                 let reached = train(make_env, seed, &text)?.greedy_return(50);
@@ -116,10 +124,14 @@ fn policy_iteration_finds_the_best_gain() {
         let settings = match optimizer {
             OptimizerName::Egn => "lr = 1.0\nlambda = 1e-12",
             OptimizerName::Sgn => "lr = 1.0\nlambda = 0.0\ncg_steps = 6",
-            OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp => {
+            OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::RmsProp | OptimizerName::Soap => {
                 "lr = { kind = 'exponential', from = 0.1, to = 1e-3 }"
             }
             OptimizerName::Sgd => "lr = 0.1",
+            // The average goes by lr²: one that rises forgets earlier controllers.
+            OptimizerName::ScheduleFree => "lr = { kind = 'exponential', from = 0.01, to = 0.3 }",
+            OptimizerName::Muon => "adam_lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
+            OptimizerName::Kron => "lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
             OptimizerName::Lion => "lr = { kind = 'exponential', from = 0.1, to = 1e-4 }",
         };
         let text = format!(

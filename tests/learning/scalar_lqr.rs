@@ -73,11 +73,18 @@ fn optimizer_settings(agent: &str, optimizer: OptimizerName) -> String {
         // one seed in 20.
         (OptimizerName::Sgn, "trpo") => format!("{}\nlambda = 0.1\ncg_steps = 30\nwarm_start = false", falling(0.2)),
         (OptimizerName::Sgn, _) => format!("{}\nlambda = 0.1", falling(0.2)),
-        (OptimizerName::Adam | OptimizerName::AdamW, _) => falling(5e-3),
+        // With the default beta1, 0.95, 19 of 20.
+        (OptimizerName::Soap, "trpo") => format!("{}\nbeta1 = 0.9", falling(5e-3)),
+        (OptimizerName::Adam | OptimizerName::AdamW | OptimizerName::Soap, _) => falling(5e-3),
         (OptimizerName::RmsProp, _) => falling(2e-3),
         (OptimizerName::Sgd, "ppo" | "trpo") => format!("{}\nmax_grad_norm = 1.0", falling(0.2)),
         (OptimizerName::Sgd, "reinforce") => format!("{}\nmax_grad_norm = 0.5", falling(0.02)),
         (OptimizerName::Sgd, _) => format!("{}\nmax_grad_norm = 0.5", falling(0.1)),
+        (OptimizerName::ScheduleFree, "trpo") => "lr = 7e-3\nbeta2 = 0.9".to_owned(),
+        (OptimizerName::ScheduleFree, _) => "lr = 5e-3".to_owned(),
+        // The one hidden matrix has one row, which is AdamW's.
+        (OptimizerName::Muon, _) => format!("adam_{}\nbeta2 = 0.999", falling(5e-3)),
+        (OptimizerName::Kron, _) => falling(2e-3),
         (OptimizerName::Lion, _) => falling(1e-3),
     }
 }

@@ -162,6 +162,10 @@ impl Trpo {
             | OptimizerConfig::RmsProp(_)
             | OptimizerConfig::Sgd(_)
             | OptimizerConfig::Lion(_)
+            | OptimizerConfig::ScheduleFree(_)
+            | OptimizerConfig::Muon(_)
+            | OptimizerConfig::Soap(_)
+            | OptimizerConfig::Kron(_)
             | OptimizerConfig::Sgn(_) => Rule::Penalty { coefficient: config.penalty },
         };
         let networks = ActorCritic::new(config.on_policy.body(), config.on_policy.log_std_init, &context)?;

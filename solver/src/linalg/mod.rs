@@ -12,6 +12,7 @@ pub(crate) mod matmul;
 mod matmul_tiles;
 pub(crate) mod matrix;
 pub(crate) mod number;
+pub(crate) mod orthogonal;
 pub(crate) mod params;
 pub(crate) mod real;
 pub(crate) mod vector;

@@ -17,11 +17,15 @@ use crate::{
     optimizer::{
         adam::{AdamConfig, AdamWConfig},
         gauss_newton::{egn::EgnConfig, sgn::SgnConfig},
+        kron::KronConfig,
         lion::LionConfig,
+        muon::MuonConfig,
         optimizer::Optimizer,
         rms_prop::RmsPropConfig,
+        schedule_free::ScheduleFreeConfig,
         settings::{BuildOptimizer, OptimizerSettings},
         sgd::SgdConfig,
+        soap::SoapConfig,
     },
     over_default::over_default,
     setting::SettingError,
@@ -46,6 +50,12 @@ pub enum OptimizerConfig {
     RmsProp(RmsPropConfig),
     Sgd(SgdConfig),
     Lion(LionConfig),
+    #[serde(rename = "schedule-free")]
+    #[strum_discriminants(serde(rename = "schedule-free"))]
+    ScheduleFree(ScheduleFreeConfig),
+    Muon(MuonConfig),
+    Soap(SoapConfig),
+    Kron(KronConfig),
     Sgn(SgnConfig),
 }
 
@@ -64,6 +74,10 @@ impl OptimizerConfig {
             Self::RmsProp(settings) => settings,
             Self::Sgd(settings) => settings,
             Self::Lion(settings) => settings,
+            Self::ScheduleFree(settings) => settings,
+            Self::Muon(settings) => settings,
+            Self::Soap(settings) => settings,
+            Self::Kron(settings) => settings,
             Self::Sgn(settings) => settings,
         }
     }

@@ -3,8 +3,8 @@
 use crate::recorded::{distance, norm, numbers, read, repository_copy};
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, Learner, LionConfig, Network, OptimizerConfig, RmsPropConfig, SgdConfig,
-    StepContext, loss::SquaredError,
+    Activation, AdamConfig, AdamWConfig, Learner, LionConfig, Network, OptimizerConfig, RmsPropConfig,
+    ScheduleFreeConfig, SgdConfig, StepContext, loss::SquaredError,
 };
 use serde_json::Value;
 
@@ -34,6 +34,12 @@ fn optimizer(run: &Value) -> OptimizerConfig {
         "lion" => {
             let (beta2, weight_decay) = (beta(1, LionConfig::default().beta2), of("weight_decay", 0.0));
             OptimizerConfig::Lion(LionConfig { lr, beta1, beta2, weight_decay, max_grad_norm })
+        }
+        "schedule-free" => {
+            let warmup_steps = of("warmup_steps", 0.0) as u32;
+            let weight_decay = of("weight_decay", 0.0);
+            let config = ScheduleFreeConfig { lr, beta1, beta2, eps, weight_decay, warmup_steps, max_grad_norm };
+            OptimizerConfig::ScheduleFree(config)
         }
         other => panic!("unknown optimizer {other}"),
     }

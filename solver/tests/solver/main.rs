@@ -8,6 +8,7 @@ mod first_order;
 mod fit;
 mod golden;
 mod kinds;
+mod layered;
 mod layers;
 mod losses;
 mod recorded;

@@ -4,9 +4,10 @@ use crate::kinds::{N_NETWORKS, Sizes, network};
 use crate::setting::Setting;
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig,
-    LionConfig, Loss, MomentumForm, Network, NetworkProblem, OptimizerConfig, OptimizerName, Outputs, Precision,
-    Problem, RmsPropConfig, RowSystem, SgdConfig, SgnConfig, SolverError, State, StepContext,
+    Activation, AdamConfig, AdamWConfig, AdaptiveConfig, EgnConfig, Initialization, KronConfig, Learner,
+    LineSearchConfig, LionConfig, Loss, MomentumForm, MuonConfig, Network, NetworkProblem, OptimizerConfig,
+    OptimizerName, Outputs, Precision, Problem, RmsPropConfig, RowSystem, ScheduleFreeConfig, SgdConfig, SgnConfig,
+    SoapConfig, SolverError, State, StepContext,
     loss::{ChosenAction, CrossEntropy, Root, SquaredError},
 };
 use rand::SeedableRng;
@@ -102,6 +103,10 @@ fn a_step_beyond_the_number_type_is_not_taken() {
         OptimizerName::RmsProp => OptimizerConfig::RmsProp(RmsPropConfig { lr, ..Default::default() }),
         OptimizerName::Sgd => OptimizerConfig::Sgd(SgdConfig { lr, ..Default::default() }),
         OptimizerName::Lion => OptimizerConfig::Lion(LionConfig { lr, ..Default::default() }),
+        OptimizerName::ScheduleFree => OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr, ..Default::default() }),
+        OptimizerName::Muon => OptimizerConfig::Muon(MuonConfig { lr, adam_lr: lr, ..Default::default() }),
+        OptimizerName::Soap => OptimizerConfig::Soap(SoapConfig { lr, ..Default::default() }),
+        OptimizerName::Kron => OptimizerConfig::Kron(KronConfig { lr, ..Default::default() }),
         OptimizerName::Sgn => OptimizerConfig::Sgn(SgnConfig { lr, ..Default::default() }),
     });
     let (x, loss) = (inputs(&[0.5, -1.0], 1), SquaredError { targets: &[1.0, 0.0] });
@@ -165,6 +170,8 @@ fn one_sample_has_the_gradient_that_is_known_for_it() {
             let residual = learner.forward(&x).unwrap().values[0] - 3.0;
             let diagnosed = StepContext { diagnose: true, ..Default::default() };
             let report = learner.step(&x, &loss, diagnosed).unwrap();
+            // SOAP's first step moves nothing.
+            learner.step(&x, &loss, StepContext::default()).unwrap();
             // g = r (x, 1).
             let expected = residual.abs() * (0.25_f64 + 4.0 + 1.0).sqrt();
             assert!((report.gradient_norm.unwrap() / expected - 1.0).abs() < 1e-6, "{optimizer:?}: {report:?}");
@@ -262,6 +269,8 @@ fn a_saturated_softmax_has_its_gradient_under_every_optimizer() {
             // r = (1, −1, 0), once for the weights and once for the biases.
             assert!((report.gradient_norm.unwrap() - 2.0).abs() < 1e-6, "{optimizer:?}: {report:?}");
             assert_eq!(report.loss, 2000.0);
+            // SOAP's first step moves nothing.
+            learner.step(&x, &loss, StepContext::default()).unwrap();
             assert!(learner.forward(&x).unwrap().values[1] > -1000.0, "{optimizer:?}");
         }
     }

@@ -9,9 +9,9 @@ use std::f64::consts::PI;
 
 use candle_core::{Device, Tensor};
 use egn_solver::{
-    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, Learner, Linearized, LionConfig,
-    Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real, RmsPropConfig, Schedule, SgdConfig,
-    SgnConfig, SolverError, StepContext,
+    Activation, AdamConfig, AdamWConfig, EgnConfig, GramPanels, Initialization, KronConfig, Learner, Linearized,
+    LionConfig, MuonConfig, Network, Optimizer, OptimizerConfig, OptimizerName, Precision, Problem, Real,
+    RmsPropConfig, Schedule, ScheduleFreeConfig, SgdConfig, SgnConfig, SoapConfig, SolverError, StepContext,
     loss::{BinaryCrossEntropy, CrossEntropy, FewRows},
     schedule::Moving,
 };
@@ -290,6 +290,17 @@ fn settings(name: OptimizerName, toy: Toy) -> [OptimizerConfig; 4] {
             .map(|lr| OptimizerConfig::RmsProp(RmsPropConfig { lr: falling(lr), ..Default::default() })),
         OptimizerName::Sgd => least_squares_or([3e-4, 1e-3, 1e-2, 1e-1], [0.03, 0.1, 0.3, 1.0])
             .map(|lr| OptimizerConfig::Sgd(SgdConfig { lr: lr.into(), momentum: 0.9, ..Default::default() })),
+        OptimizerName::ScheduleFree => [0.01, 0.03, 0.1, 0.3]
+            .map(|lr| OptimizerConfig::ScheduleFree(ScheduleFreeConfig { lr: lr.into(), ..Default::default() })),
+        // Most toys have no hidden matrix: AdamW's rate is what there is to choose.
+        OptimizerName::Muon => [0.003, 0.01, 0.03, 0.1].map(|lr| {
+            OptimizerConfig::Muon(MuonConfig { lr: falling(0.02), adam_lr: falling(lr), ..Default::default() })
+        }),
+        // As little decay as AdamW.
+        OptimizerName::Soap => [0.003, 0.01, 0.03, 0.1]
+            .map(|lr| OptimizerConfig::Soap(SoapConfig { lr: falling(lr), weight_decay: 1e-8, ..Default::default() })),
+        OptimizerName::Kron => [0.003, 0.01, 0.03, 0.1]
+            .map(|lr| OptimizerConfig::Kron(KronConfig { lr: falling(lr), ..Default::default() })),
         OptimizerName::Lion => [0.001, 0.003, 0.01, 0.03]
             .map(|lr| OptimizerConfig::Lion(LionConfig { lr: falling(lr), ..Default::default() })),
     }

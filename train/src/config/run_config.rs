@@ -439,7 +439,11 @@ mod tests {
             ("run.env=CartPole-v2", &["unknown env 'CartPole-v2'", "CartPole-v1", "did you mean 'CartPole-v1'"][..]),
             (
                 "run.optimizer=adm",
-                &["unknown optimizer 'adm'", "egn, adam, adamw, rmsprop, sgd, lion, sgn", "did you mean 'adam'"],
+                &[
+                    "unknown optimizer 'adm'",
+                    "egn, adam, adamw, rmsprop, sgd, lion, schedule-free, muon, soap, kron, sgn",
+                    "did you mean 'adam'",
+                ],
             ),
             ("optimizer.lrr=1", &["optimizer", "unknown field `lrr`", "did you mean 'lr'"]),
             ("optimizer.lr=fast", &["optimizer.lr"]),

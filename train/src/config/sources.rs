@@ -195,7 +195,6 @@ mod tests {
             let name = file.path().to_str().unwrap();
             let mut table: Table = file.contents_utf8().unwrap().parse().unwrap();
             let stem = name.strip_suffix(".toml").unwrap();
-            // No optimizer has a dash in its name, and a pair of them a plus.
             let (rest, optimizer) = stem.rsplit_once('-').unwrap();
             if let Ok(agent) = rest.parse::<AgentName>() {
                 // For every environment: the names are in the file's own.
