@@ -105,7 +105,8 @@ mod tests {
     use crate::{
         context::{AgentContext, Clock},
         experience::actions::Actions,
-        networks::{body::perceptron, distribution::Terms},
+        networks::distribution::Terms,
+        settings::on_policy::OnPolicySettings,
     };
 
     const N: usize = 32;
@@ -121,7 +122,8 @@ mod tests {
             critic_optimizer: optimizer.clone(),
             optimizer,
         };
-        ActorCritic::new(perceptron(&[8]), -0.5, &context).unwrap()
+        let settings = OnPolicySettings { hidden: vec![8], ..OnPolicySettings::default() };
+        ActorCritic::new(settings.body(), -0.5, &context).unwrap()
     }
 
     /// Ten long steps of Adam, then the limits; the divergences (means, deviations) that are left.
