@@ -35,7 +35,11 @@ impl RunConfig {
         let (agent, optimizer) = (self.agent.to_string(), self.optimizers().to_string());
         let mut settings: Vec<DescribedSetting> = [
             ("run.agent", &agent, "Agent (`egn list agents`), or `custom:<name>` in a program that brings its own."),
-            ("run.optimizer", &optimizer, "Optimizer of every network (`egn list optimizers`), or the policy's and the critic's, such as `adam+egn`."),
+            (
+                "run.optimizer",
+                &optimizer,
+                "Optimizer (`egn list optimizers`), or the policy's and the critic's: `adam+egn`.",
+            ),
         ]
         .map(|(key, name, description)| DescribedSetting {
             key: key.to_owned(),

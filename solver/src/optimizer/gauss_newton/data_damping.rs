@@ -43,8 +43,8 @@ impl DataDamping {
     ///
     /// The slope of the evidence, 1 − share − misfit, is of the size of the fitted share, which is
     /// a hundredth where a policy learns: divided by it, λ moves as fast there as anywhere. The
-    /// quotient is 1 at most and has a long tail below zero, which must not be cut: where a batch is
-    /// noise alone its mean is zero, and without the tail λ would rise for ever.
+    /// quotient is 1 at most and has a long tail below zero, which must not be cut short: where a
+    /// batch is noise alone its mean is zero, and without the tail λ would rise for ever.
     pub fn follow_evidence(&mut self, fit: Fit, rate: f64) {
         self.scale(rate * ((fit.misfit - (1.0 - fit.share)) / fit.share).clamp(-LONGEST, 1.0));
     }
