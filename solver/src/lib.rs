@@ -80,8 +80,17 @@ pub use network::{
 };
 pub use network_problem::NetworkProblem;
 pub use optimizer::{
-    adam::{Adam, AdamConfig, AdamWConfig},
     choice::{OptimizerConfig, OptimizerName},
+    first_order::{
+        adam::{Adam, AdamConfig, AdamWConfig},
+        kron::{Kron, KronConfig},
+        lion::{Lion, LionConfig},
+        muon::{Muon, MuonConfig},
+        rms_prop::{RmsProp, RmsPropConfig},
+        schedule_free::{ScheduleFree, ScheduleFreeConfig},
+        sgd::{Sgd, SgdConfig},
+        soap::{Soap, SoapConfig},
+    },
     gauss_newton::{
         adaptive_damping::AdaptiveConfig,
         data_damping::DampingRule,
@@ -92,17 +101,10 @@ pub use optimizer::{
         momentum::MomentumForm,
         sgn::{Sgn, SgnConfig},
     },
-    kron::{Kron, KronConfig},
-    lion::{Lion, LionConfig},
-    muon::{Muon, MuonConfig},
     optimizer::{Optimizer, Rejection, Report, StepContext},
     problem::{Linearized, Problem},
-    rms_prop::{RmsProp, RmsPropConfig},
     schedule::{self, Schedule},
-    schedule_free::{ScheduleFree, ScheduleFreeConfig},
     settings::{BuildOptimizer, OptimizerSettings},
-    sgd::{Sgd, SgdConfig},
-    soap::{Soap, SoapConfig},
 };
 pub use over_default::over_default;
 pub use setting::{SettingError, require};

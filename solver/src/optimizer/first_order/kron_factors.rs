@@ -1,6 +1,6 @@
 //! The two factors of PSGD Kron's preconditioner of a matrix, and one step of their fit.
 //!
-//! [`crate::optimizer::kron`] says what they are for.
+//! [`crate::optimizer::first_order::kron`] says what they are for.
 
 use crate::linalg::{
     matmul::matmul,

@@ -30,7 +30,7 @@ use crate::{
         vector::{all_finite, sum_of_squares},
     },
     optimizer::{
-        kron_factors::{Action, Pair, Side},
+        first_order::kron_factors::{Action, Pair, Side},
         optimizer::{Optimizer, Report, StepContext},
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
