@@ -399,7 +399,7 @@ mod tests {
 
     #[test]
     fn the_critic_may_have_an_optimizer_of_another_kind() {
-        let resolve = |set: &[&str]| sources(set).resolve().unwrap();
+        let resolve = |set: &[&str]| sources(&[&["run.agent=trpo"], set].concat()).resolve().unwrap();
         let pair = resolve(&["run.optimizer=adam+egn"]);
         assert_eq!(pair, resolve(&["run.optimizer=adam", "critic_optimizer.name=egn"]));
         assert_eq!(pair, RunConfig::from_toml(&pair.to_toml()).unwrap());
@@ -408,13 +408,16 @@ mod tests {
         // part.
         let (adam, egn) = (resolve(&["run.optimizer=adam"]), resolve(&[]));
         assert_eq!((&pair.optimizer, pair.critic_optimizer()), (&adam.optimizer, egn.critic_optimizer()));
-        let keys = ["agent.n_epochs", "agent.gae_lambda", "agent.critic_epochs"];
+        let keys = ["agent.n_steps", "agent.gae_lambda", "agent.critic_epochs"];
         let [pair_s, adam_s, egn_s] = [&pair, &adam, &egn].map(|config| {
             let settings = flat_settings(&config.to_toml());
             keys.map(|key| settings[key].clone())
         });
         assert_eq!((&pair_s[..2], &pair_s[2]), (&adam_s[..2], &egn_s[2]));
         assert_ne!(adam_s[2], egn_s[2]);
+        // On top of both stands what is written for the pair.
+        let ppo = sources(&["run.optimizer=adam+egn"]).resolve().unwrap();
+        assert_eq!(flat_settings(&ppo.to_toml())["agent.critic_epochs"], "2");
         for (set, part) in [
             (&["run.optimizer=adam+eng"][..], "unknown optimizer 'eng'"),
             (&["run.optimizer=adam+egn", "critic_optimizer.name=sgd"], "optimizer adam+egn names the critic's already"),
