@@ -41,11 +41,11 @@ impl LayerSettings {
         require(has_block, "residual", "false with fewer than two hidden layers", self.residual)?;
         match self.normalization {
             None | Some(Normalization::Layer) => Ok(()),
-            Some(asked @ Normalization::Batch) => Err(SettingError::new(
+            Some(Normalization::Batch) => Err(SettingError::new(
                 "normalization",
                 "layer or unset (batch normalization mixes the samples of a batch, so that no row of a Gauss-Newton \
                  step would be exact)",
-                asked,
+                "batch",
             )),
         }
     }

@@ -61,6 +61,11 @@ impl<'a, T: Copy> Matrix<'a, T> {
     }
 }
 
+/// The transpose (m, n) of a row-major `matrix` (n, m), copied.
+pub(crate) fn transposed<T: Copy>(matrix: &[T], [n, m]: [usize; 2]) -> Vec<T> {
+    (0..n * m).map(|at| matrix[at % n * m + at / n]).collect()
+}
+
 /// The starting values of a product's sums.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Start<'a, T> {

@@ -3,6 +3,7 @@
 //! Both are for few matrices and seldom: loops in a fixed order, and no blocks.
 
 use crate::linalg::{
+    matrix::transposed,
     vector::{inner_product, sum_of_squares},
     vectors::vectorized,
 };
@@ -102,10 +103,6 @@ fn rotate(rows: &mut [f64], width: usize, [i, j]: [usize; 2], tangent: f64) {
 
 fn identity(n: usize) -> Vec<f64> {
     (0..n * n).map(|at| f64::from(u8::from(at / n == at % n))).collect()
-}
-
-fn transposed(matrix: &[f64], [n, m]: [usize; 2]) -> Vec<f64> {
-    (0..n * m).map(|at| matrix[at % n * m + at / n]).collect()
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use crate::{
 pub struct LayerNorm {
     /// Entries of an input, and of an output.
     pub width: usize,
-    /// Applied to the output.
+    /// Activation applied to the output.
     pub activation: Activation,
     /// Where the layer's parameters start in the flat vector: γ, then β.
     pub offset: usize,

@@ -5,8 +5,8 @@
 use candle_core::{Device, Tensor};
 use egn_solver::{
     Activation, AdaptiveConfig, EgnConfig, Initialization, Learner, LineSearchConfig, MomentumForm, Network,
-    OptimizerConfig, OptimizerName, Report, Restart, Schedule, StepContext, loss::SquaredError, schedule::Moving,
-    testing::explicit_jacobian,
+    OptimizerConfig, OptimizerName, OptimizerSettings, Report, Restart, Schedule, StepContext, loss::SquaredError,
+    schedule::Moving, testing::explicit_jacobian,
 };
 use nalgebra::DMatrix as Mat;
 use rand::SeedableRng;

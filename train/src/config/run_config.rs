@@ -13,12 +13,9 @@ use crate::config::{
     error::ConfigError,
     optimizer_names::OptimizerNames,
     run_settings::RunSettings,
-    sections::{check_names, merge, name_critic_optimizer, rename_old_keys, section},
+    sections::{UNSET, check_names, is_unset, merge, name_critic_optimizer, rename_old_keys, section},
     suggest::unknown_key,
 };
-
-/// The value that takes a setting back to its default.
-const UNSET: &str = "none";
 
 /// Sections of a configuration.
 const SECTIONS: [&str; 5] = ["run", "env", "agent", "optimizer", "critic_optimizer"];
@@ -243,11 +240,6 @@ pub fn flat_settings(text: &str) -> BTreeMap<String, String> {
     settings
 }
 
-/// Whether a value takes its setting back to the default.
-fn is_unset(value: &Value) -> bool {
-    value.as_str() == Some(UNSET)
-}
-
 /// The settings of an agent without its name.
 pub(super) fn settings_of(named: &impl Serialize) -> Table {
     let settings = table_of(named).into_iter().next().and_then(|(_, settings)| settings.try_into().ok());
@@ -402,6 +394,7 @@ mod tests {
         let resolve = |set: &[&str]| sources(&[&["run.agent=trpo"], set].concat()).resolve().unwrap();
         let pair = resolve(&["run.optimizer=adam+egn"]);
         assert_eq!(pair, resolve(&["run.optimizer=adam", "critic_optimizer.name=egn"]));
+        assert_eq!(resolve(&["run.optimizer=adam"]), resolve(&["run.optimizer=adam", "critic_optimizer.name=none"]));
         assert_eq!(pair, RunConfig::from_toml(&pair.to_toml()).unwrap());
         assert_eq!(pair.optimizers().to_string(), "adam+egn");
         // Each from the presets of its own kind, the agent's from the policy's but for its critic's

@@ -31,6 +31,14 @@ pub(super) fn rename_old_keys(table: &mut Table) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// The value that takes a setting back to its default.
+pub(super) const UNSET: &str = "none";
+
+/// Whether a value takes its setting back to the default.
+pub(super) fn is_unset(value: &Value) -> bool {
+    value.as_str() == Some(UNSET)
+}
+
 /// Moves `critic_optimizer.name` into `run.optimizer`, where it stands as `<policy>+<critic>`.
 ///
 /// # Errors
@@ -38,9 +46,8 @@ pub(super) fn rename_old_keys(table: &mut Table) -> Result<(), ConfigError> {
 pub(super) fn name_critic_optimizer(table: &mut Table) -> Result<(), ConfigError> {
     let Some(Value::Table(critic)) = table.get_mut("critic_optimizer") else { return Ok(()) };
     let name = match critic.remove("name") {
-        None => return Ok(()),
-        Some(Value::String(name)) => name,
-        Some(other) => other.to_string(),
+        Some(name) if !is_unset(&name) => name.as_str().map_or_else(|| name.to_string(), str::to_owned),
+        Some(_) | None => return Ok(()),
     };
     let Some(Value::Table(run)) = table.get_mut("run") else { return Ok(()) };
     let Some(Value::String(optimizer)) = run.get_mut("optimizer") else { return Ok(()) };

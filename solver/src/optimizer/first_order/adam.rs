@@ -18,9 +18,9 @@ use crate::{
         parameters::{clip_factor, finite_norm},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order, check_moments},
     },
-    setting::{SettingError, require},
+    setting::SettingError,
     state::{State, StateError},
 };
 
@@ -47,30 +47,14 @@ impl Default for AdamConfig {
     }
 }
 
-impl AdamConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)
-    }
-}
-
 impl OptimizerSettings for AdamConfig {
     fn summary(&self) -> &'static str {
         "Adam with PyTorch's semantics, optional global-norm clipping"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        check_moments(self.beta1, self.beta2, self.eps)
     }
 }
 
@@ -100,29 +84,14 @@ impl Default for AdamWConfig {
     }
 }
 
-impl AdamWConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        self.adam.validate()?;
-        let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
-    }
-}
-
 impl OptimizerSettings for AdamWConfig {
     fn summary(&self) -> &'static str {
         "Adam with decoupled weight decay, with PyTorch's semantics"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        self.adam.validate()?;
+        check_decay(self.weight_decay)
     }
 }
 

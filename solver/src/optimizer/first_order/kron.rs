@@ -35,7 +35,7 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order},
     },
     setting::{SettingError, require},
     split_mix::mixed,
@@ -90,22 +90,6 @@ impl Default for KronConfig {
 }
 
 impl KronConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        let (decay, fall) = (self.weight_decay, self.update_decay);
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
-        let (rate, least, balance) = (self.precond_lr, self.min_update_probability, self.balance_probability);
-        require(rate > 0.0 && rate < 1.0, "precond_lr", "in (0, 1)", rate)?;
-        require(least > 0.0 && least <= 1.0, "min_update_probability", "in (0, 1]", least)?;
-        require(fall >= 0.0 && fall.is_finite(), "update_decay", "0 or more", fall)?;
-        require((0.0..=1.0).contains(&balance), "balance_probability", "in [0, 1]", balance)
-    }
-
     /// Steps from one fit to the next, after so many steps.
     fn interval(&self, n_steps: u64) -> f64 {
         let fallen = self.update_decay * (n_steps as f64 - f64::from(self.update_flat_steps));
@@ -128,11 +112,15 @@ impl OptimizerSettings for KronConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
+        check_decay(self.weight_decay)?;
+        let fall = self.update_decay;
+        let (rate, least, balance) = (self.precond_lr, self.min_update_probability, self.balance_probability);
+        require(rate > 0.0 && rate < 1.0, "precond_lr", "in (0, 1)", rate)?;
+        require(least > 0.0 && least <= 1.0, "min_update_probability", "in (0, 1]", least)?;
+        require(fall >= 0.0 && fall.is_finite(), "update_decay", "0 or more", fall)?;
+        require((0.0..=1.0).contains(&balance), "balance_probability", "in [0, 1]", balance)
     }
 }
 
@@ -142,7 +130,7 @@ impl<T: Real> BuildOptimizer<T> for KronConfig {
     }
 }
 
-/// The optimizer.
+/// The PSGD Kron optimizer.
 #[derive(Debug)]
 pub struct Kron<T> {
     config: KronConfig,
@@ -170,7 +158,7 @@ struct Memory<T> {
 }
 
 impl<T: Real> Kron<T> {
-    /// Ready to take its first step.
+    /// PSGD Kron, ready to take its first step.
     pub fn new(config: KronConfig) -> Self {
         let [memory, proposed] = [(); 2].map(|()| Memory::default());
         Self { config, seed: 0, memory, proposed, gradient: Vec::new(), change: Vec::new() }

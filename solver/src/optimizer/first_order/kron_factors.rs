@@ -4,7 +4,7 @@
 
 use crate::linalg::{
     matmul::matmul,
-    matrix::{Matrix, Start},
+    matrix::{Matrix, Start, transposed},
     real::Real,
     vector::sum_of_squares,
 };
@@ -167,10 +167,6 @@ fn product<T: Real>(left: Matrix<'_, T>, right: Matrix<'_, T>) -> Vec<T> {
     let mut product = vec![T::zero(); left.n_rows() * right.n_columns()];
     matmul(&mut product, Start::Zero, left, right, &mut Vec::new());
     product
-}
-
-fn transposed<T: Real>(matrix: &[T], [n, m]: [usize; 2]) -> Vec<T> {
-    (0..n * m).map(|at| matrix[at % n * m + at / n]).collect()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -51,31 +51,16 @@ impl Default for LionConfig {
     }
 }
 
-impl LionConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
-    }
-}
-
 impl OptimizerSettings for LionConfig {
     fn summary(&self) -> &'static str {
         "sign of a momentum, with decoupled weight decay (arXiv 2302.06675)"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
+        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
+        check_decay(self.weight_decay)
     }
 }
 

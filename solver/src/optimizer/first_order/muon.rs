@@ -35,7 +35,7 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order, check_moments},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -74,36 +74,19 @@ impl Default for MuonConfig {
     }
 }
 
-impl MuonConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        self.adam_lr.require("adam_lr", [0.0, f64::MAX], "0 or more and finite")?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        let steps = self.newton_schulz_steps;
-        require(steps > 0, "newton_schulz_steps", "1 or more", steps)?;
-        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
-    }
-}
-
 impl OptimizerSettings for MuonConfig {
     fn summary(&self) -> &'static str {
         "orthogonalized momentum for hidden matrices, AdamW for the rest (Jordan 2024)"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        self.adam_lr.require("adam_lr", [0.0, f64::MAX], "0 or more and finite")?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
+        let steps = self.newton_schulz_steps;
+        require(steps > 0, "newton_schulz_steps", "1 or more", steps)?;
+        check_moments(self.beta1, self.beta2, self.eps)?;
+        check_decay(self.weight_decay)
     }
 }
 
@@ -113,7 +96,7 @@ impl<T: Real> BuildOptimizer<T> for MuonConfig {
     }
 }
 
-/// The optimizer.
+/// The Muon optimizer.
 #[derive(Debug)]
 pub struct Muon<T> {
     config: MuonConfig,
@@ -138,7 +121,7 @@ struct Memory<T> {
 }
 
 impl<T: Real> Muon<T> {
-    /// Ready to take its first step.
+    /// Muon, ready to take its first step.
     pub fn new(config: MuonConfig) -> Self {
         let [memory, proposed] = [(); 2].map(|()| Memory::default());
         Self { config, memory, proposed, gradient: Vec::new(), change: Vec::new(), work: Default::default() }

@@ -47,30 +47,16 @@ impl Default for RmsPropConfig {
     }
 }
 
-impl RmsPropConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
-    }
-}
-
 impl OptimizerSettings for RmsPropConfig {
     fn summary(&self) -> &'static str {
         "RMSprop with PyTorch's semantics"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        require((0.0..1.0).contains(&self.alpha), "alpha", "in [0, 1)", self.alpha)?;
+        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
     }
 }
 

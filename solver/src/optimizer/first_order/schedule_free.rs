@@ -31,9 +31,9 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order, check_moments},
     },
-    setting::{SettingError, require},
+    setting::SettingError,
     state::{State, StateError},
 };
 
@@ -65,32 +65,15 @@ impl Default for ScheduleFreeConfig {
     }
 }
 
-impl ScheduleFreeConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)
-    }
-}
-
 impl OptimizerSettings for ScheduleFreeConfig {
     fn summary(&self) -> &'static str {
         "AdamW with an average in place of a schedule (arXiv 2405.15682)"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        check_moments(self.beta1, self.beta2, self.eps)?;
+        check_decay(self.weight_decay)
     }
 }
 
@@ -100,7 +83,7 @@ impl<T: Real> BuildOptimizer<T> for ScheduleFreeConfig {
     }
 }
 
-/// The optimizer.
+/// The Schedule-Free optimizer.
 #[derive(Debug)]
 pub struct ScheduleFree<T> {
     config: ScheduleFreeConfig,
@@ -127,7 +110,7 @@ struct Memory<T> {
 }
 
 impl<T: Real> ScheduleFree<T> {
-    /// Ready to take its first step.
+    /// Schedule-Free, ready to take its first step.
     pub fn new(config: ScheduleFreeConfig) -> Self {
         let [memory, proposed] = [(); 2].map(|()| Memory::default());
         Self { config, memory, proposed, gradient: Vec::new(), change: Vec::new() }

@@ -43,28 +43,14 @@ impl Default for SgdConfig {
     }
 }
 
-impl SgdConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
-    }
-}
-
 impl OptimizerSettings for SgdConfig {
     fn summary(&self) -> &'static str {
         "stochastic gradient descent with PyTorch's momentum"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)
     }
 }
 

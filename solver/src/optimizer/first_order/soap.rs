@@ -37,7 +37,7 @@ use crate::{
         parameters::{clip_factor, finite_norm, take_step},
         problem::Problem,
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings, check_first_order},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay, check_first_order, check_moments},
     },
     setting::{SettingError, require},
     state::{State, StateError},
@@ -75,20 +75,6 @@ impl Default for SoapConfig {
 }
 
 impl SoapConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        check_first_order(self.lr, self.max_grad_norm)?;
-        require((0.0..1.0).contains(&self.beta1), "beta1", "in [0, 1)", self.beta1)?;
-        require((0.0..1.0).contains(&self.beta2), "beta2", "in [0, 1)", self.beta2)?;
-        require(self.eps > 0.0 && self.eps.is_finite(), "eps", "positive", self.eps)?;
-        let (decay, every) = (self.weight_decay, self.precondition_frequency);
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
-        require(every > 0, "precondition_frequency", "1 or more", every)
-    }
-
     /// Lengths of the sides of a block that have a basis.
     fn sides(&self, block: &Block) -> [Option<usize>; 2] {
         let is_matrix = block.shape[0] > 1;
@@ -102,11 +88,11 @@ impl OptimizerSettings for SoapConfig {
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        check_first_order(self.lr, self.max_grad_norm)?;
+        check_moments(self.beta1, self.beta2, self.eps)?;
+        check_decay(self.weight_decay)?;
+        let every = self.precondition_frequency;
+        require(every > 0, "precondition_frequency", "1 or more", every)
     }
 }
 
@@ -116,7 +102,7 @@ impl<T: Real> BuildOptimizer<T> for SoapConfig {
     }
 }
 
-/// The optimizer.
+/// The SOAP optimizer.
 #[derive(Debug)]
 pub struct Soap<T> {
     config: SoapConfig,
@@ -142,7 +128,7 @@ struct Memory<T> {
 }
 
 impl<T: Real> Soap<T> {
-    /// Ready to take its first step.
+    /// SOAP, ready to take its first step.
     pub fn new(config: SoapConfig) -> Self {
         let [memory, proposed] = [(); 2].map(|()| Memory::default());
         Self { config, memory, proposed, gradient: Vec::new(), change: Vec::new() }

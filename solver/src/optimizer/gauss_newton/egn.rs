@@ -49,7 +49,7 @@ use crate::{
         parameters::{place, take_step},
         problem::{Linearized, Problem},
         schedule::Schedule,
-        settings::{BuildOptimizer, OptimizerSettings},
+        settings::{BuildOptimizer, OptimizerSettings, check_decay},
     },
     setting::{SettingError, require},
     split_mix::mixed,
@@ -109,12 +109,12 @@ impl Default for EgnConfig {
     }
 }
 
-impl EgnConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
+impl OptimizerSettings for EgnConfig {
+    fn summary(&self) -> &'static str {
+        "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
+    }
+
+    fn validate(&self) -> Result<(), SettingError> {
         self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
         self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
         require(self.fitted > 0.0 && self.fitted < 1.0, "fitted", "in (0, 1)", self.fitted)?;
@@ -128,20 +128,9 @@ impl EgnConfig {
             limit.require("kl_limit", [f64::MIN_POSITIVE, f64::MAX], "positive and finite")?;
         }
         require((0.0..1.0).contains(&self.momentum), "momentum", "in [0, 1)", self.momentum)?;
-        let decay = self.weight_decay;
-        require(decay >= 0.0 && decay.is_finite(), "weight_decay", "0 or more", decay)?;
+        check_decay(self.weight_decay)?;
         self.line_search.map_or(Ok(()), |search| search.validate())?;
         self.adaptive.map_or(Ok(()), |adaptive| adaptive.validate())
-    }
-}
-
-impl OptimizerSettings for EgnConfig {
-    fn summary(&self) -> &'static str {
-        "exact Gauss-Newton: damped; line search, adaptive damping, KL trust region (arXiv 2405.14402)"
-    }
-
-    fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
     }
 
     fn holds_row_system(&self) -> bool {

@@ -50,30 +50,16 @@ impl Default for SgnConfig {
     }
 }
 
-impl SgnConfig {
-    /// Whether every setting is in its range.
-    ///
-    /// # Errors
-    /// The first setting that is not, with the range.
-    pub fn validate(&self) -> Result<(), SettingError> {
-        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
-        self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
-        require(self.cg_steps > 0, "cg_steps", "1 or more", self.cg_steps)?;
-        require((0.0..1.0).contains(&self.cg_tolerance), "cg_tolerance", "in [0, 1)", self.cg_tolerance)
-    }
-}
-
 impl OptimizerSettings for SgnConfig {
     fn summary(&self) -> &'static str {
         "Gauss-Newton by conjugate gradients, inexact (arXiv 2006.02409)"
     }
 
     fn validate(&self) -> Result<(), SettingError> {
-        Self::validate(self)
-    }
-
-    fn holds_row_system(&self) -> bool {
-        false
+        self.lr.require("lr", [0.0, f64::MAX], "0 or more and finite")?;
+        self.lambda.require("lambda", [0.0, f64::MAX], "0 or more and finite")?;
+        require(self.cg_steps > 0, "cg_steps", "1 or more", self.cg_steps)?;
+        require((0.0..1.0).contains(&self.cg_tolerance), "cg_tolerance", "in [0, 1)", self.cg_tolerance)
     }
 }
 
