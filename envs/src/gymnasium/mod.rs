@@ -31,6 +31,7 @@ use crate::action::Action;
 use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
 use crate::error::EnvError;
+use crate::python::interpreter;
 use crate::space::Space;
 pub use error::GymnasiumError;
 use protocol::{Command, Hello, Refusal, RefusalKind};
@@ -59,8 +60,7 @@ impl GymnasiumSettings {
     }
 
     fn interpreter(&self) -> PathBuf {
-        let named = self.python.clone();
-        named.or_else(|| std::env::var_os("EGN_PYTHON").map(PathBuf::from)).unwrap_or_else(|| "python3".into())
+        interpreter(self.python.as_deref())
     }
 }
 
