@@ -95,6 +95,9 @@ struct LogMessage {
     subject: [c_char; 1024],
 }
 
+/// `mjLOG_WARNING`.
+const WARNING: c_int = 2;
+
 /// Writes MuJoCo's first warnings to stderr; its own handler would also write a file where the
 /// program runs. What is deprecated in Gymnasium's models is no news to who trains on them.
 unsafe extern "C" fn log(message: *const LogMessage) {
@@ -102,8 +105,8 @@ unsafe extern "C" fn log(message: *const LogMessage) {
     const SHOWN: usize = 10;
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     // SAFETY: MuJoCo hands in a message, whose subject ends with a zero.
-    let subject = unsafe { text((&raw const (*message).subject).cast()) };
-    if !subject.contains("deprecated") && COUNT.fetch_add(1, Ordering::Relaxed) < SHOWN {
+    let (level, subject) = unsafe { ((*message).level, text((&raw const (*message).subject).cast())) };
+    if level >= WARNING && !subject.contains("deprecated") && COUNT.fetch_add(1, Ordering::Relaxed) < SHOWN {
         // Nothing can be done for a closed stderr.
         let _ = writeln!(std::io::stderr(), "MuJoCo: {subject}");
     }
@@ -113,8 +116,7 @@ unsafe extern "C" fn log(message: *const LogMessage) {
 #[derive(Debug)]
 #[allow(non_snake_case)]
 pub(super) struct Functions {
-    pub mj_parseXMLString:
-        unsafe extern "C" fn(*const c_char, *const c_void, *mut c_char, c_int) -> *mut c_void,
+    pub mj_parseXMLString: unsafe extern "C" fn(*const c_char, *const c_void, *mut c_char, c_int) -> *mut c_void,
     pub mj_compile: unsafe extern "C" fn(*mut c_void, *const c_void) -> ModelPointer,
     pub mj_deleteSpec: unsafe extern "C" fn(*mut c_void),
     pub mjs_getError: unsafe extern "C" fn(*mut c_void) -> *const c_char,
@@ -129,8 +131,7 @@ pub(super) struct Functions {
     pub mjb_step: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, c_int, c_int) -> c_int,
     pub mjb_forward: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, c_int) -> c_int,
     pub mjb_reset: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, *const c_int, c_int) -> c_int,
-    pub mjb_apply:
-        unsafe extern "C" fn(BatchPointer, *const c_int, c_int, BatchFunction, *mut c_void, c_int) -> c_int,
+    pub mjb_apply: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, BatchFunction, *mut c_void, c_int) -> c_int,
     pub mjb_error: unsafe extern "C" fn(BatchPointer, c_int) -> *const c_char,
     pub mjb_output: unsafe extern "C" fn(BatchPointer, *const c_char, *mut c_int, *mut c_int) -> *mut c_void,
     pub mjb_expand: unsafe extern "C" fn(BatchPointer, *const c_char, *mut c_int, *mut c_int) -> *mut c_void,

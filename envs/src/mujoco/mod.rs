@@ -15,8 +15,10 @@
 
 mod env;
 mod film;
+mod geom;
 mod library;
 mod model;
+mod scene;
 mod simulation;
 mod tasks;
 

@@ -9,6 +9,8 @@ use crate::mujoco::library::{BatchConfig, BatchPointer, ModelPointer, Mujoco, Mu
 
 /// `mjOBJ_BODY`.
 const BODY: c_int = 1;
+/// `mjOBJ_CAMERA`.
+const CAMERA: c_int = 7;
 
 /// A compiled model, shared by all simulations of it.
 #[derive(Debug, Clone)]
@@ -52,8 +54,7 @@ impl Model {
         let mut message = [0 as c_char; MESSAGE];
         // SAFETY: pointers live as long as the calls; the specification is freed once.
         unsafe {
-            let spec =
-                (functions.mj_parseXMLString)(xml.as_ptr(), ptr::null(), message.as_mut_ptr(), MESSAGE as c_int);
+            let spec = (functions.mj_parseXMLString)(xml.as_ptr(), ptr::null(), message.as_mut_ptr(), MESSAGE as c_int);
             if spec.is_null() {
                 return Err(refused(text(message.as_ptr())));
             }
@@ -97,11 +98,20 @@ impl Model {
     /// # Errors
     /// [`MujocoError::Lacks`].
     pub(crate) fn body(&self, name: &str) -> Result<usize, MujocoError> {
-        let lacks = || self.lacks(&format!("body {name:?}"));
-        let c_name = CString::new(name).map_err(|_| lacks())?;
+        self.id(BODY, name).ok_or_else(|| self.lacks(&format!("body {name:?}")))
+    }
+
+    /// The index of a camera, if there is one of this name.
+    pub(crate) fn camera(&self, name: &str) -> Option<usize> {
+        self.id(CAMERA, name)
+    }
+
+    /// The index of an object of some kind (`mjtObj`).
+    fn id(&self, kind: c_int, name: &str) -> Option<usize> {
+        let name = CString::new(name).ok()?;
         // SAFETY: the model lives, and the name as long as the call.
-        let id = unsafe { (self.inner.mujoco.functions.mj_name2id)(self.inner.pointer, BODY, c_name.as_ptr()) };
-        usize::try_from(id).map_err(|_| lacks())
+        let id = unsafe { (self.inner.mujoco.functions.mj_name2id)(self.inner.pointer, kind, name.as_ptr()) };
+        usize::try_from(id).ok()
     }
 
     /// That the model has not what a task needs.
@@ -124,7 +134,11 @@ impl Model {
             if width as usize != size_of::<T>() || (start.is_null() && size > 0) {
                 return Err(self.lacks(name));
             }
-            Ok(if size == 0 { Vec::new() } else { std::slice::from_raw_parts(start.cast::<T>(), size as usize).to_vec() })
+            Ok(if size == 0 {
+                Vec::new()
+            } else {
+                std::slice::from_raw_parts(start.cast::<T>(), size as usize).to_vec()
+            })
         }
     }
 }

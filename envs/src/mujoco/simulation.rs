@@ -48,9 +48,7 @@ impl Simulation {
         let component = |bit| {
             let mut len = 0;
             // SAFETY: the batch lives.
-            let start = unsafe {
-                (model.inner.mujoco.functions.mjb_stateComponent)(batch.pointer, bit, &raw mut len)
-            };
+            let start = unsafe { (model.inner.mujoco.functions.mjb_stateComponent)(batch.pointer, bit, &raw mut len) };
             Numbers { start, len: len as usize }
         };
         let [qpos, qvel, ctrl] = [QPOS, QVEL, CTRL].map(component);
@@ -60,8 +58,7 @@ impl Simulation {
             let (mut len, mut width) = (0, 0);
             let functions = &model.inner.mujoco.functions;
             // SAFETY: the batch lives, and the name as long as the call.
-            let start =
-                unsafe { (functions.mjb_output)(batch.pointer, c_name.as_ptr(), &raw mut len, &raw mut width) };
+            let start = unsafe { (functions.mjb_output)(batch.pointer, c_name.as_ptr(), &raw mut len, &raw mut width) };
             let right = width as usize == size_of::<f64>() && (len == 0 || !start.is_null());
             right.then_some(Numbers { start: start.cast(), len: len as usize }).ok_or_else(lacks)
         };

@@ -57,8 +57,8 @@ mod tests {
         let mut rng = Pcg64::seed_from(7);
         let first = standard_normal(&mut rng);
         assert_eq!(first, 0.001_230_153_357_482_574_2);
-        let mixed = (1..1_000_000)
-            .fold(first.to_bits(), |mixed, _| mixed.rotate_left(1) ^ standard_normal(&mut rng).to_bits());
+        let mixed =
+            (1..1_000_000).fold(first.to_bits(), |mixed, _| mixed.rotate_left(1) ^ standard_normal(&mut rng).to_bits());
         assert_eq!((mixed, unit(&mut rng)), (0xc60e_1b4f_40d9_2612, 0.129_102_243_836_900_6));
     }
 }

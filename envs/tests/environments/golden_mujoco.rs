@@ -79,7 +79,10 @@ fn episodes_equal_gymnasium() {
     for (path, recording) in recordings() {
         let id = recording.env.parse::<EnvId>().expect("known");
         let mut env = id.make().expect("made");
-        assert_eq!((env.observation_space(), env.action_space()), (&id.spec().observation_space, &id.spec().action_space));
+        assert_eq!(
+            (env.observation_space(), env.action_space()),
+            (&id.spec().observation_space, &id.spec().action_space)
+        );
         // Other versions take other steps: only the start is the same there.
         let same_library = mujoco.version() == recording.mujoco;
         for (number, episode) in recording.episodes.iter().enumerate() {
@@ -96,7 +99,11 @@ fn episodes_equal_gymnasium() {
             for (t, action) in episode.actions.iter().enumerate() {
                 let step = env.step(Action::Continuous(&single(action)), rng, &mut observation).expect("step");
                 let (reward, recorded) = (step.reward, episode.rewards[t]);
-                assert!((reward - recorded).abs() <= 1e-9 * recorded.abs().max(1.0), "{}: {reward} {recorded}", what(t));
+                assert!(
+                    (reward - recorded).abs() <= 1e-9 * recorded.abs().max(1.0),
+                    "{}: {reward} {recorded}",
+                    what(t)
+                );
                 assert_eq!(
                     (step.terminated, step.truncated),
                     (episode.terminated[t], episode.truncated[t]),
