@@ -68,7 +68,7 @@ pub(super) struct World {
 
 impl World {
     fn new(model: &Model, outputs: &[&str], frame_skip: usize) -> Result<Self, MujocoError> {
-        let timestep = model.field("opt.timestep")?.first().copied().unwrap_or_default();
+        let timestep = model.fields()?.get("opt.timestep")?.first().copied().unwrap_or_default();
         Ok(World { simulation: Simulation::new(model, outputs)?, frame_skip, timestep })
     }
 
@@ -181,7 +181,7 @@ impl<T: Task> MujocoEnv<T> {
         let task = T::new(settings, &model)?;
         let world = World::new(&model, facts.outputs, frame_skip)?;
         // Least and greatest in turns, an actuator each.
-        let bounds: Vec<f64> = model.field("actuator_ctrlrange")?;
+        let bounds: Vec<f64> = model.fields()?.get("actuator_ctrlrange")?;
         let every_other = |first: usize| bounds.iter().skip(first).step_by(2).map(|&x| x as f32).collect();
         let action_space = Space::Box { low: every_other(0), high: every_other(1) };
         let mut entries = Vec::new();

@@ -3,7 +3,7 @@
 use crate::frame::Frame;
 use crate::mujoco::geom::{Geom, Shape};
 use crate::mujoco::library::MujocoError;
-use crate::mujoco::model::Model;
+use crate::mujoco::model::Fields;
 use crate::mujoco::scene::{Camera, draw};
 use crate::mujoco::simulation::Simulation;
 
@@ -54,7 +54,8 @@ pub(super) fn picture(simulation: &Simulation, view: &View) -> Result<Frame, Muj
         qvel.copy_from_slice(simulation.qvel());
     })?;
     let [positions, rotations, camera_positions, camera_rotations] = [0, 1, 2, 3].map(|i| still.output(i));
-    let geoms = geoms(model, positions, rotations)?;
+    let fields = model.fields()?;
+    let geoms = geoms(&fields, positions, rotations)?;
     let camera = match model.camera("track") {
         Some(i) => {
             let axis = |column: usize| std::array::from_fn(|row| camera_rotations[9 * i + 3 * row + column]);
@@ -62,7 +63,7 @@ pub(super) fn picture(simulation: &Simulation, view: &View) -> Result<Frame, Muj
                 position: std::array::from_fn(|k| camera_positions[3 * i + k]),
                 right: axis(0),
                 up: axis(1),
-                field_of_view: model.field::<f64>("cam_fovy")?[i],
+                field_of_view: fields.get::<f64>("cam_fovy")?[i],
             }
         }
         None => {
@@ -74,11 +75,11 @@ pub(super) fn picture(simulation: &Simulation, view: &View) -> Result<Frame, Muj
 }
 
 /// The visible geoms that can be drawn; meshes and height fields cannot.
-fn geoms(model: &Model, positions: &[f64], rotations: &[f64]) -> Result<Vec<Geom>, MujocoError> {
-    let kinds = model.field::<i32>("geom_type")?;
-    let (groups, materials) = (model.field::<i32>("geom_group")?, model.field::<i32>("geom_matid")?);
-    let (sizes, colors) = (model.field::<f64>("geom_size")?, model.field::<f32>("geom_rgba")?);
-    let material_colors = model.field::<f32>("mat_rgba")?;
+fn geoms(fields: &Fields, positions: &[f64], rotations: &[f64]) -> Result<Vec<Geom>, MujocoError> {
+    let kinds = fields.get::<i32>("geom_type")?;
+    let (groups, materials) = (fields.get::<i32>("geom_group")?, fields.get::<i32>("geom_matid")?);
+    let (sizes, colors) = (fields.get::<f64>("geom_size")?, fields.get::<f32>("geom_rgba")?);
+    let material_colors = fields.get::<f32>("mat_rgba")?;
     let geom = |i: usize| {
         // mjtGeom.
         let shape = match kinds[i] {
@@ -95,13 +96,24 @@ fn geoms(model: &Model, positions: &[f64], rotations: &[f64]) -> Result<Vec<Geom
         let material = usize::try_from(materials[i]).ok().filter(|_| own == NO_COLOR);
         (groups[i] < FIRST_HIDDEN_GROUP).then(|| Geom {
             shape,
-            size: std::array::from_fn(|k| sizes[3 * i + k]),
+            size: size(shape, std::array::from_fn(|k| sizes[3 * i + k])),
             position: std::array::from_fn(|k| positions[3 * i + k]),
             rotation: std::array::from_fn(|k| rotations[9 * i + k]),
             color: material.map_or(own, |material| color_of(&material_colors, material)),
         })
     };
     Ok((0..kinds.len()).filter_map(geom).collect())
+}
+
+/// The size in which a geom is drawn: floors without end, as which they are touched, or a runner
+/// would leave them behind.
+fn size(shape: Shape, size: [f64; 3]) -> [f64; 3] {
+    /// Half lengths (m) from which on a plane is a floor and no board.
+    const FLOOR: f64 = 5.0;
+    match shape {
+        Shape::Plane if size[0] >= FLOOR => [0.0; 3],
+        Shape::Plane | Shape::Sphere | Shape::Capsule | Shape::Ellipsoid | Shape::Cylinder | Shape::Box => size,
+    }
 }
 
 /// The median of the geoms' positions, each coordinate by itself.

@@ -3,6 +3,7 @@
 use std::ffi::{CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
+use std::slice;
 use std::sync::Arc;
 
 use crate::mujoco::library::{BatchConfig, BatchPointer, ModelPointer, Mujoco, MujocoError, text};
@@ -119,26 +120,37 @@ impl Model {
         MujocoError::Lacks { model: self.name().to_owned(), what: what.to_owned() }
     }
 
-    /// A field of the model by MuJoCo's name, such as `body_mass`.
+    /// What can be read of the model by name.
+    ///
+    /// # Errors
+    /// [`MujocoError::Simulation`].
+    pub(crate) fn fields(&self) -> Result<Fields, MujocoError> {
+        Batch::new(self).map(Fields)
+    }
+}
+
+/// Fields of a model by MuJoCo's names, such as `body_mass`.
+#[derive(Debug)]
+pub(crate) struct Fields(Batch);
+
+impl Fields {
+    /// A copy of a field.
     ///
     /// # Errors
     /// [`MujocoError::Lacks`] where there is none of this name and type.
-    pub(crate) fn field<T: Copy>(&self, name: &str) -> Result<Vec<T>, MujocoError> {
-        let batch = Batch::new(self)?;
-        let functions = &self.inner.mujoco.functions;
-        let c_name = CString::new(name).map_err(|_| self.lacks(name))?;
+    pub(crate) fn get<T: Copy>(&self, name: &str) -> Result<Vec<T>, MujocoError> {
+        let Batch { model, pointer } = &self.0;
+        let c_name = CString::new(name).map_err(|_| model.lacks(name))?;
         let (mut size, mut width) = (0, 0);
+        let expand = model.inner.mujoco.functions.mjb_expand;
         // SAFETY: the batch lives until the field is copied, and MuJoCo tells how long it is.
         unsafe {
-            let start = (functions.mjb_expand)(batch.pointer, c_name.as_ptr(), &raw mut size, &raw mut width);
+            let start = expand(*pointer, c_name.as_ptr(), &raw mut size, &raw mut width);
             if width as usize != size_of::<T>() || (start.is_null() && size > 0) {
-                return Err(self.lacks(name));
+                return Err(model.lacks(name));
             }
-            Ok(if size == 0 {
-                Vec::new()
-            } else {
-                std::slice::from_raw_parts(start.cast::<T>(), size as usize).to_vec()
-            })
+            let len = if start.is_null() { 0 } else { size as usize };
+            Ok(if len == 0 { Vec::new() } else { slice::from_raw_parts(start.cast::<T>(), len).to_vec() })
         }
     }
 }

@@ -109,7 +109,7 @@ impl Task for Ant {
 }
 
 fn main_body(settings: &mut Settings<'_>, model: &Model) -> Result<usize, EnvError> {
-    let n_bodies = model.field::<f64>("body_mass")?.len();
+    let n_bodies = model.fields()?.get::<f64>("body_mass")?.len();
     let accepted = "the number of a body of the model, or its name";
     match settings.take("main_body") {
         None => Ok(1),

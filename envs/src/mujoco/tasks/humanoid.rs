@@ -105,7 +105,7 @@ impl Task for Humanoid {
             healthy_z_range: settings.range("healthy_z_range", [1.0, 2.0])?,
             reset_noise_scale: settings.number("reset_noise_scale", 1e-2)?,
             observed: Observed::new(settings)?,
-            masses: model.field("body_mass")?,
+            masses: model.fields()?.get("body_mass")?,
         })
     }
 
