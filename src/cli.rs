@@ -47,14 +47,14 @@ pub enum Command {
 /// Settings that `train` and `compare` share.
 #[derive(Debug, Clone, Args)]
 pub struct SettingArgs {
-    /// Environment steps, all environments together.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
+    /// Environment steps, all environments together: 100000, 100_000, 1e5 or 100k.
+    #[arg(long, value_parser = count)]
     pub steps: Option<u64>,
     /// Environments that step side by side.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
+    #[arg(long, value_parser = count)]
     pub envs: Option<u64>,
     /// Environment steps between two evaluations.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=MAX_INTEGER))]
+    #[arg(long, value_parser = count)]
     pub eval_every: Option<u64>,
     /// Number type of the networks: f32 or f64.
     #[arg(long)]
@@ -70,7 +70,8 @@ pub struct SettingArgs {
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
+    /// or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Root folder of the records.
@@ -164,12 +165,33 @@ impl TrainArgs {
     }
 }
 
+/// A whole number as people write it: `100000`, `100_000`, `1e5`, `100k`, `0.1M`.
+fn count(text: &str) -> Result<u64, String> {
+    let refused =
+        || format!("'{text}' is not a whole number from 0 to {MAX_INTEGER}, such as 100000, 100_000, 1e5 or 100k");
+    let plain = text.trim().replace('_', "");
+    if let Ok(number) = plain.parse() {
+        return Some(number).filter(|&number| number <= MAX_INTEGER).ok_or_else(refused);
+    }
+    let units = [('k', 1e3), ('K', 1e3), ('M', 1e6)];
+    let unit = units.into_iter().find_map(|(unit, size)| Some((plain.strip_suffix(unit)?, size)));
+    let (digits, size) = unit.unwrap_or((&plain, 1.0));
+    // What f64 counts without a gap.
+    let exact = |number: &f64| number.fract() == 0.0 && (0.0..9e15).contains(number);
+    digits.parse::<f64>().ok().map(|number| number * size).filter(exact).map(|number| number as u64).ok_or_else(refused)
+}
+
+/// A name, blanks around it aside.
+fn name(text: &str) -> Result<String, std::convert::Infallible> {
+    Ok(text.trim().to_owned())
+}
+
 /// `10000`, of environment steps, or `30s`, of up to a day.
 fn interval(text: &str) -> Result<Interval, String> {
     let seconds = |number: &str| number.parse().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
     let parsed = match text.strip_suffix('s') {
         Some(number) => seconds(number).map(|seconds| Interval::Wall(Duration::from_secs_f64(seconds))),
-        None => text.parse().ok().filter(|&steps| steps > 0).map(Interval::Steps),
+        None => count(text).ok().filter(|&steps| steps > 0).map(Interval::Steps),
     };
     parsed.ok_or_else(|| {
         format!("'{text}' is neither a number of environment steps, such as 10000, nor a time from 0s to 86400s")
@@ -198,7 +220,7 @@ pub struct CompareArgs {
     #[arg(long)]
     pub agent: String,
     /// Optimizers, separated by commas; adam+egn is one for the policy and one for the critic.
-    #[arg(long, value_delimiter = ',', default_value = "egn,adam")]
+    #[arg(long, value_delimiter = ',', value_parser = name, default_value = "egn,adam")]
     pub optimizers: Vec<String>,
     /// Seeds: a number n for 0 to n−1, a range such as 101-120, or a list of seeds and ranges
     /// separated by commas.
@@ -320,7 +342,8 @@ pub struct EvaluateArgs {
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]
     pub which: Which,
-    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
+    /// or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Write an animation of the first greedy episodes.
@@ -358,7 +381,8 @@ pub struct ExportArgs {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
+    /// or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
 }
@@ -402,7 +426,8 @@ pub struct VerifyArgs {
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,
-    /// Python interpreter for `gymnasium:` environments; EGN_PYTHON or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
+    /// or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
 }
@@ -442,6 +467,9 @@ pub struct ListArgs {
     /// What to list.
     #[arg(value_enum)]
     pub what: Listing,
+    /// Of the environments, those with this text in their names.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
 }
 
 /// What can be listed.
@@ -475,6 +503,17 @@ pub struct BenchStepArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_read_as_people_write_them() {
+        for text in ["100000", "100_000", "1e5", "100k", "100K", "0.1M", " 100000"] {
+            assert_eq!(count(text), Ok(100_000), "{text}");
+        }
+        assert_eq!(count("9007199254740993"), Ok(9_007_199_254_740_993), "no detour by f64");
+        for text in ["", "k", "-1", "1.5", "1e-3", "0.0001k", "1e300", "inf", "nan", "ten", "9223372036854775808"] {
+            assert!(count(text).is_err_and(|message| message.contains("100k")), "{text}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -175,6 +175,7 @@ impl FromStr for EnvId {
 
 fn unknown(name: &str) -> EnvError {
     let names: Vec<&'static str> = EnvId::ALL.iter().map(|id| id.name()).collect();
+    let games: Vec<&str> = names.iter().copied().filter(|name| !name.starts_with("LQR/")).collect();
     let wanted = name.to_lowercase();
     let distance = |id: &str| strsim::damerau_levenshtein(&wanted, &id.to_lowercase());
     let nearest = names.iter().copied().min_by_key(|id| distance(id));
@@ -182,7 +183,8 @@ fn unknown(name: &str) -> EnvError {
         name: name.to_owned(),
         // More than half of the letters wrong is no typing error.
         nearest: nearest.filter(|id| distance(id) <= id.len() / 2),
-        accepted: names.join(", "),
+        // Nobody reads on after forty plants.
+        accepted: format!("{}, and {} plants such as LQR/ac1", games.join(", "), names.len() - games.len()),
     }
 }
 

@@ -40,7 +40,7 @@ fn dispatch(cli: &Cli) -> Result<u8> {
         Command::Report(args) => report::report(args),
         Command::Verify(args) => verify::verify_command(args),
         Command::List(args) => {
-            list(args.what, &mut stdout().lock())?;
+            list(args, &mut stdout().lock())?;
             Ok(SUCCESS)
         }
         Command::Settings(args) => {

@@ -7,7 +7,7 @@ use egn_envs::{EnvId, EnvSpec, Mujoco, MujocoError, Space};
 use egn_solver::{OptimizerName, Vectors};
 use egn_train::config::env_name::GYMNASIUM;
 
-use crate::cli::Listing;
+use crate::cli::{ListArgs, Listing};
 
 /// Letters of a source that are shown; the sources of LQR problems are sentences.
 const SOURCE_WIDTH: usize = 60;
@@ -16,8 +16,8 @@ const SOURCE_WIDTH: usize = 60;
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
-    match what {
+pub fn list(args: &ListArgs, out: &mut dyn Write) -> io::Result<()> {
+    match args.what {
         Listing::Agents => {
             for name in AgentName::ALL {
                 writeln!(out, "{name:10} {}", name.summary())?;
@@ -34,21 +34,25 @@ pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
                 writeln!(out, "{}", format!("{:10} {mark}", vectors.to_string()).trim_end())?;
             }
         }
-        Listing::Envs => list_envs(&Mujoco::find(None), out)?,
+        Listing::Envs => list_envs(args.filter.as_deref(), &Mujoco::find(None), out)?,
     }
     Ok(())
 }
 
-/// Games, MuJoCo's tasks and whether they can be played, plants, then how to come by all others.
-fn list_envs(mujoco: &Result<Mujoco, MujocoError>, out: &mut dyn Write) -> io::Result<()> {
+/// Games, MuJoCo's tasks and whether they can be played, plants, then how to come by all others;
+/// plants are counted where nothing asks for them.
+fn list_envs(filter: Option<&str>, mujoco: &Result<Mujoco, MujocoError>, out: &mut dyn Write) -> io::Result<()> {
     let row = |out: &mut dyn Write, [id, observation, actions, limit, threshold, source]: [&str; 6]| {
         writeln!(out, "{id:35} {observation:>11} {actions:>10} {limit:>10} {threshold:>9}  {source}")
     };
     row(out, ["id", "observation", "actions", "time limit", "threshold", "source"])?;
     let is_mujoco = |id: &EnvId| matches!(id, EnvId::Mujoco(_));
-    let (plants, others): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
+    let wanted = filter.unwrap_or_default().to_lowercase();
+    let shown = EnvId::ALL.iter().filter(|id| id.name().to_lowercase().contains(&wanted));
+    let (plants, others): (Vec<EnvId>, Vec<EnvId>) = shown.partition(|id| matches!(id, EnvId::Lqr(_)));
     let (robots, games): (Vec<EnvId>, Vec<EnvId>) = others.into_iter().partition(is_mujoco);
-    for ids in [games, robots, plants] {
+    let (plants, n_plants) = if filter.is_some() { (plants, 0) } else { (Vec::new(), plants.len()) };
+    for ids in [games, robots, plants].into_iter().filter(|ids| !ids.is_empty()) {
         for EnvSpec { id, max_episode_steps, reward_threshold, observation_space, action_space, source, .. } in
             ids.iter().map(|id| id.spec())
         {
@@ -71,6 +75,10 @@ fn list_envs(mujoco: &Result<Mujoco, MujocoError>, out: &mut dyn Write) -> io::R
         }
         writeln!(out)?;
     }
+    if filter.is_some() {
+        return Ok(());
+    }
+    writeln!(out, "{:35} {n_plants} linear plants with quadratic cost: egn list envs --filter LQR\n", "LQR/<name>")?;
     writeln!(
         out,
         "{:35} any environment of Gymnasium, run by Python in child processes: needs gymnasium\n\
@@ -98,14 +106,22 @@ mod tests {
 
     #[test]
     fn every_environment_has_a_line_of_readable_width() {
-        let mut text = Vec::new();
-        let absent = MujocoError::Simulation("absent".to_owned());
-        list_envs(&Err(absent), &mut text).expect("a vector takes everything");
-        let text = String::from_utf8(text).expect("text");
+        let listed = |filter| {
+            let mut text = Vec::new();
+            let absent = MujocoError::Simulation("absent".to_owned());
+            list_envs(filter, &Err(absent), &mut text).expect("a vector takes everything");
+            String::from_utf8(text).expect("text")
+        };
+        let plants = listed(Some("lqr"));
+        assert_eq!(plants.lines().filter(|line| line.starts_with("LQR/")).count(), 49);
+        assert!(!plants.contains("CartPole"));
+        let text = listed(None);
+        assert!(text.contains("49 linear plants") && text.lines().count() < 40, "{text}");
+        let all = text.clone() + &plants;
         for id in EnvId::ALL {
-            assert!(text.lines().any(|line| line.starts_with(&format!("{id} "))), "{id}");
+            assert!(all.lines().any(|line| line.starts_with(&format!("{id} "))), "{id}");
         }
         assert!(text.contains("gymnasium:<id>") && text.contains("NOT HERE YET: MuJoCo failed: absent"));
-        assert!(text.lines().all(|line| line.chars().count() <= 145), "{text}");
+        assert!(all.lines().all(|line| line.chars().count() <= 145), "{all}");
     }
 }

@@ -1,8 +1,13 @@
 //! The settings of what stands between the hidden layers.
 
+use std::fmt;
+
 use egn_solver::{Activation, Hidden, SettingError, require};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error, SeqAccess, Unexpected, Visitor},
+};
 
 /// Settings of what stands between the hidden layers of every network; in a file they stand among
 /// the agent's own.
@@ -19,6 +24,37 @@ pub struct LayerSettings {
     /// wide as the first, f the activation and x̂ normalized; its width in `hidden` is then that of
     /// its inner layer.
     pub residual: bool,
+}
+
+/// Reads widths of hidden layers: a list, or one number for one layer.
+pub(crate) fn widths<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
+    struct Widths;
+    impl<'de> Visitor<'de> for Widths {
+        type Value = Vec<usize>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a width or a list of widths")
+        }
+
+        fn visit_i64<E: Error>(self, width: i64) -> Result<Vec<usize>, E> {
+            usize::try_from(width)
+                .map(|width| vec![width])
+                .map_err(|_| E::invalid_value(Unexpected::Signed(width), &self))
+        }
+
+        fn visit_u64<E: Error>(self, width: u64) -> Result<Vec<usize>, E> {
+            Ok(vec![width as usize])
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<usize>, A::Error> {
+            let mut widths = Vec::new();
+            while let Some(width) = list.next_element()? {
+                widths.push(width);
+            }
+            Ok(widths)
+        }
+    }
+    deserializer.deserialize_any(Widths)
 }
 
 /// What is normalized.

@@ -6,13 +6,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     context::{Spaces, Workload},
-    networks::{body::Body, distribution::Distribution, layers::LayerSettings},
+    networks::{
+        body::Body,
+        distribution::Distribution,
+        layers::{LayerSettings, widths},
+    },
 };
 
 /// Settings that every on-policy agent has; in a file they stand among the agent's own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OnPolicySettings {
     /// Widths of the hidden tanh layers, of actor and critic alike, each 1 or more.
+    #[serde(deserialize_with = "widths")]
     pub hidden: Vec<usize>,
     /// What stands between the hidden layers.
     #[serde(flatten)]

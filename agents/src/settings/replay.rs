@@ -9,7 +9,7 @@ use crate::{
     experience::replay::Memory,
     networks::{
         body::Body,
-        layers::LayerSettings,
+        layers::{LayerSettings, widths},
         off_policy::{OffPolicy, Rounds},
     },
 };
@@ -18,6 +18,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReplaySettings {
     /// Widths of the hidden ReLU layers, of every network, each 1 or more.
+    #[serde(deserialize_with = "widths")]
     pub hidden: Vec<usize>,
     /// What stands between the hidden layers.
     #[serde(flatten)]

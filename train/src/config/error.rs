@@ -6,7 +6,10 @@ use egn_agents::AgentName;
 use egn_envs::EnvError;
 use egn_solver::SettingError;
 
-use crate::config::suggest::did_you_mean;
+use crate::config::{
+    env_name::{accepted_envs, nearest_env},
+    suggest::did_you_mean,
+};
 
 /// Why settings are refused. Every message names the setting and what is accepted.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +49,12 @@ pub enum ConfigError {
         name: String,
         /// The names that there are.
         accepted: Vec<String>,
+    },
+    /// No environment has such a name.
+    #[error("unknown env '{name}'; accepted: {}{}", accepted_envs(), nearest_env(name))]
+    UnknownEnv {
+        /// The name.
+        name: String,
     },
     /// The environment, the agent or the optimizer is not given.
     #[error("no {key} given; --{key} takes one of {}", accepted.join(", "))]

@@ -1,12 +1,11 @@
 //! The sections of a configuration: how they are found, laid upon each other and named.
 
 use egn_agents::AgentName;
-use egn_envs::EnvId;
 use egn_solver::OptimizerName;
 use toml::{Table, Value};
 
 use crate::config::{
-    env_name::{CUSTOM, EnvName, GYMNASIUM, is_folder},
+    env_name::{CUSTOM, EnvName, accepted_envs, is_folder},
     error::ConfigError,
     optimizer_names::OptimizerNames,
 };
@@ -86,10 +85,11 @@ pub(super) fn merge(table: &mut Table, over: &Table) {
 pub(super) fn check_names(run: &Table) -> Result<(), ConfigError> {
     let agents = AgentName::ALL.iter().map(ToString::to_string).collect();
     let optimizers = OptimizerName::ALL.iter().map(ToString::to_string).collect();
-    let envs: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain([format!("{GYMNASIUM}<id>")]).collect();
-    for (key, accepted) in [("env", envs), ("agent", agents), ("optimizer", optimizers)] {
+    for (key, accepted) in [("env", vec![accepted_envs()]), ("agent", agents), ("optimizer", optimizers)] {
         match run.get(key) {
-            Some(Value::String(name)) if key == "env" && name.parse::<EnvName>().is_ok() => {}
+            Some(Value::String(name)) if key == "env" => {
+                name.parse::<EnvName>().map_err(|_| ConfigError::UnknownEnv { name: name.clone() })?;
+            }
             Some(Value::String(name)) if key == "agent" && name.strip_prefix(CUSTOM).is_some_and(is_folder) => {}
             Some(Value::String(name)) if key == "agent" && accepted.contains(name) => {}
             Some(Value::String(names)) if key == "optimizer" => {

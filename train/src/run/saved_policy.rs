@@ -1,7 +1,7 @@
 //! The policy of a record, ready to act again in the environment it was trained in.
 
 use std::{
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -40,10 +40,17 @@ impl WhichPolicy {
 #[derive(Debug, thiserror::Error)]
 pub enum SavedPolicyError {
     /// A folder that is no record.
-    #[error("{} is no record: cannot read {}: {source}", record.display(), record.join(CONFIG).display())]
+    #[error(
+        "{} is no record: cannot read {}: {source}{}",
+        record.display(),
+        record.join(CONFIG).display(),
+        .below.as_ref().map(|below| format!("; records lie below it, such as {}", below.display())).unwrap_or_default()
+    )]
     NoRecord {
         /// The folder.
         record: PathBuf,
+        /// A record below the folder, if there is one.
+        below: Option<PathBuf>,
         /// What the system says.
         source: io::Error,
     },
@@ -128,13 +135,25 @@ impl SavedPolicy {
     }
 }
 
+/// The first record in the folders below `folder`, at most `depth` down.
+fn below(folder: &Path, depth: usize) -> Option<PathBuf> {
+    let mut folders: Vec<PathBuf> =
+        fs::read_dir(folder).ok()?.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    let here = folders.iter().find(|folder| folder.join(CONFIG).exists()).cloned();
+    here.or_else(|| if depth > 1 { folders.iter().find_map(|folder| below(folder, depth - 1)) } else { None })
+}
+
 /// The settings of a record's run.
 ///
 /// # Errors
 /// When the folder is no record, or its settings are refused.
 pub fn read_config(record: &Path) -> Result<RunConfig, SavedPolicyError> {
     let path = record.join(CONFIG);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| SavedPolicyError::NoRecord { record: record.to_owned(), source })?;
+    let text = fs::read_to_string(&path).map_err(|source| SavedPolicyError::NoRecord {
+        record: record.to_owned(),
+        below: below(record, 5),
+        source,
+    })?;
     RunConfig::from_toml(&text).map_err(|source| SavedPolicyError::Config { path, source })
 }
