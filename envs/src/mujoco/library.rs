@@ -150,25 +150,27 @@ pub struct Mujoco {
 impl Mujoco {
     /// Finds and loads the library: the file that the variable `EGN_MUJOCO` names, else the newest
     /// of the package `mujoco` of a Python interpreter (`python`, else `$EGN_PYTHON`, else
-    /// `python3`), else one beside the program. Later calls with the same arguments return the
-    /// same.
+    /// `python3`), else one beside the program. Later calls with the same argument have the same
+    /// answer.
     ///
     /// # Errors
     /// [`MujocoError::NotFound`] with all places, [`MujocoError::Unusable`] for what was found.
     pub fn find(python: Option<&Path>) -> Result<Self, MujocoError> {
-        // A process has one copy of a shared library whatever we do; this spares looking again.
-        static FOUND: Mutex<Option<HashMap<Option<PathBuf>, Mujoco>>> = Mutex::new(None);
-        let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = found.get_or_insert_default();
+        type Answers = HashMap<Option<PathBuf>, Result<Mujoco, MujocoError>>;
+        // A process has one copy of a shared library whatever we do; this spares asking Python again.
+        static ANSWERS: Mutex<Option<Answers>> = Mutex::new(None);
+        let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+        let answers = answers.get_or_insert_default();
         let key = python.map(Path::to_owned);
-        if let Some(mujoco) = found.get(&key) {
-            return Ok(mujoco.clone());
+        if let Some(answer) = answers.get(&key) {
+            return answer.clone();
         }
-        let path = find(python)?;
-        let same = found.values().find(|mujoco| mujoco.path == path).cloned();
-        let mujoco = same.map_or_else(|| Self::load(&path), Ok)?;
-        found.insert(key, mujoco.clone());
-        Ok(mujoco)
+        let answer = find(python).and_then(|path| {
+            let same = answers.values().flatten().find(|mujoco| mujoco.path == path).cloned();
+            same.map_or_else(|| Self::load(&path), Ok)
+        });
+        answers.insert(key, answer.clone());
+        answer
     }
 
     /// Loads a library from a file and tries it.

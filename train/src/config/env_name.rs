@@ -26,7 +26,6 @@ const OF_GYMNASIUM: &[&str] = &[
     "Blackjack-v1",
     "CliffWalking-v1",
     "Taxi-v3",
-    "CartPole-v0",
     "Ant-v4",
     "HalfCheetah-v4",
     "Hopper-v4",
@@ -151,7 +150,8 @@ pub(super) fn nearest_env(name: &str) -> String {
         return format!("; Python runs it as '{GYMNASIUM}{name}'");
     }
     let of_gymnasium = OF_GYMNASIUM.iter().map(|id| format!("{GYMNASIUM}{id}"));
-    let all: Vec<String> = EnvId::ALL.iter().map(ToString::to_string).chain(of_gymnasium).collect();
+    // Of names as near as each other, the last is taken: ours.
+    let all: Vec<String> = of_gymnasium.chain(EnvId::ALL.iter().map(ToString::to_string)).collect();
     // A prefix that is wanting is no typing error.
     let bare: Vec<&str> = all.iter().map(|id| id.trim_start_matches(GYMNASIUM)).collect();
     let found = did_you_mean(name, &bare);

@@ -464,7 +464,7 @@ mod tests {
             ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "sutton_barto_reward is \"yes\"; accepted: 0 or 1"]),
             ("run.env=LunarLander-v3", &["unknown env", "; Python runs it as 'gymnasium:LunarLander-v3'"]),
             ("agent.hidden=-3", &["agent.hidden", "a width or a list of widths"]),
-            ("agent.hidden=[3.5]", &["agent.hidden", "expected usize"]),
+            ("agent.hidden=[3.5]", &["agent.hidden", "expected a whole number, 0 or more"]),
         ] {
             let message = message(&[set]);
             for part in parts {
