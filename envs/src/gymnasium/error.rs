@@ -1,5 +1,6 @@
 //! What can go wrong between this process and its child.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -48,16 +49,30 @@ pub enum GymnasiumError {
         /// The space that does not fit.
         text: String,
     },
-    /// The environment raised an exception.
-    #[error("{id}, environment {index}, episode seed {seed}: {text}")]
+    /// The environment raised an exception, or answered otherwise than it announced.
+    #[error("{id}, environment {index}, {place}: {text}")]
     Raised {
         /// The environment's id.
         id: String,
         /// Index of the environment in its group.
         index: usize,
-        /// Seed of the environment's last reset.
-        seed: u32,
-        /// Python's traceback.
+        /// Where in its episode.
+        place: Place,
+        /// Python's traceback, or what is wrong with the answer.
+        text: String,
+    },
+    /// The environment does not come to an end with a step or a reset.
+    #[error("{id}, environment {index}, {place}: {}", stuck(*.seconds, .text))]
+    Stuck {
+        /// The environment's id.
+        id: String,
+        /// Index of the environment in its group.
+        index: usize,
+        /// Where in its episode.
+        place: Place,
+        /// Time that an answer may take (s).
+        seconds: f64,
+        /// Where in its code it was interrupted.
         text: String,
     },
     /// The child ended without an answer.
@@ -72,16 +87,39 @@ pub enum GymnasiumError {
         /// End of what the child wrote to standard error.
         stderr: String,
     },
-    /// The child does not answer.
+    /// The child does not answer, and cannot be interrupted.
     #[error("{id}: no answer within {seconds} s; seeds of its episodes: {seeds:?}")]
     Hung {
         /// The environment's id.
         id: String,
-        /// Time that a reply may take (s).
+        /// Time that an answer may take (s).
         seconds: f64,
         /// Seeds of the last resets in the group.
         seeds: Vec<u32>,
     },
+}
+
+/// What a stuck environment is told to say.
+fn stuck(seconds: f64, text: &str) -> String {
+    format!("no answer within {seconds} s (env.timeout, env.reset_timeout); it was interrupted at\n{text}")
+}
+
+/// Where an environment is in its episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Seed of the last reset.
+    pub seed: u32,
+    /// Steps since, the one under way included; 0 is the reset.
+    pub step: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            0 => write!(f, "episode seed {}, reset", self.seed),
+            step => write!(f, "episode seed {}, step {step}", self.seed),
+        }
+    }
 }
 
 impl From<GymnasiumError> for EnvError {

@@ -8,5 +8,7 @@ mod golden_lqr;
 mod golden_minatar;
 #[cfg(unix)]
 mod gymnasium_child;
+#[cfg(unix)]
+mod gymnasium_host;
 #[cfg(feature = "gymnasium-rs")]
 mod gymnasium_rs;
