@@ -49,7 +49,8 @@ pub enum GymnasiumError {
         /// The space that does not fit.
         text: String,
     },
-    /// The environment raised an exception, or answered otherwise than it announced.
+    /// The environment raised an exception, answered otherwise than it announced, or had to be
+    /// interrupted.
     #[error("{id}, environment {index}, {place}: {text}")]
     Raised {
         /// The environment's id.
@@ -58,21 +59,7 @@ pub enum GymnasiumError {
         index: usize,
         /// Where in its episode.
         place: Place,
-        /// Python's traceback, or what is wrong with the answer.
-        text: String,
-    },
-    /// The environment does not come to an end with a step or a reset.
-    #[error("{id}, environment {index}, {place}: {}", stuck(*.seconds, .text))]
-    Stuck {
-        /// The environment's id.
-        id: String,
-        /// Index of the environment in its group.
-        index: usize,
-        /// Where in its episode.
-        place: Place,
-        /// Time that an answer may take (s).
-        seconds: f64,
-        /// Where in its code it was interrupted.
+        /// Python's traceback, what is wrong with the answer, or where it was interrupted.
         text: String,
     },
     /// The child ended without an answer.
@@ -97,11 +84,6 @@ pub enum GymnasiumError {
         /// Seeds of the last resets in the group.
         seeds: Vec<u32>,
     },
-}
-
-/// What a stuck environment is told to say.
-fn stuck(seconds: f64, text: &str) -> String {
-    format!("no answer within {seconds} s (env.timeout, env.reset_timeout); it was interrupted at\n{text}")
 }
 
 /// Where an environment is in its episode.

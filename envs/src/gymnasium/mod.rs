@@ -244,7 +244,13 @@ impl GymnasiumGroup {
             RefusalKind::NotMade => GymnasiumError::NotMade { id, text },
             RefusalKind::NotSupported => GymnasiumError::NotSupported { id, text },
             RefusalKind::Raised => GymnasiumError::Raised { id, index, place, text },
-            RefusalKind::Stuck => GymnasiumError::Stuck { id, index, place, seconds: timeout.as_secs_f64(), text },
+            RefusalKind::Stuck => {
+                let seconds = timeout.as_secs_f64();
+                let text = format!(
+                    "no answer within {seconds} s (env.timeout, env.reset_timeout); it was interrupted at\n{text}"
+                );
+                GymnasiumError::Raised { id, index, place, text }
+            }
         }
     }
 

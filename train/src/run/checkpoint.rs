@@ -40,6 +40,9 @@ const SCHEMA: u32 = 4;
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
 
+/// Settings that decide no record: how long environments that hang are waited for.
+const WAITS: [&str; 2] = ["env.timeout", "env.reset_timeout"];
+
 /// Replaces the checkpoint of the record in `dir`, which becomes the one before.
 pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), TrainError> {
     state.put("schema", &[SCHEMA]);
@@ -196,6 +199,10 @@ fn difference(saved: &str, wanted: &str, may_extend: bool) -> Option<String> {
             saved.remove(key);
             wanted.remove(key);
         }
+    }
+    for key in WAITS {
+        saved.remove(key);
+        wanted.remove(key);
     }
     // A setting that one of them leaves out is a difference, too. The number of steps first: others
     // follow from it.

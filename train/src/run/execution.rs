@@ -17,7 +17,8 @@ use crate::{
     machine::{memory::check_memory, resources::peak_rss_bytes},
     record::{
         contents::{Ended, Evaluation, Summary},
-        layout::{CONFIG, SCHEMA, record_dir},
+        error::RecordError,
+        layout::{CONFIG, PYTHON_LOG, SCHEMA, record_dir},
         writer::is_partial,
     },
     run::{
@@ -157,6 +158,8 @@ pub fn run_in(
         initial: initial.as_ref().map(Initial::networks),
         checkpoint_every: Some(execution.checkpoint_every),
     };
+    let printed = dir.join(PYTHON_LOG);
+    environments.keep_printed(&printed).map_err(|source| RecordError::io("write", &printed, source))?;
     // The log comes last: it writes the checkpoint, to which the others add.
     let trained = trainer.train(&mut [watch, &mut events, &mut log]);
     let mut summary = Summary {
@@ -180,6 +183,7 @@ pub fn run_in(
         restarted: Vec::new(),
         extended_from: log.extended_from().to_vec(),
     };
+    environments.take_warnings().iter().for_each(|warning| watch.on_warning(warning));
     match trained {
         Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),
         // The record is still that of the run which was to go on.

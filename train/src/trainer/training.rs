@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::Ordering,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
@@ -131,9 +131,17 @@ impl<'a> Training<'a> {
                 self.advance(workers, callbacks)?
             };
             self.checkpoint(workers, callbacks, flow)?;
+            self.tell_warnings(callbacks);
         }
         let tried = self.updates + self.updates_failed;
         if tried > 0 || flow.is_break() { Ok(flow) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
+    }
+
+    /// Tells the callbacks what environments warned of.
+    fn tell_warnings(&self, callbacks: &mut [&mut dyn Callback]) {
+        for warning in self.trainer.environments.take_warnings() {
+            callbacks.iter_mut().for_each(|callback| callback.on_warning(&warning));
+        }
     }
 
     /// Hands the state of the run to the callbacks where that is due.
@@ -335,6 +343,16 @@ impl<'a> Training<'a> {
         Ok(flow)
     }
 
+    /// Whether the run is to stop, or will be told so in a moment.
+    fn is_stopped_soon(&self) -> bool {
+        let begun = Instant::now();
+        let stops = || self.trainer.stop.load(Ordering::Relaxed);
+        while !stops() && begun.elapsed() < Duration::from_millis(300) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        stops()
+    }
+
     /// The outcome of the run, once it has ended with `result`.
     pub(super) fn into_trained(
         self,
@@ -345,6 +363,10 @@ impl<'a> Training<'a> {
         let (ended, error) = match result {
             Ok(Flow::Continue(())) => (Ended::Finished, None),
             Ok(Flow::Break(())) => (Ended::Stopped, None),
+            // What is to stop with us may be faster, as where all processes of a job are told to.
+            Err(error) if error.is_of_environment() && self.is_stopped_soon() => {
+                (Ended::Stopped, Some(format!("while it was being stopped, {error}")))
+            }
             Err(error) => (Ended::Failed, Some(error.to_string())),
         };
         Ok(Trained {
