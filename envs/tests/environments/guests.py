@@ -16,7 +16,10 @@ from gymnasium import spaces
 
 SPACES = {
     "grid": spaces.Box(0, 255, (2, 3), np.uint8),
-    "parts": spaces.Dict({"b": spaces.Discrete(3, start=5), "a": spaces.Tuple((spaces.Box(-1, 1, (2,)), spaces.MultiBinary(2)))}),
+    "parts": spaces.Dict({
+        "b": spaces.Discrete(3, start=5),
+        "a": spaces.Tuple((spaces.Box(-1, 1, (2,)), spaces.MultiBinary(2))),
+    }),
     "many": spaces.MultiDiscrete([2, 3]),
 }
 GOOD = {
@@ -40,24 +43,34 @@ REWARDS = {
     "int": 2, "bool": True, "f4": np.float32(2.5), "array": np.array([2.5]), "matrix": np.array([[3]]),
     "none": None, "text": "1", "two": np.array([1.0, 2.0]), "complex": 1j,
 }
-FLAGS = {"np": np.bool_(True), "one": 1, "array": np.array([True]), "none": None, "text": "False", "two": np.array([True, True]), "half": 0.5}
+FLAGS = {
+    "np": np.bool_(True), "one": 1, "array": np.array([True]),
+    "none": None, "text": "False", "two": np.array([True, True]), "half": 0.5,
+}
 
 
 class Guest(gymnasium.Env):
-    def __init__(self, how="well", log=os.devnull, space=None, reward=None, terminated=None, observation=None, answer=None):
+    def __init__(
+        self, how="well", log=os.devnull, space=None, reward=None, terminated=None, observation=None, answer=None
+    ):
         self.observation_space = SPACES.get(space, spaces.Box(-1, 1, (3,), np.float32))
         self.action_space = spaces.Discrete(2)
-        self.how, self.log, self.t, self.helper = how, log, 0, None
-        self.space, self.reward, self.terminated, self.observation, self.answer = space, reward, terminated, observation, answer
+        self.how, self.log, self.t, self.n, self.helper = how, log, 0, 0, None
+        self.space, self.reward, self.terminated = space, reward, terminated
+        self.observation, self.answer = observation, answer
+        self.tell("made")
         if how == "fails to be made":
             self.limbs["foot"]
+        if how == "minds signals":
+            for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+                signal.signal(number, signal.SIG_DFL)
 
     def tell(self, text):
         with open(self.log, "a") as log:
             log.write(f"{text}\n")
 
     def see(self):
-        return GOOD[self.space] if self.space in GOOD else np.full(3, 0.5, np.float32)
+        return GOOD[self.space] if self.space in GOOD else self.np_random.uniform(-1, 1, 3).astype(np.float32)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
@@ -84,6 +97,9 @@ class Guest(gymnasium.Env):
 
     def step(self, action):
         self.t += 1
+        self.n += 1
+        if self.how == "slows down" and self.n == 100:
+            time.sleep(1.2)
         if self.t == 3:
             self.misbehave()
         came = OBSERVATIONS[self.observation]() if self.observation and self.t == 3 else self.see()

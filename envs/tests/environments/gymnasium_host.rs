@@ -46,7 +46,7 @@ impl Inn {
 
     fn log(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        text.lines().filter(|line| *line != "made").map(str::to_owned).collect()
     }
 }
 

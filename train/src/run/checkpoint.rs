@@ -137,14 +137,16 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
     String::from_utf8(bytes).map_err(|error| refused(dir, error))
 }
 
-/// Whether the record in `dir` is that of a run with these very settings which was killed before
+/// Whether the record in `dir` is that of a run with these very settings which was ended before
 /// its first checkpoint, that is within its first rollout: it is begun anew.
 pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
     let same = read(CONFIG).is_none_or(|text| config.is_that_of(&text));
     // Its header and the evaluation before training.
     let n_rows = read(CURVE).map_or(0, |text| text.lines().count());
-    same && n_rows <= 2 && ![SUMMARY, CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
+    // Its environments may have gone before it was stopped.
+    let is_open = !dir.join(SUMMARY).exists() || Record::read(dir).is_ok_and(|record| !record.is_over());
+    same && n_rows <= 2 && is_open && ![CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
 }
 
 /// What the record in `dir` holds that keeps a run with these settings from being begun there.

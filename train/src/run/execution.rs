@@ -35,6 +35,7 @@ use crate::{
         evaluation::{EvaluationError, greedy_returns, summarize},
         setup::{Interval, Trainer, build_agent},
         trained::Trained,
+        training::is_stopped_soon,
     },
 };
 
@@ -185,10 +186,15 @@ pub fn run_in(
     };
     environments.take_warnings().iter().for_each(|warning| watch.on_warning(warning));
     match trained {
-        Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),
+        Ok(trained) => conclude(&mut summary, config, environments, trained, &dir, execution.stop),
         // The record is still that of the run which was to go on.
         Err(error) if saved.is_some() => return Err(error.into()),
-        Err(error) => summary.error = Some(error.to_string()),
+        Err(error) => {
+            if error.is_of_environment() && is_stopped_soon(execution.stop) {
+                summary.ended = Ended::Stopped;
+            }
+            summary.error = Some(error.to_string());
+        }
     }
     (summary.cpu_seconds, summary.wall_seconds) = log.seconds();
     summary.peak_rss_bytes = peak_rss_bytes();
@@ -219,7 +225,14 @@ fn begin_logs(dir: &Path, config: &RunConfig, force: bool) -> Result<(Log, Event
 
 /// Enters in `summary` what came of a run, saves its policies, and evaluates those of a finished
 /// one.
-fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
+fn conclude(
+    summary: &mut Summary,
+    config: &RunConfig,
+    environments: &dyn Environments,
+    trained: Trained,
+    dir: &Path,
+    stop: &AtomicBool,
+) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
     summary.restarted.clone_from(&trained.restarted);
     (summary.env_steps, summary.updates, summary.updates_failed) =
@@ -235,7 +248,8 @@ fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Enviro
         Ok(Some([last, best])) => (summary.final_evaluation, summary.best) = (last, best),
         Ok(None) => {}
         Err(error) => {
-            summary.ended = Ended::Failed;
+            let is_stopped = summary.ended == Ended::Finished && is_stopped_soon(stop);
+            summary.ended = if is_stopped { Ended::Stopped } else { Ended::Failed };
             summary.error.get_or_insert(error);
         }
     }

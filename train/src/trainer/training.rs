@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -343,16 +343,6 @@ impl<'a> Training<'a> {
         Ok(flow)
     }
 
-    /// Whether the run is to stop, or will be told so in a moment.
-    fn is_stopped_soon(&self) -> bool {
-        let begun = Instant::now();
-        let stops = || self.trainer.stop.load(Ordering::Relaxed);
-        while !stops() && begun.elapsed() < Duration::from_millis(300) {
-            thread::sleep(Duration::from_millis(10));
-        }
-        stops()
-    }
-
     /// The outcome of the run, once it has ended with `result`.
     pub(super) fn into_trained(
         self,
@@ -364,7 +354,7 @@ impl<'a> Training<'a> {
             Ok(Flow::Continue(())) => (Ended::Finished, None),
             Ok(Flow::Break(())) => (Ended::Stopped, None),
             // What is to stop with us may be faster, as where all processes of a job are told to.
-            Err(error) if error.is_of_environment() && self.is_stopped_soon() => {
+            Err(error) if error.is_of_environment() && is_stopped_soon(self.trainer.stop) => {
                 (Ended::Stopped, Some(format!("while it was being stopped, {error}")))
             }
             Err(error) => (Ended::Failed, Some(error.to_string())),
@@ -384,6 +374,15 @@ impl<'a> Training<'a> {
             restarted: self.restarted.into_iter().collect(),
         })
     }
+}
+
+/// Whether a run, an environment of which has failed, is to stop, or will be told so in a moment.
+pub(crate) fn is_stopped_soon(stop: &AtomicBool) -> bool {
+    let begun = Instant::now();
+    while !stop.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_millis(300) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    stop.load(Ordering::Relaxed)
 }
 
 /// Environment steps, optimizer steps and failed ones, in a saved state.
