@@ -118,15 +118,19 @@ def refuse(kind, message, index=0):
     raise Ending
 
 
+def is_gymnasium(frame):
+    """Whether a line of a traceback is ours, Python's own, or Gymnasium's."""
+    return frame.filename.startswith(("<", os.path.dirname(gymnasium.__file__) + os.sep))
+
+
 def is_foreign(frame):
-    """Whether a line of a traceback is neither the user's nor an environment's: ours, Gymnasium's."""
-    home = os.path.dirname(gymnasium.__file__) + os.sep
-    is_env = frame.filename.startswith(home + "envs" + os.sep) and not frame.filename.endswith("registration.py")
-    is_import = frame.filename.startswith("<frozen ")
-    return frame.filename == "<string>" or is_import or frame.filename.startswith(home) and not is_env
+    """The same, an environment of Gymnasium's being as good as a user's."""
+    envs = os.path.join(os.path.dirname(gymnasium.__file__), "envs", "")
+    is_env = frame.filename.startswith(envs) and not frame.filename.endswith("registration.py")
+    return is_gymnasium(frame) and not is_env
 
 
-def explained(error):
+def explained(error, is_foreign=is_foreign):
     """An exception as text: what it says, the user's lines, and behind them ours and Gymnasium's."""
     text, known, joint = "", [], ""
     while error is not None and error not in known:
@@ -331,7 +335,7 @@ def make_all(env_id, n_envs, kwargs):
         except Ending:
             refuse(STUCK, "making it", index)
         except BaseException as error:
-            refuse(NOT_MADE, explained(error), index)
+            refuse(NOT_MADE, explained(error, is_gymnasium), index)
         if announced[0] != announced[1]:
             refuse(NOT_SUPPORTED, f"announced {announced[0]} and, made another time, {announced[1]}", index)
         if time.monotonic() > signs.next:

@@ -18,10 +18,10 @@
 mod error;
 mod process;
 mod protocol;
+mod settings;
 mod words;
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use rand::RngCore;
@@ -34,39 +34,8 @@ use crate::space::Space;
 pub use error::{GymnasiumError, Place};
 use process::{ChildProcess, PATIENCE};
 use protocol::{Command, Hello, Refusal, RefusalKind};
+pub use settings::GymnasiumSettings;
 pub use words::Printed;
-
-/// Which Gymnasium environment to run, and with what.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GymnasiumSettings {
-    /// Id as for `gymnasium.make`, `HalfCheetah-v5`.
-    pub id: String,
-    /// Keyword arguments of `gymnasium.make`, a JSON object.
-    pub kwargs: String,
-    /// The Python interpreter; unless given, `$EGN_PYTHON` or else `python3`.
-    pub python: Option<PathBuf>,
-    /// How long a step of an environment may take before it counts as hung.
-    pub timeout: Duration,
-    /// How long the making or a reset of an environment may take before it counts as hung.
-    pub reset_timeout: Duration,
-    /// What the environments print.
-    pub printed: Printed,
-}
-
-impl GymnasiumSettings {
-    /// Settings of an environment without arguments; a step may take one minute, a reset ten.
-    pub fn new(id: impl Into<String>) -> Self {
-        // A simulator may load a map or start a server first.
-        let (timeout, reset_timeout) = (Duration::from_secs(60), Duration::from_secs(600));
-        let (kwargs, python, printed) = ("{}".to_owned(), None, Printed::default());
-        GymnasiumSettings { id: id.into(), kwargs, python, timeout, reset_timeout, printed }
-    }
-
-    fn interpreter(&self) -> PathBuf {
-        let named = self.python.clone();
-        named.or_else(|| std::env::var_os("EGN_PYTHON").map(PathBuf::from)).unwrap_or_else(|| "python3".into())
-    }
-}
 
 /// What one environment of a group is to do in a round trip.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -13,8 +13,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use super::GymnasiumSettings;
-use super::words::Listener;
+use crate::gymnasium::settings::GymnasiumSettings;
+use crate::gymnasium::words::Listener;
 
 const SCRIPT: &str = include_str!("child.py");
 

@@ -53,7 +53,7 @@ impl PartialEq for Printed {
 
 impl Printed {
     /// Appends what was printed so far, and what will be, to a file: half a mebibyte of its
-    /// beginning, and of its end 64 kibibytes. A file that is not there is made with the first line.
+    /// beginning, and of its end 64 kibibytes. A file that is not there is made with a first line.
     ///
     /// # Errors
     /// When the file cannot be written.
