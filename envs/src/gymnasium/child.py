@@ -372,7 +372,10 @@ def serve(flat, to_actions, width, n_entries):
     flags, rewards, observations = replies["flags"], replies["reward"], replies["observation"]
     rows = list(observations)
     steps = [env.step for env in envs]
-    signs, monotonic = Signs(), time.monotonic
+    signs, monotonic, array, bools = Signs(), time.monotonic, np.ndarray, {bool, np.bool_}
+    # What most environments answer is told without a call: a vector of the type announced.
+    space = envs[0].observation_space
+    dtype = space.dtype if isinstance(space, spaces.Box) and len(space.shape) == 1 else None
     # What is here now stays: nothing of it need be looked at again.
     gc.freeze()
     while True:
@@ -398,10 +401,13 @@ def serve(flat, to_actions, width, n_entries):
                     if not isinstance(answer, tuple) or len(answer) != 5:
                         unpacked(answer, doing)
                     observation, reward, terminated, truncated, _ = answer
-                    rows[i][:] = flat(observation)
+                    if observation.__class__ is array and observation.dtype is dtype and observation.shape == width:
+                        rows[i][:] = observation
+                    else:
+                        rows[i][:] = flat(observation)
                     new_rewards[i] = reward if isinstance(reward, float) else number(reward)
-                    if terminated is False and truncated is False:
-                        new_flags[i] = 0
+                    if terminated.__class__ in bools and truncated.__class__ in bools:
+                        new_flags[i] = (1 if terminated else 0) + (2 if truncated else 0)
                     else:
                         new_flags[i] = flag(terminated, "terminated") + 2 * flag(truncated, "truncated")
                 if monotonic() > signs.next:
