@@ -328,12 +328,14 @@ class Signs:
 def make_all(env_id, n_envs, kwargs):
     """Makes the environments, all of which must announce the same."""
     signs = Signs()
+    # That Python and Gymnasium are there.
+    signs.give(0)
     for index in range(n_envs):
         try:
             envs.append(gymnasium.make(env_id, **kwargs))
             announced = [(env.observation_space, env.action_space) for env in (envs[0], envs[-1])]
-        except Ending:
-            refuse(STUCK, "making it", index)
+        except Ending as error:
+            refuse(STUCK, explained(error, is_gymnasium), index)
         except BaseException as error:
             refuse(NOT_MADE, explained(error, is_gymnasium), index)
         if announced[0] != announced[1]:
@@ -442,6 +444,8 @@ try:
         from gymnasium import spaces
     except ImportError as error:
         refuse(NO_GYMNASIUM, str(error))
+    except Ending:
+        refuse(STUCK, "import gymnasium")
     main(sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3]))
 except (Ending, OSError):
     pass

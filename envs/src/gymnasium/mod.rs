@@ -218,7 +218,11 @@ impl GymnasiumGroup {
                 let text = format!(
                     "no answer within {seconds} s (env.timeout, env.reset_timeout); it was interrupted at\n{text}"
                 );
-                GymnasiumError::Raised { id, index, place, text }
+                // Before the first question there is no episode.
+                match self.frame.is_empty() {
+                    true => GymnasiumError::NotMade { id, text },
+                    false => GymnasiumError::Raised { id, index, place, text },
+                }
             }
         }
     }

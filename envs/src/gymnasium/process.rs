@@ -42,7 +42,7 @@ impl ChildProcess {
     pub fn spawn(settings: &GymnasiumSettings, n_envs: usize) -> io::Result<Self> {
         let (ours, theirs) = UnixStream::pair()?;
         ours.set_read_timeout(Some(GLANCE))?;
-        ours.set_write_timeout(Some(settings.reset_timeout))?;
+        ours.set_write_timeout(Some(settings.reset_timeout.max(GLANCE)))?;
         let (n_envs, patience) = (n_envs.to_string(), PATIENCE.as_secs_f64().to_string());
         let mut child = Command::new(settings.interpreter())
             .args(["-u", "-c", SCRIPT, &settings.id, &n_envs, &settings.kwargs, &patience])

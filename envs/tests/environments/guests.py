@@ -61,6 +61,8 @@ class Guest(gymnasium.Env):
         self.tell("made")
         if how == "fails to be made":
             self.limbs["foot"]
+        if how == "is made slowly":
+            time.sleep(2)
         if how == "minds signals":
             for number in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
                 signal.signal(number, signal.SIG_DFL)

@@ -290,6 +290,12 @@ fn a_step_and_a_reset_have_times_of_their_own_however_many_there_are() {
     for part in ["environment 0, episode seed 77, step 3", "no answer within 2.5 s", "time.sleep(600)", "env.timeout"] {
         assert!(hung.contains(part), "'{hung}' lacks '{part}'");
     }
+    // Three take longer than one may.
+    assert_eq!(play_with("is made slowly", 3, 30.0, 5.0), Ok(()));
+    let settings = inn.settings("Guest", &[("how", "is made slowly")]);
+    let settings = GymnasiumSettings { reset_timeout: Duration::from_millis(1500), ..settings };
+    let unmade = GymnasiumGroup::start(settings, 1).expect_err("too slow").to_string();
+    assert!(unmade.contains("cannot make \"guests:Guest-v0\": no answer within 1.5 s"), "{unmade}");
     let slow = play_with("resets slowly", 1, 30.0, 1.5);
     assert!(slow.clone().is_err_and(|text| text.contains("seed 77, reset: no answer within 1.5 s")), "{slow:?}");
     let deaf = play_with("hangs for good", 1, 1.0, 30.0).expect_err("hangs");
