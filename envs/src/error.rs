@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use crate::mujoco::MujocoError;
+use crate::settings::SettingValue;
+
 /// Why an environment could not be made, reset or stepped.
 #[derive(Debug, Error)]
 pub enum EnvError {
@@ -60,7 +63,7 @@ pub enum EnvError {
         /// Name of the setting.
         setting: &'static str,
         /// Value that was given.
-        value: f64,
+        value: SettingValue,
         /// The range, in words.
         accepted: &'static str,
     },
@@ -72,6 +75,9 @@ pub enum EnvError {
         /// All accepted names, separated by commas.
         accepted: String,
     },
+    /// The library of MuJoCo, or what it was asked to do.
+    #[error(transparent)]
+    Mujoco(#[from] MujocoError),
     /// Whatever an environment from outside this crate has to report.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),

@@ -26,6 +26,12 @@ impl Frame {
         Frame { width, height, pixels: background.repeat(width * height) }
     }
 
+    /// A picture from its pixels, row by row from the top, three bytes each.
+    pub(crate) fn from_pixels(width: usize, height: usize, pixels: Vec<u8>) -> Self {
+        assert_eq!(pixels.len(), 3 * width * height, "three bytes a pixel");
+        Frame { width, height, pixels }
+    }
+
     /// Pixels in a row.
     pub fn width(&self) -> usize {
         self.width

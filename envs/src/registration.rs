@@ -7,6 +7,7 @@
 use crate::env::Env;
 use crate::error::EnvError;
 use crate::settings::Settings;
+use crate::space::Space;
 use crate::wrappers::time_limit::TimeLimit;
 
 /// The package that Gymnasium's environments here are equal to.
@@ -24,6 +25,9 @@ pub(crate) struct Registration {
     pub frames_per_second: f64,
     /// The package and version that this environment equals.
     pub source: &'static str,
+    /// The spaces of observations and actions with default settings, where the environment cannot
+    /// be made without something from outside.
+    pub spaces: Option<[Space; 2]>,
     /// How the environment is made, from [`made`].
     pub make: Make,
 }

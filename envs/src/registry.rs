@@ -5,6 +5,7 @@
 //! your own need no registration: implement [`Env`].
 
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::classic_control;
@@ -13,8 +14,9 @@ use crate::error::EnvError;
 use crate::lqr;
 use crate::lqr::id::LqrId;
 use crate::minatar::MinAtarGame;
+use crate::mujoco::MujocoTask;
 use crate::registration::Registration;
-use crate::settings::Settings;
+use crate::settings::{SettingValue, Settings};
 use crate::space::Space;
 use crate::toy_text::frozen_lake::FrozenLakeMap;
 
@@ -30,9 +32,10 @@ pub enum EnvId {
     FrozenLake(FrozenLakeMap),
     MinAtar(MinAtarGame),
     Lqr(LqrId),
+    Mujoco(MujocoTask),
 }
 
-/// Everything but the LQR problems, in the order in which a list shows it.
+/// Everything but the LQR problems and MuJoCo's tasks, in the order in which a list shows it.
 const GAMES: &[EnvId] = &[
     EnvId::CartPole,
     EnvId::Acrobot,
@@ -48,11 +51,17 @@ const GAMES: &[EnvId] = &[
     EnvId::MinAtar(MinAtarGame::SpaceInvaders),
 ];
 
-const ALL: [EnvId; GAMES.len() + LqrId::COUNT] = {
-    let mut all = [EnvId::CartPole; GAMES.len() + LqrId::COUNT];
+const ALL: [EnvId; GAMES.len() + MujocoTask::ALL.len() + LqrId::COUNT] = {
+    let mut all = [EnvId::CartPole; GAMES.len() + MujocoTask::ALL.len() + LqrId::COUNT];
     let mut i = 0;
     while i < all.len() {
-        all[i] = if i < GAMES.len() { GAMES[i] } else { EnvId::Lqr(LqrId::new(i - GAMES.len())) };
+        all[i] = if i < GAMES.len() {
+            GAMES[i]
+        } else if i < GAMES.len() + MujocoTask::ALL.len() {
+            EnvId::Mujoco(MujocoTask::ALL[i - GAMES.len()])
+        } else {
+            EnvId::Lqr(LqrId::new(i - GAMES.len() - MujocoTask::ALL.len()))
+        };
         i += 1;
     }
     all
@@ -92,6 +101,7 @@ impl EnvId {
             EnvId::FrozenLake(map) => map.registration(),
             EnvId::MinAtar(game) => game.registration(),
             EnvId::Lqr(id) => lqr::registration(id),
+            EnvId::Mujoco(task) => task.registration(),
         }
     }
 
@@ -103,39 +113,41 @@ impl EnvId {
     /// What is known of the environment without running it.
     ///
     /// # Panics
-    /// Not with the environments registered so far, which all accept their default settings.
+    /// Not with the environments registered so far: those that need nothing from outside accept
+    /// their default settings.
     pub fn spec(self) -> EnvSpec {
-        let Registration { id, max_episode_steps, reward_threshold, frames_per_second, source, .. } =
+        let Registration { id, max_episode_steps, reward_threshold, frames_per_second, source, spaces, .. } =
             self.registration();
-        let env = self.make().expect("default settings are accepted");
-        EnvSpec {
-            id,
-            max_episode_steps,
-            reward_threshold,
-            frames_per_second,
-            observation_space: env.observation_space().clone(),
-            action_space: env.action_space().clone(),
-            source,
-        }
+        let [observation_space, action_space] = spaces.unwrap_or_else(|| {
+            let env = self.make().expect("default settings are accepted");
+            [env.observation_space().clone(), env.action_space().clone()]
+        });
+        EnvSpec { id, max_episode_steps, reward_threshold, frames_per_second, observation_space, action_space, source }
     }
 
     /// The environment with its default settings and its time limit.
     ///
     /// # Errors
-    /// None for the environments registered so far.
+    /// [`EnvError::Mujoco`] where MuJoCo is needed and not found; none for the others.
     pub fn make(self) -> Result<Box<dyn Env>, EnvError> {
-        self.make_with(&[])
+        self.make_with(&[], None)
     }
 
     /// The environment with some settings changed, under their names in Gymnasium and
     /// MinAtar; flags are 0 or 1. All take `max_episode_steps`; the module of an
-    /// environment names the others.
+    /// environment names the others. `python` is the interpreter whose packages an environment may
+    /// need ([`Mujoco::find`](crate::mujoco::Mujoco::find)).
     ///
     /// # Errors
-    /// [`EnvError::UnknownSetting`] with the accepted names, [`EnvError::Setting`] with the range.
-    pub fn make_with(self, settings: &[(String, f64)]) -> Result<Box<dyn Env>, EnvError> {
+    /// [`EnvError::UnknownSetting`] with the accepted names, [`EnvError::Setting`] with the range,
+    /// [`EnvError::Mujoco`].
+    pub fn make_with(
+        self,
+        settings: &[(String, SettingValue)],
+        python: Option<&Path>,
+    ) -> Result<Box<dyn Env>, EnvError> {
         let registration = self.registration();
-        let mut settings = Settings::new(settings);
+        let mut settings = Settings::new(settings, python);
         let limit = settings.count("max_episode_steps", registration.max_episode_steps)?;
         let env = (registration.make)(&mut settings, limit)?;
         settings.finish().map(|()| env)
@@ -189,7 +201,7 @@ mod tests {
     }
 
     fn with(id: EnvId, name: &str, value: f64) -> Result<Box<dyn Env>, EnvError> {
-        id.make_with(&[(name.to_owned(), value)])
+        id.make_with(&[(name.to_owned(), value.into())], None)
     }
 
     #[test]
@@ -223,6 +235,6 @@ mod tests {
         let message = |name: &str| name.parse::<EnvId>().expect_err("unknown").to_string();
         assert!(message("cartpole").contains("did you mean \"CartPole-v1\"?"));
         assert!(message("CartPole-v0").contains("accepted names: CartPole-v1"));
-        assert!(!message("Humanoid-v5").contains("did you mean"));
+        assert!(!message("Labyrinth-v5").contains("did you mean"));
     }
 }

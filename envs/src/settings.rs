@@ -2,23 +2,61 @@
 //!
 //! Names are the keyword arguments of Gymnasium and MinAtar where those have one; flags are 0 or 1.
 
+use std::fmt;
+use std::path::{Path, PathBuf};
+
 use crate::error::EnvError;
+
+/// What a setting of an environment is set to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SettingValue {
+    /// A number; a flag is 0 or 1.
+    Number(f64),
+    /// Several numbers, such as the two ends of a range.
+    Numbers(Vec<f64>),
+    /// A name, such as that of a file.
+    Text(String),
+}
+
+impl From<f64> for SettingValue {
+    fn from(number: f64) -> Self {
+        SettingValue::Number(number)
+    }
+}
+
+impl fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SettingValue::Number(number) => number.fmt(f),
+            SettingValue::Numbers(numbers) => write!(f, "{numbers:?}"),
+            SettingValue::Text(text) => write!(f, "{text:?}"),
+        }
+    }
+}
 
 /// Settings that remain to be taken; what nobody takes is refused.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings<'a> {
-    given: Vec<(&'a str, f64)>,
+    given: Vec<(&'a str, &'a SettingValue)>,
     /// Names asked for so far.
     accepted: Vec<&'static str>,
+    /// The interpreter whose packages an environment may need.
+    python: Option<&'a Path>,
 }
 
 impl<'a> Settings<'a> {
-    pub(crate) fn new(given: &'a [(String, f64)]) -> Self {
-        Settings { given: given.iter().map(|(name, value)| (name.as_str(), *value)).collect(), accepted: Vec::new() }
+    pub(crate) fn new(given: &'a [(String, SettingValue)], python: Option<&'a Path>) -> Self {
+        let given = given.iter().map(|(name, value)| (name.as_str(), value)).collect();
+        Settings { given, accepted: Vec::new(), python }
+    }
+
+    /// The interpreter whose packages an environment may need, where one was named.
+    pub(crate) fn python(&self) -> Option<&'a Path> {
+        self.python
     }
 
     /// The value given for `name`, if any; the last one, where there are several.
-    pub(crate) fn take(&mut self, name: &'static str) -> Option<f64> {
+    pub(crate) fn take(&mut self, name: &'static str) -> Option<&'a SettingValue> {
         self.accepted.push(name);
         let value = self.given.iter().rfind(|(given, _)| *given == name).map(|(_, value)| *value);
         self.given.retain(|(given, _)| *given != name);
@@ -28,8 +66,18 @@ impl<'a> Settings<'a> {
     /// Takes a finite number, or `default` where it is not given.
     pub(crate) fn number(&mut self, setting: &'static str, default: f64) -> Result<f64, EnvError> {
         match self.take(setting) {
-            Some(value) if !value.is_finite() => Err(EnvError::Setting { setting, value, accepted: "a finite number" }),
-            given => Ok(given.unwrap_or(default)),
+            None => Ok(default),
+            Some(SettingValue::Number(value)) if value.is_finite() => Ok(*value),
+            Some(value) => Err(refused(setting, value, "a finite number")),
+        }
+    }
+
+    /// Takes the two ends of a range, which may be infinite, or `default` where it is not given.
+    pub(crate) fn range(&mut self, setting: &'static str, default: [f64; 2]) -> Result<[f64; 2], EnvError> {
+        match self.take(setting) {
+            None => Ok(default),
+            Some(SettingValue::Numbers(ends)) if ends.len() == 2 && ends[0] <= ends[1] => Ok([ends[0], ends[1]]),
+            Some(value) => Err(refused(setting, value, "two numbers, [least, greatest]")),
         }
     }
 
@@ -37,9 +85,9 @@ impl<'a> Settings<'a> {
     pub(crate) fn flag(&mut self, setting: &'static str, default: bool) -> Result<bool, EnvError> {
         match self.take(setting) {
             None => Ok(default),
-            Some(0.0) => Ok(false),
-            Some(1.0) => Ok(true),
-            Some(value) => Err(EnvError::Setting { setting, value, accepted: "0 or 1" }),
+            Some(SettingValue::Number(0.0)) => Ok(false),
+            Some(SettingValue::Number(1.0)) => Ok(true),
+            Some(value) => Err(refused(setting, value, "0 or 1")),
         }
     }
 
@@ -48,10 +96,21 @@ impl<'a> Settings<'a> {
         match self.take(setting) {
             None => Ok(default),
             // 2⁵³: the whole numbers that f64 counts without a gap.
-            Some(value) if value.fract() == 0.0 && (1.0..=9_007_199_254_740_992.0).contains(&value) => {
-                Ok(Some(value as usize))
+            Some(SettingValue::Number(value))
+                if value.fract() == 0.0 && (1.0..=9_007_199_254_740_992.0).contains(value) =>
+            {
+                Ok(Some(*value as usize))
             }
-            Some(value) => Err(EnvError::Setting { setting, value, accepted: "a whole number from 1" }),
+            Some(value) => Err(refused(setting, value, "a whole number from 1")),
+        }
+    }
+
+    /// Takes the name of a file, where one is given.
+    pub(crate) fn file(&mut self, setting: &'static str) -> Result<Option<PathBuf>, EnvError> {
+        match self.take(setting) {
+            None => Ok(None),
+            Some(SettingValue::Text(text)) if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
+            Some(value) => Err(refused(setting, value, "the name of a file that exists")),
         }
     }
 
@@ -65,4 +124,8 @@ impl<'a> Settings<'a> {
             }
         }
     }
+}
+
+fn refused(setting: &'static str, value: &SettingValue, accepted: &'static str) -> EnvError {
+    EnvError::Setting { setting, value: value.clone(), accepted }
 }

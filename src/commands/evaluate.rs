@@ -64,7 +64,7 @@ fn write_pictures(args: &EvaluateArgs, config: &RunConfig, policy: &dyn Policy) 
     if args.gif.is_none() && args.png_strip.is_none() {
         return Ok(());
     }
-    let (id, mut env) = drawable(&config.run.env, &config.env)?;
+    let (id, mut env) = drawable(&config.run.env, &config.env, args.python.as_deref())?;
     let wanted = if args.gif.is_some() { (args.episodes as usize).min(MAX_EPISODES) } else { 1 };
     let mut films = Vec::new();
     let mut frames_left = MAX_FRAMES;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use egn_agents::AgentName;
-use egn_envs::{EnvId, EnvSpec, Space};
+use egn_envs::{EnvId, EnvSpec, Mujoco, MujocoError, Space};
 use egn_solver::{OptimizerName, Vectors};
 use egn_train::config::env_name::GYMNASIUM;
 
@@ -34,19 +34,21 @@ pub fn list(what: Listing, out: &mut dyn Write) -> io::Result<()> {
                 writeln!(out, "{}", format!("{:10} {mark}", vectors.to_string()).trim_end())?;
             }
         }
-        Listing::Envs => list_envs(out)?,
+        Listing::Envs => list_envs(&Mujoco::find(None), out)?,
     }
     Ok(())
 }
 
-/// Games, then plants, then how to come by all others.
-fn list_envs(out: &mut dyn Write) -> io::Result<()> {
+/// Games, MuJoCo's tasks and whether they can be played, plants, then how to come by all others.
+fn list_envs(mujoco: &Result<Mujoco, MujocoError>, out: &mut dyn Write) -> io::Result<()> {
     let row = |out: &mut dyn Write, [id, observation, actions, limit, threshold, source]: [&str; 6]| {
         writeln!(out, "{id:35} {observation:>11} {actions:>10} {limit:>10} {threshold:>9}  {source}")
     };
     row(out, ["id", "observation", "actions", "time limit", "threshold", "source"])?;
-    let (plants, games): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
-    for ids in [games, plants] {
+    let is_mujoco = |id: &EnvId| matches!(id, EnvId::Mujoco(_));
+    let (plants, others): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
+    let (robots, games): (Vec<EnvId>, Vec<EnvId>) = others.into_iter().partition(is_mujoco);
+    for ids in [games, robots, plants] {
         for EnvSpec { id, max_episode_steps, reward_threshold, observation_space, action_space, source, .. } in
             ids.iter().map(|id| id.spec())
         {
@@ -60,6 +62,12 @@ fn list_envs(out: &mut dyn Write) -> io::Result<()> {
             let threshold = number(reward_threshold.map(rounded));
             let observation = observation_space.len().to_string();
             row(out, [id, &observation, &actions, &limit, &threshold, &shortened(source)])?;
+        }
+        if ids.iter().any(is_mujoco) {
+            match mujoco {
+                Ok(found) => writeln!(out, "  by MuJoCo {}: {}", found.version(), found.path().display())?,
+                Err(error) => writeln!(out, "  NOT HERE YET: {error}")?,
+            }
         }
         writeln!(out)?;
     }
@@ -91,12 +99,13 @@ mod tests {
     #[test]
     fn every_environment_has_a_line_of_readable_width() {
         let mut text = Vec::new();
-        list(Listing::Envs, &mut text).expect("a vector takes everything");
+        let absent = MujocoError::Simulation("absent".to_owned());
+        list_envs(&Err(absent), &mut text).expect("a vector takes everything");
         let text = String::from_utf8(text).expect("text");
         for id in EnvId::ALL {
             assert!(text.lines().any(|line| line.starts_with(&format!("{id} "))), "{id}");
         }
-        assert!(text.contains("gymnasium:<id>"));
+        assert!(text.contains("gymnasium:<id>") && text.contains("NOT HERE YET: MuJoCo failed: absent"));
         assert!(text.lines().all(|line| line.chars().count() <= 145), "{text}");
     }
 }

@@ -63,7 +63,7 @@ fn picture(cohorts: &[Cohort]) -> Picture {
 fn shoot(cohort: &Cohort, record: &Record) -> Result<Film> {
     // Before the policy, for which Python's environments would be started.
     let config = read_config(&record.dir)?;
-    let (id, mut env) = drawable(&config.run.env, &config.env)?;
+    let (id, mut env) = drawable(&config.run.env, &config.env, None)?;
     let saved = SavedPolicy::open(&record.dir, WhichPolicy::Best, None)?;
     let film = film(&mut *env, &*saved.policy, FINAL_SEED, MAX_FRAMES)?;
     let cut = if film.is_cut { format!(", its first {MAX_FRAMES} steps") } else { String::new() };

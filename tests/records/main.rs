@@ -6,5 +6,6 @@ mod custom_agent;
 mod determinism;
 mod fuzz;
 mod init_from;
+mod mujoco;
 mod older_record;
 mod resume;

@@ -181,6 +181,7 @@ pub(crate) fn registration() -> Registration {
         // Gymnasium's `render_fps`.
         frames_per_second: 15.0,
         source: GYMNASIUM,
+        spaces: None,
         make: made(|_| Ok(Acrobot::new())),
     }
 }

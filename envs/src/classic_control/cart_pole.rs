@@ -175,6 +175,7 @@ pub(crate) fn registration() -> Registration {
         // Gymnasium's `render_fps`.
         frames_per_second: 50.0,
         source: GYMNASIUM,
+        spaces: None,
         make: made(|settings| {
             let sutton_barto_reward = settings.flag("sutton_barto_reward", false)?;
             Ok(CartPole::new(CartPoleConfig { sutton_barto_reward, ..Default::default() }))

@@ -156,6 +156,7 @@ pub(crate) fn registration() -> Registration {
         // Gymnasium's `render_fps`.
         frames_per_second: 30.0,
         source: GYMNASIUM,
+        spaces: None,
         make: made(|settings| {
             let goal_velocity = settings.number("goal_velocity", 0.0)?;
             Ok(MountainCar::new(MountainCarConfig { goal_velocity, ..Default::default() }))

@@ -164,6 +164,7 @@ pub(crate) fn registration() -> Registration {
         // Gymnasium's `render_fps`.
         frames_per_second: 30.0,
         source: GYMNASIUM,
+        spaces: None,
         make: made(|settings| {
             let defaults = PendulumConfig::default();
             let gravity = settings.number("g", defaults.gravity)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::gymnasium::words::Printed;
+use crate::python::interpreter;
 
 /// Which Gymnasium environment to run, and with what.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,6 @@ impl GymnasiumSettings {
     }
 
     pub(super) fn interpreter(&self) -> PathBuf {
-        let named = self.python.clone();
-        named.or_else(|| std::env::var_os("EGN_PYTHON").map(PathBuf::from)).unwrap_or_else(|| "python3".into())
+        interpreter(self.python.as_deref())
     }
 }

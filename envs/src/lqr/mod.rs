@@ -73,7 +73,7 @@ impl Lqr {
     pub fn with_process_noise(self, deviation: f64) -> Result<Self, EnvError> {
         if !deviation.is_finite() || deviation < 0.0 {
             let (setting, accepted) = ("process_noise", "a finite number from 0");
-            return Err(EnvError::Setting { setting, value: deviation, accepted });
+            return Err(EnvError::Setting { setting, value: deviation.into(), accepted });
         }
         Ok(Lqr { process_noise: deviation, ..self })
     }
@@ -146,6 +146,7 @@ pub(crate) fn registration(id: LqrId) -> Registration {
         // Ours, a speed at which one can follow.
         frames_per_second: 20.0,
         source: &problem.source,
+        spaces: None,
         make: made(move |settings| {
             let process_noise = settings.number("process_noise", 0.0)?;
             Lqr::new(Cow::Borrowed(problem)).with_process_noise(process_noise)

@@ -75,6 +75,7 @@ impl MinAtarGame {
             // MinAtar names none; ours, a speed at which one can follow.
             frames_per_second: 15.0,
             source: "MinAtar 1.0.15",
+            spaces: None,
             make: made(move |settings| MinAtar::new(self, MinAtarConfig::from_settings(settings)?)),
         }
     }
@@ -140,7 +141,7 @@ impl MinAtar {
         let value = config.sticky_action_probability;
         if !(0.0..=1.0).contains(&value) {
             let (setting, accepted) = ("sticky_action_probability", "0 to 1");
-            return Err(EnvError::Setting { setting, value, accepted });
+            return Err(EnvError::Setting { setting, value: value.into(), accepted });
         }
         Ok(Self::build(game, config))
     }

@@ -52,6 +52,7 @@ impl FrozenLakeMap {
             // Gymnasium's `render_fps`.
             frames_per_second: 4.0,
             source: GYMNASIUM,
+            spaces: None,
             make: made(move |settings| {
                 let defaults = FrozenLakeConfig::default();
                 let is_slippery = settings.flag("is_slippery", defaults.is_slippery)?;
@@ -105,7 +106,7 @@ impl FrozenLake {
     pub fn new(config: FrozenLakeConfig) -> Result<Self, EnvError> {
         let value = config.success_rate;
         if !(0.0..=1.0).contains(&value) {
-            return Err(EnvError::Setting { setting: "success_rate", value, accepted: "0 to 1" });
+            return Err(EnvError::Setting { setting: "success_rate", value: value.into(), accepted: "0 to 1" });
         }
         let n_cells = config.map.rows().iter().map(|row| row.len()).sum();
         Ok(FrozenLake {

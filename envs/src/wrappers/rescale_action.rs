@@ -30,7 +30,7 @@ impl<E: Env> RescaleAction<E> {
         };
         if let Some(bound) = low.iter().chain(&high).find(|bound| !bound.is_finite()) {
             let (setting, accepted) = ("bound of the action space", "finite bounds");
-            return Err(EnvError::Setting { setting, value: f64::from(*bound), accepted });
+            return Err(EnvError::Setting { setting, value: f64::from(*bound).into(), accepted });
         }
         let action_space = Space::symmetric(vec![1.0; low.len()]);
         Ok(RescaleAction { env, action_space, stretched: vec![0.0; low.len()], low, high })

@@ -56,8 +56,8 @@ fn golden_frozen_lake() {
         let spec = id.spec();
         assert_eq!(spec.max_episode_steps, Some(run.max_episode_steps), "{id}");
         assert_eq!(spec.reward_threshold, Some(run.reward_threshold), "{id}");
-        let settings: Vec<(String, f64)> = run.env_kwargs.into_iter().collect();
-        let mut env = id.make_with(&settings).expect("Gymnasium's names are ours");
+        let settings: Vec<_> = run.env_kwargs.into_iter().map(|(name, value)| (name, value.into())).collect();
+        let mut env = id.make_with(&settings, None).expect("Gymnasium's names are ours");
         let (mut rng, n_cells) = (Pcg64::seed_from(run.seed), spec.observation_space.len());
         let mut observation = vec![f32::NAN; n_cells];
         for (i, episode) in run.episodes.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Films as an animated GIF.
 
-use std::ops::Range;
+use std::{collections::HashSet, ops::Range};
 
 use egn_envs::Frame;
 use gif::{DisposalMethod, Encoder, EncodingError, Repeat};
@@ -10,9 +10,13 @@ use crate::pictures::film::episode::{Film, FilmError};
 /// How long the last picture of an episode is held (s).
 const HOLD_SECONDS: f64 = 0.7;
 
-/// NeuQuant's speed from 1 (best colors) to 30, for frames of more than 256 colors; others keep
-/// theirs exactly.
+/// NeuQuant's speed from 1 (best colors) to 30, for frames that have more than 256 colors however
+/// coarse; others keep theirs.
 const QUANTIZER_SPEED: i32 = 10;
+
+/// Low bits of a color's channels that may be dropped to have 256 colors at most: NeuQuant would
+/// take four times as long as drawing a shaded scene.
+const DROPPED_BITS: u32 = 3;
 
 /// An animated GIF of all films one after the other, which repeats for ever.
 ///
@@ -49,6 +53,7 @@ fn changed_part(before: Option<&Frame>, frame: &Frame, seconds: f64) -> Result<g
     let (columns, rows) = before.map_or((0..frame.width(), 0..frame.height()), |before| difference(before, frame));
     let row = |y: usize| 3 * (y * frame.width() + columns.start)..3 * (y * frame.width() + columns.end);
     let pixels: Vec<u8> = rows.clone().flat_map(|y| &frame.pixels()[row(y)]).copied().collect();
+    let pixels = with_few_colors(pixels);
     let (width, height) = (side(columns.len())?, side(rows.len())?);
     Ok(gif::Frame {
         left: side(columns.start)?,
@@ -58,6 +63,25 @@ fn changed_part(before: Option<&Frame>, frame: &Frame, seconds: f64) -> Result<g
         dispose: DisposalMethod::Keep,
         ..gif::Frame::from_rgb_speed(width, height, &pixels, QUANTIZER_SPEED)
     })
+}
+
+/// The pixels as they are where they have 256 colors at most, else as coarse as it takes.
+fn with_few_colors(pixels: Vec<u8>) -> Vec<u8> {
+    let coarse = |dropped: u32| -> Vec<u8> {
+        let (mask, half) = (u8::MAX << dropped, (1_u8 << dropped) / 2);
+        pixels.iter().map(|channel| channel & mask | half).collect()
+    };
+    let fits = |pixels: &[u8]| {
+        let mut colors = HashSet::new();
+        pixels.chunks_exact(3).all(|color| {
+            colors.insert(color);
+            colors.len() <= 256
+        })
+    };
+    if fits(&pixels) {
+        return pixels;
+    }
+    (1..=DROPPED_BITS).map(coarse).find(|coarse| fits(coarse)).unwrap_or(pixels)
 }
 
 /// Columns and rows of the smallest rectangle with all pixels that differ; one pixel if none does.

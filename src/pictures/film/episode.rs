@@ -1,5 +1,7 @@
 //! A greedy episode, frame by frame.
 
+use std::path::Path;
+
 use egn_agents::{Actions, ActorState, AgentError, Mode, Policy};
 use egn_envs::{Env, EnvError, EnvId, Frame, Pcg64};
 use egn_train::config::env_name::{EnvName, EnvSettings};
@@ -60,10 +62,14 @@ pub struct Film {
 /// # Errors
 /// [`FilmError::NoPictures`] for Gymnasium's, which draw in the child process alone, and for other
 /// programs'.
-pub fn drawable(name: &EnvName, settings: &EnvSettings) -> Result<(EnvId, Box<dyn Env>), FilmError> {
+pub fn drawable(
+    name: &EnvName,
+    settings: &EnvSettings,
+    python: Option<&Path>,
+) -> Result<(EnvId, Box<dyn Env>), FilmError> {
     match name {
         EnvName::Registered(id) => {
-            let made = settings.numbers().and_then(|numbers| id.make_with(&numbers));
+            let made = settings.values().and_then(|values| id.make_with(&values, python));
             // Settings are refused before there is a seed; those of a record were accepted.
             made.map(|env| (*id, env)).map_err(|source| FilmError::Env { seed: 0, source })
         }
@@ -115,7 +121,7 @@ mod tests {
 
     fn cart_pole() -> Film {
         let name: EnvName = "CartPole-v1".parse().unwrap();
-        let (_, mut env) = drawable(&name, &EnvSettings::default()).unwrap();
+        let (_, mut env) = drawable(&name, &EnvSettings::default(), None).unwrap();
         film(&mut *env, &Right, 0, MAX_FRAMES).unwrap()
     }
 
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn what_python_runs_is_not_drawn() {
         let name: EnvName = "gymnasium:CartPole-v1".parse().unwrap();
-        let error = drawable(&name, &EnvSettings::default()).err().unwrap();
+        let error = drawable(&name, &EnvSettings::default(), None).err().unwrap();
         assert!(error.to_string().contains("gymnasium:CartPole-v1 draws no pictures"));
     }
 }

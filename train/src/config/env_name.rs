@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
-use egn_envs::{EnvError, EnvId, LqrProblem, Space};
+use egn_envs::{EnvError, EnvId, LqrProblem, SettingValue, Space};
 use egn_solver::{SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,21 +84,21 @@ pub struct Opened {
 impl EnvName {
     /// Makes the environment once, to see that it can be, and what its spaces are.
     ///
-    /// `python` is the interpreter of Gymnasium's environments, `$EGN_PYTHON` or `python3` unless
-    /// given.
+    /// `python` is the interpreter of Gymnasium's environments, and the one whose packages may have
+    /// MuJoCo: `$EGN_PYTHON` or `python3` unless given.
     ///
     /// # Errors
     /// When a setting is refused, or Python, gymnasium or the environment is missing.
     pub fn open(&self, settings: &EnvSettings, python: Option<&Path>) -> Result<Opened, EnvError> {
         match self {
             Self::Registered(id) => {
-                let (id, numbers) = (*id, settings.numbers()?);
-                let env = id.make_with(&numbers)?;
+                let (id, values, python) = (*id, settings.values()?, python.map(Path::to_owned));
+                let env = id.make_with(&values, python.as_deref())?;
                 Ok(Opened {
                     observation_space: env.observation_space().clone(),
                     action_space: env.action_space().clone(),
                     reward_threshold: id.spec().reward_threshold,
-                    environments: Box::new(move |_| id.make_with(&numbers)),
+                    environments: Box::new(move |_| id.make_with(&values, python.as_deref())),
                 })
             }
             Self::Gymnasium(id) => open_gymnasium(id, settings, python),
@@ -171,20 +171,28 @@ impl EnvSettings {
         Ok(())
     }
 
-    /// The settings as numbers, flags being 0 or 1.
+    /// The settings as our environments take them, flags being 0 or 1.
     ///
     /// # Errors
-    /// The first that is neither.
-    pub fn numbers(&self) -> Result<Vec<(String, f64)>, EnvError> {
-        let number = |(key, value): (&String, &Value)| match value {
-            Value::Integer(number) => Ok((key.clone(), *number as f64)),
-            Value::Float(number) => Ok((key.clone(), *number)),
-            Value::Boolean(flag) => Ok((key.clone(), f64::from(u8::from(*flag)))),
-            Value::String(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => {
-                Err(EnvError::Other(format!("{key} is a number, or true or false, not {value}").into()))
-            }
+    /// The first that is neither a number, a list of them, a flag nor a name.
+    pub fn values(&self) -> Result<Vec<(String, SettingValue)>, EnvError> {
+        let number = |value: &Value| match value {
+            Value::Integer(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            Value::Boolean(flag) => Some(f64::from(u8::from(*flag))),
+            Value::String(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
         };
-        self.kwargs.iter().map(number).collect()
+        let numbers = |list: &[Value]| list.iter().map(number).collect::<Option<_>>().map(SettingValue::Numbers);
+        let setting = |(key, value): (&String, &Value)| {
+            let read = match value {
+                Value::String(text) => Some(SettingValue::Text(text.clone())),
+                Value::Array(list) => numbers(list),
+                value => number(value).map(SettingValue::Number),
+            };
+            let refused = || format!("{key} is a number, a list of numbers, true or false, or a text, not {value}");
+            read.map(|read| (key.clone(), read)).ok_or_else(|| EnvError::Other(refused().into()))
+        };
+        self.kwargs.iter().map(setting).collect()
     }
 }
 
@@ -234,6 +242,7 @@ mod tests {
         assert_eq!(opened.action_space, Space::Discrete { n: 6 });
         let refused = |text| freeway.open(&kwargs(text), None).err().unwrap().to_string();
         assert!(refused("sticky = 1").contains("sticky_action_prob"), "{}", refused("sticky = 1"));
-        assert!(refused("difficulty_ramping = 'no'").contains("true or false"));
+        assert!(refused("difficulty_ramping = 'no'").contains("0 or 1"));
+        assert!(refused("difficulty_ramping = {a = 1}").contains("true or false"));
     }
 }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt::Display};
 
 use egn_agents::{AgentError, AgentName, AgentSettings, Normalizer, ObservationNormalizer, RewardNormalizer};
+use egn_envs::EnvError;
 use egn_solver::{EgnConfig, OptimizerConfig, SettingError};
 use serde::{Serialize, de::DeserializeOwned};
 use toml::{Table, Value};
@@ -203,8 +204,11 @@ impl RunConfig {
     fn try_kwargs(&self) -> Result<(), ConfigError> {
         match &self.run.env {
             EnvName::Registered(id) => {
-                let made = self.env.numbers().and_then(|settings| id.make_with(&settings));
-                made.map(drop).map_err(ConfigError::Kwargs)
+                match self.env.values().and_then(|values| id.make_with(&values, None)) {
+                    // A record can be read where MuJoCo is not; a run says so when it opens it.
+                    Ok(_) | Err(EnvError::Mujoco(_)) => Ok(()),
+                    Err(refused) => Err(ConfigError::Kwargs(refused)),
+                }
             }
             EnvName::Gymnasium(_) | EnvName::Custom(_) => Ok(()),
         }

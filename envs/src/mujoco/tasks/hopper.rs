@@ -1,0 +1,87 @@
+//! Hopper-v5: a planar leg hops forward.
+//!
+//! Equal to `hopper_v5.py` of Gymnasium 1.4.0. Traps: velocities are clipped to 10 in the
+//! observation alone; every position but the first two, and every velocity, must lie in
+//! `healthy_state_range`.
+
+use rand::RngCore;
+
+use crate::error::EnvError;
+use crate::mujoco::env::{Facts, Task, World, perturb, skipped, squares, within};
+use crate::mujoco::film::View;
+use crate::mujoco::library::MujocoError;
+use crate::mujoco::model::Model;
+use crate::settings::Settings;
+
+/// The hopper.
+pub(in crate::mujoco) struct Hopper {
+    forward_reward_weight: f64,
+    ctrl_cost_weight: f64,
+    healthy_reward: f64,
+    terminate_when_unhealthy: bool,
+    healthy_state_range: [f64; 2],
+    healthy_z_range: [f64; 2],
+    healthy_angle_range: [f64; 2],
+    reset_noise_scale: f64,
+    skipped_positions: usize,
+}
+
+impl Hopper {
+    fn is_healthy(&self, world: &World) -> bool {
+        let (qpos, qvel) = (world.qpos(), world.qvel());
+        let mut state = qpos[2..].iter().chain(qvel);
+        state.all(|&x| within(x, self.healthy_state_range))
+            && within(qpos[1], self.healthy_z_range)
+            && within(qpos[2], self.healthy_angle_range)
+    }
+}
+
+impl Task for Hopper {
+    const FACTS: Facts = Facts {
+        id: "Hopper-v5",
+        max_episode_steps: 1000,
+        reward_threshold: Some(3800.0),
+        model: ("hopper.xml", include_str!("../models/hopper.xml")),
+        frame_skip: 4,
+        frames_per_second: 125.0,
+        n_observations: 11,
+        actions: (3, 1.0),
+        outputs: &[],
+        view: View::TRACK,
+    };
+
+    fn new(settings: &mut Settings<'_>, _: &Model) -> Result<Self, EnvError> {
+        Ok(Hopper {
+            forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
+            ctrl_cost_weight: settings.number("ctrl_cost_weight", 1e-3)?,
+            healthy_reward: settings.number("healthy_reward", 1.0)?,
+            terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
+            healthy_state_range: settings.range("healthy_state_range", [-100.0, 100.0])?,
+            healthy_z_range: settings.range("healthy_z_range", [0.7, f64::INFINITY])?,
+            healthy_angle_range: settings.range("healthy_angle_range", [-0.2, 0.2])?,
+            reset_noise_scale: settings.number("reset_noise_scale", 5e-3)?,
+            skipped_positions: skipped(settings, 1)?,
+        })
+    }
+
+    fn draw_start(&self, rng: &mut dyn RngCore, qpos: &mut [f64], qvel: &mut [f64]) {
+        perturb(qpos, self.reset_noise_scale, rng);
+        perturb(qvel, self.reset_noise_scale, rng);
+    }
+
+    fn step(&self, world: &mut World, action: &[f32]) -> Result<(f64, bool), MujocoError> {
+        let before = world.qpos()[0];
+        world.advance(action)?;
+        let velocity = (world.qpos()[0] - before) / world.dt();
+        let is_healthy = self.is_healthy(world);
+        let healthy_reward = if is_healthy { self.healthy_reward } else { 0.0 };
+        let control_cost = self.ctrl_cost_weight as f32 * squares(action);
+        let reward = self.forward_reward_weight * velocity + healthy_reward - f64::from(control_cost);
+        Ok((reward, !is_healthy && self.terminate_when_unhealthy))
+    }
+
+    fn observe(&self, world: &World, entries: &mut Vec<f64>) {
+        entries.extend(&world.qpos()[self.skipped_positions..]);
+        entries.extend(world.qvel().iter().map(|x| x.clamp(-10.0, 10.0)));
+    }
+}
