@@ -23,6 +23,7 @@ use crate::{
         episode::{MAX_EPISODES, MAX_FRAMES, drawable, film},
         strip::png_strip,
     },
+    progress::standing::warn,
     usage::Usage,
 };
 
@@ -36,6 +37,7 @@ pub(super) fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     }
     write_pictures(args, &config, &*policy)?;
     let returns = greedy_returns(&*env.environments, &*policy, args.episodes as usize, args.seed)?;
+    env.environments.take_warnings().iter().for_each(|warning| warn(warning));
     let verdict = summarize(0, &returns);
     if args.json {
         let returns = serde_json::json!({

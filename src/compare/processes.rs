@@ -5,6 +5,7 @@
 //! is what training again would give, bit for bit.
 
 use std::{
+    collections::BTreeSet,
     io::{self, BufRead, BufReader, Read, Write},
     path::Path,
     process::{Child, Command, Stdio},
@@ -29,7 +30,10 @@ use crate::{
         plan::{Fate, Planned},
         writable::check_writable,
     },
-    progress::{line::Line, standing::Standing},
+    progress::{
+        line::Line,
+        standing::{Standing, WARNING, warn},
+    },
 };
 
 /// How runs are carried out.
@@ -84,6 +88,7 @@ pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, Compare
     drop(sender);
     let fates = Mutex::new(fates);
     let children = Mutex::new(Vec::<u32>::new());
+    let told = Mutex::new(BTreeSet::new());
     let finished = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| forward_stop(jobs.stop, &children, &finished));
@@ -94,7 +99,7 @@ pub fn make_runs(runs: &[Planned], jobs: &Jobs<'_>) -> Result<Vec<Fate>, Compare
                         if jobs.stop.load(Ordering::Relaxed) {
                             return;
                         }
-                        let fate = make_run(&runs[i], jobs, &screen, &children);
+                        let fate = make_run(&runs[i], jobs, &screen, &children, &told);
                         lock(&fates)[i] = fate;
                     }
                 })
@@ -114,7 +119,13 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// One run in a process of its own.
-fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &Mutex<Vec<u32>>) -> Fate {
+fn make_run(
+    run: &Planned,
+    jobs: &Jobs<'_>,
+    screen: &MultiProgress,
+    children: &Mutex<Vec<u32>>,
+    told: &Mutex<BTreeSet<String>>,
+) -> Fate {
     let mut line = Line::new(run.name());
     screen.add(line.bar().clone());
     line.begin(run.config.run.steps);
@@ -136,6 +147,13 @@ fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &M
         // What cannot be read is not worth failing for: the record tells the rest.
         let _ = stderr.read_to_string(&mut complaint);
     }
+    // What its environments warned of is said once, whichever run was the first.
+    let (warnings, complaint): (Vec<&str>, Vec<&str>) = complaint.lines().partition(|line| line.starts_with(WARNING));
+    for warning in warnings.iter().filter_map(|line| line.strip_prefix(WARNING)) {
+        if lock(told).insert(warning.to_owned()) {
+            screen.suspend(|| warn(warning));
+        }
+    }
     let id = child.id();
     let status = child.wait();
     lock(children).retain(|&other| other != id);
@@ -146,7 +164,7 @@ fn make_run(run: &Planned, jobs: &Jobs<'_>, screen: &MultiProgress, children: &M
         }
         None => {
             let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
-            let last = complaint.trim_end().lines().last().unwrap_or("no message").to_owned();
+            let last = complaint.iter().rfind(|line| !line.trim().is_empty()).unwrap_or(&"no message");
             let has_begun = run.dir.join(CURVE).exists();
             let what = if has_begun { "broken off, the same command goes on" } else { "no record" };
             line.finish(&format!("{what} ({status}): {last}"));

@@ -1,6 +1,7 @@
 //! Where a run stands, told now and then.
 
 use std::{
+    io::{Write, stderr},
     ops::ControlFlow,
     time::{Duration, Instant},
 };
@@ -16,6 +17,15 @@ use serde::{Deserialize, Serialize};
 
 /// How often a run says where it stands.
 pub(super) const INTERVAL: Duration = Duration::from_millis(200);
+
+/// Shows what an environment warned of.
+pub(crate) fn warn(warning: &str) {
+    // Somebody who closed stderr does not want to know.
+    let _ = writeln!(stderr(), "{WARNING}{warning}");
+}
+
+/// What stands before an environment's warning.
+pub(crate) const WARNING: &str = "the environment warns: ";
 
 /// Where a run stands: what a process tells the one that started it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -64,5 +74,9 @@ impl<F: FnMut(Standing)> Callback for Watch<F> {
         self.standing.last_return = Some(point.mean);
         self.moved();
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_warning(&mut self, warning: &str) {
+        warn(warning);
     }
 }

@@ -23,7 +23,7 @@ use egn_train::{
 
 use crate::progress::{
     line::{Line, thousands},
-    standing::INTERVAL,
+    standing::{INTERVAL, warn},
 };
 
 /// Parts of a run that have a place in the sparkline.
@@ -216,6 +216,10 @@ impl Callback for View {
         self.evaluated(point.mean);
         self.moved();
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn on_warning(&mut self, warning: &str) {
+        self.line.bar().suspend(|| warn(warning));
     }
 }
 

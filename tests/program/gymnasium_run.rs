@@ -38,7 +38,7 @@ fn python() -> String {
 }
 
 /// Whether Python can import gymnasium; says that the test is skipped when it cannot.
-fn has_gymnasium() -> bool {
+pub fn has_gymnasium() -> bool {
     let found = Command::new(python()).args(["-c", "import gymnasium"]).output();
     let can = found.is_ok_and(|output| output.status.success());
     if !can {

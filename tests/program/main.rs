@@ -9,6 +9,8 @@ mod comparisons;
 mod export;
 mod faults;
 #[cfg(unix)]
+#[cfg(unix)]
+mod gymnasium_host;
 mod gymnasium_run;
 mod imports;
 mod onnx;

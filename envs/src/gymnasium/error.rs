@@ -1,5 +1,6 @@
 //! What can go wrong between this process and its child.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -48,16 +49,17 @@ pub enum GymnasiumError {
         /// The space that does not fit.
         text: String,
     },
-    /// The environment raised an exception.
-    #[error("{id}, environment {index}, episode seed {seed}: {text}")]
+    /// The environment raised an exception, answered otherwise than it announced, or had to be
+    /// interrupted.
+    #[error("{id}, environment {index}, {place}: {text}")]
     Raised {
         /// The environment's id.
         id: String,
         /// Index of the environment in its group.
         index: usize,
-        /// Seed of the environment's last reset.
-        seed: u32,
-        /// Python's traceback.
+        /// Where in its episode.
+        place: Place,
+        /// Python's traceback, what is wrong with the answer, or where it was interrupted.
         text: String,
     },
     /// The child ended without an answer.
@@ -72,16 +74,34 @@ pub enum GymnasiumError {
         /// End of what the child wrote to standard error.
         stderr: String,
     },
-    /// The child does not answer.
+    /// The child does not answer, and cannot be interrupted.
     #[error("{id}: no answer within {seconds} s; seeds of its episodes: {seeds:?}")]
     Hung {
         /// The environment's id.
         id: String,
-        /// Time that a reply may take (s).
+        /// Time that an answer may take (s).
         seconds: f64,
         /// Seeds of the last resets in the group.
         seeds: Vec<u32>,
     },
+}
+
+/// Where an environment is in its episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Seed of the last reset.
+    pub seed: u32,
+    /// Steps since, the one under way included; 0 is the reset.
+    pub step: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.step {
+            0 => write!(f, "episode seed {}, reset", self.seed),
+            step => write!(f, "episode seed {}, step {step}", self.seed),
+        }
+    }
 }
 
 impl From<GymnasiumError> for EnvError {

@@ -6,23 +6,22 @@
 //!
 //! *Design.* A child process needs no Python to build or link, runs beside its siblings (an
 //! interpreter in this process would hold one lock for all), and can crash without taking the run
-//! along. The child's one end of a socket pair is its standard input; a reply that does not come in
-//! time is a hang. Observations are flattened where Gymnasium would (one-hot for `Discrete`); they
-//! and actions travel as float32.
+//! along. It is a good host to its environments: what they start gets nothing of ours, what they
+//! announce is compared with what comes, what they print is kept, and they are closed at the end.
+//! A reply that does not come in time is a hang. Observations are flattened where Gymnasium would
+//! (one-hot for `Discrete`); they and actions travel as float32.
 //!
 //! Gymnasium draws from generators of its own, seeded by `reset(seed)`: [`GymnasiumEnv`] draws that
 //! seed from its `rng` at every reset, so that a trajectory is still a function of generator and
 //! actions.
 
 mod error;
+mod process;
 mod protocol;
+mod settings;
+mod words;
 
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
+use std::io::{self, Read};
 use std::time::Duration;
 
 use rand::RngCore;
@@ -31,38 +30,12 @@ use crate::action::Action;
 use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
 use crate::error::EnvError;
-use crate::python::interpreter;
 use crate::space::Space;
-pub use error::GymnasiumError;
+pub use error::{GymnasiumError, Place};
+use process::{ChildProcess, PATIENCE};
 use protocol::{Command, Hello, Refusal, RefusalKind};
-
-const SCRIPT: &str = include_str!("child.py");
-
-/// Which Gymnasium environment to run, and with what.
-#[derive(Debug, Clone, PartialEq)]
-pub struct GymnasiumSettings {
-    /// Id as for `gymnasium.make`, `HalfCheetah-v5`.
-    pub id: String,
-    /// Keyword arguments of `gymnasium.make`, a JSON object.
-    pub kwargs: String,
-    /// The Python interpreter; unless given, `$EGN_PYTHON` or else `python3`.
-    pub python: Option<PathBuf>,
-    /// How long a reply may take before the child counts as hung.
-    pub timeout: Duration,
-}
-
-impl GymnasiumSettings {
-    /// Settings of an environment without arguments, with a timeout of one minute.
-    pub fn new(id: impl Into<String>) -> Self {
-        // A minute: importing MuJoCo and compiling its assets takes seconds on a busy machine.
-        let timeout = Duration::from_secs(60);
-        GymnasiumSettings { id: id.into(), kwargs: "{}".to_owned(), python: None, timeout }
-    }
-
-    fn interpreter(&self) -> PathBuf {
-        interpreter(self.python.as_deref())
-    }
-}
+pub use settings::GymnasiumSettings;
+pub use words::Printed;
 
 /// What one environment of a group is to do in a round trip.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,11 +56,9 @@ pub enum Request<'a> {
 pub struct GymnasiumGroup {
     settings: GymnasiumSettings,
     hello: Hello,
-    child: Child,
-    socket: UnixStream,
-    stderr: Arc<Mutex<Vec<u8>>>,
+    child: ChildProcess,
     phases: Vec<EpisodePhase>,
-    seeds: Vec<u32>,
+    places: Vec<Place>,
     frame: Vec<u8>,
     replies: Vec<u8>,
 }
@@ -98,12 +69,10 @@ impl GymnasiumGroup {
     /// # Errors
     /// [`GymnasiumError`] with what is missing, inside [`EnvError::Other`].
     pub fn start(settings: GymnasiumSettings, n_envs: usize) -> Result<Self, EnvError> {
-        let python = settings.interpreter();
-        let (mut child, mut socket) =
-            spawn(&settings, n_envs).map_err(|source| GymnasiumError::NoPython { python: python.clone(), source })?;
-        let stderr = keep_last_words(&mut child);
-        let first = protocol::read_tag(&mut socket, b'H').and_then(|refusal| match refusal {
-            None => protocol::read_hello(&mut socket).map(Ok),
+        let mut child = ChildProcess::spawn(&settings, n_envs)
+            .map_err(|source| GymnasiumError::NoPython { python: settings.interpreter(), source })?;
+        let first = protocol::read_tag(&mut child, b'H').and_then(|refusal| match refusal {
+            None => protocol::read_hello(&mut child).map(Ok),
             Some(refusal) => Ok(Err(refusal)),
         });
         let mut group = GymnasiumGroup {
@@ -116,16 +85,14 @@ impl GymnasiumGroup {
             },
             settings,
             child,
-            socket,
-            stderr,
             phases: vec![EpisodePhase::NotStarted; n_envs],
-            seeds: vec![0; n_envs],
+            places: vec![Place { seed: 0, step: 0 }; n_envs],
             frame: Vec::new(),
             replies: Vec::new(),
         };
         group.hello = match first {
             Ok(Ok(hello)) => hello,
-            Ok(Err(refusal)) => return Err(group.explain(refusal).into()),
+            Ok(Err(refusal)) => return Err(group.explain(refusal, group.settings.reset_timeout).into()),
             Err(error) => return Err(group.post_mortem(&error).into()),
         };
         group.replies = vec![0; n_envs * protocol::reply_len(group.hello.observation_space.len())];
@@ -134,7 +101,7 @@ impl GymnasiumGroup {
 
     /// Environments in the group.
     pub fn n_envs(&self) -> usize {
-        self.seeds.len()
+        self.places.len()
     }
 
     /// The space of flattened observations.
@@ -162,6 +129,11 @@ impl GymnasiumGroup {
         &self.hello.version
     }
 
+    /// Where environment `index` is in its episode.
+    pub fn place(&self, index: usize) -> Place {
+        self.places[index]
+    }
+
     /// One round trip: every environment does as asked and writes its observation (`n_envs` rows in
     /// `observations`) and step (of reward 0 after a reset).
     ///
@@ -179,15 +151,16 @@ impl GymnasiumGroup {
         assert_eq!(steps.len(), self.n_envs(), "one step for every environment");
         assert_eq!(observations.len(), self.n_envs() * n_entries, "one row for every environment");
         self.write_frame(requests)?;
-        if let Err(error) = self.socket.write_all(&self.frame) {
-            return Err(self.post_mortem(&error).into());
-        }
-        match protocol::read_tag(&mut self.socket, b'R') {
+        let resets = requests.iter().any(|request| matches!(request, Request::Reset { .. }));
+        let timeout = if resets { self.settings.reset_timeout } else { self.settings.timeout };
+        // Where it cannot be written, there may be a last word to be read.
+        let asked = self.child.ask(&self.frame, timeout);
+        match protocol::read_tag(&mut self.child, b'R') {
             Ok(None) => {}
-            Ok(Some(refusal)) => return Err(self.explain(refusal).into()),
-            Err(error) => return Err(self.post_mortem(&error).into()),
+            Ok(Some(refusal)) => return Err(self.explain(refusal, timeout).into()),
+            Err(error) => return Err(self.post_mortem(&asked.err().unwrap_or(error)).into()),
         }
-        if let Err(error) = self.socket.read_exact(&mut self.replies) {
+        if let Err(error) = self.child.read_exact(&mut self.replies) {
             return Err(self.post_mortem(&error).into());
         }
         let replies = self.replies.chunks_exact(protocol::reply_len(n_entries));
@@ -203,16 +176,17 @@ impl GymnasiumGroup {
     fn write_frame(&mut self, requests: &[Request<'_>]) -> Result<(), EnvError> {
         self.frame.clear();
         let nothing = vec![0.0; self.hello.action_space.len()];
-        let mut seeds = self.seeds.clone();
+        let mut places = self.places.clone();
         for (i, &request) in requests.iter().enumerate() {
             match request {
                 Request::Idle => protocol::push_request(&mut self.frame, Command::Idle, &nothing),
                 Request::Reset { seed } => {
-                    seeds[i] = seed;
+                    places[i] = Place { seed, step: 0 };
                     protocol::push_request(&mut self.frame, Command::Reset { seed }, &nothing);
                 }
                 Request::Step(action) => {
                     self.phases[i].require_running()?;
+                    places[i].step += 1;
                     match self.hello.action_space.n_actions() {
                         Some(n) => {
                             let index = [action.as_discrete(n)? as f32];
@@ -226,79 +200,50 @@ impl GymnasiumGroup {
                 }
             }
         }
-        self.seeds = seeds;
+        self.places = places;
         Ok(())
     }
 
-    fn explain(&self, refusal: Refusal) -> GymnasiumError {
+    fn explain(&self, refusal: Refusal, timeout: Duration) -> GymnasiumError {
         let (id, Refusal { kind, index, text }) = (self.settings.id.clone(), refusal);
+        let text = words::plain(&text);
+        let place = self.places.get(index).copied().unwrap_or(Place { seed: 0, step: 0 });
         match kind {
             RefusalKind::NoGymnasium => GymnasiumError::NoGymnasium { python: self.settings.interpreter(), text },
             RefusalKind::NotMade => GymnasiumError::NotMade { id, text },
             RefusalKind::NotSupported => GymnasiumError::NotSupported { id, text },
-            RefusalKind::Raised => {
-                let seed = self.seeds.get(index).copied().unwrap_or_default();
-                GymnasiumError::Raised { id, index, seed, text }
+            RefusalKind::Raised => GymnasiumError::Raised { id, index, place, text },
+            RefusalKind::Stuck => {
+                let seconds = timeout.as_secs_f64();
+                let text = format!(
+                    "no answer within {seconds} s (env.timeout, env.reset_timeout); it was interrupted at\n{text}"
+                );
+                // Before the first question there is no episode.
+                match self.frame.is_empty() {
+                    true => GymnasiumError::NotMade { id, text },
+                    false => GymnasiumError::Raised { id, index, place, text },
+                }
             }
         }
     }
 
     /// What a broken pipe or a lack of answer means.
     fn post_mortem(&mut self, error: &io::Error) -> GymnasiumError {
-        let (id, seeds) = (self.settings.id.clone(), self.seeds.clone());
+        let (id, seeds) = (self.settings.id.clone(), self.places.iter().map(|place| place.seed).collect());
         if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) {
-            // A late answer must not be taken for that to a later question.
-            let _ = self.child.kill();
-            return GymnasiumError::Hung { id, seconds: self.settings.timeout.as_secs_f64(), seeds };
+            let timeout = self.child.timeout();
+            self.child.interrupt();
+            // It may still say where it was.
+            if let Ok(Some(refusal)) = protocol::read_tag(&mut self.child, b'R') {
+                return self.explain(refusal, timeout);
+            }
+            let _ = self.child.end(Duration::ZERO);
+            return GymnasiumError::Hung { id, seconds: timeout.as_secs_f64(), seeds };
         }
         // It has closed its end: it is ending, or as good as ended.
-        let _ = self.child.kill();
-        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
-        // The reader of standard error may be a moment behind.
-        std::thread::sleep(Duration::from_millis(50));
-        let stderr = self.stderr.lock().map(|words| String::from_utf8_lossy(&words).trim().to_owned());
-        GymnasiumError::Died { id, status, seeds, stderr: stderr.unwrap_or_default() }
+        let status = self.child.end(PATIENCE).map_or_else(|error| error.to_string(), |status| status.to_string());
+        GymnasiumError::Died { id, status, seeds, stderr: self.child.last_words().to_owned() }
     }
-}
-
-impl Drop for GymnasiumGroup {
-    fn drop(&mut self) {
-        // Nothing is lost: the child holds no state that anybody could still ask for.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn spawn(settings: &GymnasiumSettings, n_envs: usize) -> io::Result<(Child, UnixStream)> {
-    let (ours, theirs) = UnixStream::pair()?;
-    ours.set_read_timeout(Some(settings.timeout))?;
-    ours.set_write_timeout(Some(settings.timeout))?;
-    let child = std::process::Command::new(settings.interpreter())
-        .args(["-u", "-c", SCRIPT, &settings.id, &n_envs.to_string(), &settings.kwargs])
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    Ok((child, ours))
-}
-
-/// Reads the child's standard error for as long as it lives, and keeps the end of it.
-fn keep_last_words(child: &mut Child) -> Arc<Mutex<Vec<u8>>> {
-    const KEPT: usize = 4000;
-    let words = Arc::new(Mutex::new(Vec::new()));
-    if let Some(mut stderr) = child.stderr.take() {
-        let words = Arc::clone(&words);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 1024];
-            while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-                let Ok(mut words) = words.lock() else { return };
-                words.extend_from_slice(&buffer[..n]);
-                let surplus = words.len().saturating_sub(KEPT);
-                words.drain(..surplus);
-            }
-        });
-    }
-    words
 }
 
 /// One Gymnasium environment in a child process of its own.

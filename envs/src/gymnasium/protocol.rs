@@ -5,7 +5,10 @@
 //! | child | `H`, observation entries u32, action kind u8 (0 discrete, 1 box), actions or entries u32, time limit u64 (0: none), reward threshold f64 (NaN: none), length u32 and bytes of Gymnasium's version, bounds f32: observations low, high, actions low, high |
 //! | parent | for every environment: command u8 (0 nothing, 1 reset, 2 step), seed u32, action entries f32 |
 //! | child | `R`, then for every environment: flags u8 (1 terminated, 2 truncated), reward f64, observation entries f32 |
+//! | child | `T`, environment u32: a sign of life before any other frame, where that takes more than a second |
 //! | child | `E`, kind u8, environment u32, length u32 and bytes of a text; the child then ends |
+//!
+//! When the parent closes its direction, the child closes its environments and ends.
 
 use std::io::{self, Read};
 
@@ -36,6 +39,7 @@ pub enum RefusalKind {
     NotMade,
     NotSupported,
     Raised,
+    Stuck,
 }
 
 /// What one environment is asked to do in a round trip.
@@ -48,10 +52,13 @@ pub enum Command {
 
 /// Reads a frame that starts with `tag`, or the child's refusal in its place.
 pub fn read_tag(from: &mut impl Read, tag: u8) -> io::Result<Option<Refusal>> {
-    match bytes::<1>(from)? {
-        [found] if found == tag => Ok(None),
-        [b'E'] => read_refusal(from).map(Some),
-        [found] => Err(invalid(format!("frame {found:#x} where {tag:#x} is due"))),
+    loop {
+        match bytes::<1>(from)? {
+            [found] if found == tag => return Ok(None),
+            [b'E'] => return read_refusal(from).map(Some),
+            [b'T'] => drop(read_u32(from)?),
+            [found] => return Err(invalid(format!("frame {found:#x} where {tag:#x} is due"))),
+        }
     }
 }
 
@@ -60,6 +67,7 @@ fn read_refusal(from: &mut impl Read) -> io::Result<Refusal> {
         [0] => RefusalKind::NoGymnasium,
         [1] => RefusalKind::NotMade,
         [2] => RefusalKind::NotSupported,
+        [4] => RefusalKind::Stuck,
         _ => RefusalKind::Raised,
     };
     let index = read_u32(from)? as usize;
@@ -170,6 +178,7 @@ mod tests {
         let refusal = read_tag(&mut frame, b'R').expect("readable").expect("a refusal");
         assert_eq!(refusal, Refusal { kind: RefusalKind::NotMade, index: 2, text: "why".to_owned() });
         assert!(read_tag(&mut &b"x"[..], b'R').is_err());
+        assert_eq!(read_tag(&mut &b"T\x01\0\0\0T\x02\0\0\0R"[..], b'R').expect("readable"), None);
     }
 
     /// Bytes of a frame as the child sends them, some of them changed, cut or other bytes

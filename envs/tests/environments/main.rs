@@ -9,6 +9,8 @@ mod golden_minatar;
 mod golden_mujoco;
 #[cfg(unix)]
 mod gymnasium_child;
+#[cfg(unix)]
+mod gymnasium_host;
 #[cfg(feature = "gymnasium-rs")]
 mod gymnasium_rs;
 

@@ -68,6 +68,12 @@ pub struct EnvSettings {
     pub clip_observation: f64,
     /// Greatest magnitude of a normalized reward, above 0.
     pub clip_reward: f64,
+    /// Seconds that a step of one of Python's environments may take, above 0 and up to 10⁹; then
+    /// the run fails.
+    pub timeout: f64,
+    /// Seconds that the making or a reset of one of Python's environments may take, above 0 and up
+    /// to 10⁹; then the run fails.
+    pub reset_timeout: f64,
 }
 
 impl Default for EnvSettings {
@@ -79,6 +85,9 @@ impl Default for EnvSettings {
             // Stable-Baselines3, VecNormalize.
             clip_observation: 10.0,
             clip_reward: 10.0,
+            timeout: 60.0,
+            // A simulator may load a map or start a server first.
+            reset_timeout: 600.0,
         }
     }
 }
@@ -173,11 +182,14 @@ pub(super) fn is_folder(name: &str) -> bool {
 
 #[cfg(unix)]
 fn open_gymnasium(id: &str, settings: &EnvSettings, python: Option<&Path>) -> Result<Opened, EnvError> {
+    use std::time::Duration;
+
     use egn_envs::gymnasium::{GymnasiumGroup, GymnasiumSettings};
 
     let kwargs = serde_json::to_string(&settings.kwargs).map_err(|error| EnvError::Other(Box::new(error)))?;
     let python = python.map(Path::to_owned);
-    let child = GymnasiumSettings { kwargs, python, ..GymnasiumSettings::new(id) };
+    let [timeout, reset_timeout] = [settings.timeout, settings.reset_timeout].map(Duration::from_secs_f64);
+    let child = GymnasiumSettings { kwargs, python, timeout, reset_timeout, ..GymnasiumSettings::new(id) };
     let group = GymnasiumGroup::start(child.clone(), 1)?;
     Ok(Opened {
         observation_space: group.observation_space().clone(),
@@ -193,13 +205,17 @@ fn open_gymnasium(id: &str, _: &EnvSettings, _: Option<&Path>) -> Result<Opened,
 }
 
 impl EnvSettings {
-    /// Checks the ranges of clips.
+    /// Checks the ranges of clips and times.
     ///
     /// # Errors
     /// The first that is out of its range.
     pub(super) fn validate(&self) -> Result<(), SettingError> {
         require(self.clip_observation > 0.0, "clip_observation", "above 0", self.clip_observation)?;
-        require(self.clip_reward > 0.0, "clip_reward", "above 0", self.clip_reward)
+        require(self.clip_reward > 0.0, "clip_reward", "above 0", self.clip_reward)?;
+        for (name, seconds) in [("timeout", self.timeout), ("reset_timeout", self.reset_timeout)] {
+            require(seconds > 0.0 && seconds <= 1e9, name, "above 0 and up to 1e9", seconds)?;
+        }
+        Ok(())
     }
 
     /// The settings as our environments take them, flags being 0 or 1.

@@ -1,5 +1,7 @@
 //! Gymnasium's environments in a child process, as a group: one round trip a step.
 
+use std::{io, path::Path};
+
 use egn_agents::Actions;
 use egn_envs::{
     EnvError, Space, Step,
@@ -13,12 +15,21 @@ impl Environments for GymnasiumSettings {
     fn group(&self, _first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError> {
         let started = GymnasiumGroup::start(self.clone(), draws.len());
         let child = started.map_err(|error| failure(&error, draws.len()))?;
-        Ok(Box::new(ChildGroup { child, draws }))
+        Ok(Box::new(ChildGroup { id: self.id.clone(), child, draws }))
+    }
+
+    fn keep_printed(&self, path: &Path) -> io::Result<()> {
+        self.printed.write_to(path)
+    }
+
+    fn take_warnings(&self) -> Vec<String> {
+        self.printed.take_warnings()
     }
 }
 
 /// A child process with many environments.
 struct ChildGroup {
+    id: String,
     child: GymnasiumGroup,
     draws: Vec<Draws>,
 }
@@ -54,6 +65,10 @@ impl EnvGroup for ChildGroup {
         &self.draws
     }
 
+    fn place(&self, i: usize) -> Option<String> {
+        Some(format!("{}, {}", self.id, self.child.place(i)))
+    }
+
     fn reset(&mut self, which: &[usize], observations: &mut [f32]) -> Result<(), GroupError> {
         let mut steps = vec![NO_STEP; self.draws.len()];
         self.exchange(which, |draws, _| Request::Reset { seed: draws.next_seed() }, observations, &mut steps)
@@ -77,8 +92,8 @@ fn failure(error: &EnvError, n_envs: usize) -> GroupError {
         _ => None,
     };
     match cause {
-        Some(GymnasiumError::Raised { id, index, seed, text }) => {
-            GroupError { envs: *index..index + 1, message: format!("{id}, episode seed {seed}: {text}") }
+        Some(GymnasiumError::Raised { id, index, place, text }) => {
+            GroupError { envs: *index..index + 1, message: format!("{id}, {place}: {text}") }
         }
         _ => GroupError { envs: 0..n_envs, message: error.to_string() },
     }

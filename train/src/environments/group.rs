@@ -6,8 +6,10 @@
 
 use std::{
     any::Any,
+    io,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
 };
 
 use egn_agents::{Actions, Stream, position};
@@ -86,6 +88,11 @@ pub trait EnvGroup: Send {
     /// What each environment draws from.
     fn draws(&self) -> &[Draws];
 
+    /// Where environment `i` is in its episode, for the text of an error, where that is known.
+    fn place(&self, _i: usize) -> Option<String> {
+        None
+    }
+
     /// Begins an episode in each of `which`.
     ///
     /// # Errors
@@ -115,6 +122,20 @@ pub trait Environments: Sync {
     /// # Errors
     /// When one cannot be made.
     fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError>;
+
+    /// Keeps in the file at `path` what the environments print from now on, and what they have
+    /// printed; those of this process print where they please.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    fn keep_printed(&self, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Warnings that the environments have printed since this was last asked, each once.
+    fn take_warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 impl<F> Environments for F
@@ -151,18 +172,20 @@ impl CheckedGroup {
         for &i in which {
             let row = &observations[i * width..(i + 1) * width];
             if let Some(entry) = row.iter().position(|x| !x.is_finite()) {
-                return Err(not_finite(i, &format!("entry {entry} of its observation"), f64::from(row[entry])));
+                return Err(self.not_finite(i, &format!("entry {entry} of its observation"), f64::from(row[entry])));
             }
         }
         Ok(())
     }
-}
 
-/// What was answered, which nothing can be learned from.
-fn not_finite(i: usize, what: &str, value: f64) -> GroupError {
-    let message =
-        format!("{what} is {value}; nothing of this step was learned from, and the environment must be mended");
-    GroupError { envs: i..i + 1, message }
+    /// What was answered, which nothing can be learned from.
+    fn not_finite(&self, i: usize, what: &str, value: f64) -> GroupError {
+        let place = self.0.place(i).map_or_else(String::new, |place| place + ": ");
+        let message = format!(
+            "{place}{what} is {value}; nothing of this step was learned from, and the environment must be mended"
+        );
+        GroupError { envs: i..i + 1, message }
+    }
 }
 
 impl EnvGroup for CheckedGroup {
@@ -193,7 +216,7 @@ impl EnvGroup for CheckedGroup {
         self.0.step(which, actions, observations, steps)?;
         self.check_observations(which, observations)?;
         match which.iter().find(|&&i| !steps[i].reward.is_finite()) {
-            Some(&i) => Err(not_finite(i, "its reward", steps[i].reward)),
+            Some(&i) => Err(self.not_finite(i, "its reward", steps[i].reward)),
             None => Ok(()),
         }
     }

@@ -17,6 +17,9 @@ pub(super) const UPDATES: &str = "updates.jsonl";
 /// How a run ended, in its record.
 pub const SUMMARY: &str = "summary.json";
 
+/// What the environments of a run printed, in its record, where they printed anything.
+pub const PYTHON_LOG: &str = "python.log";
+
 /// Everything a record writer owns in its folder.
 pub(super) const FILES: [&str; 5] = [CONFIG, EPISODES, CURVE, UPDATES, SUMMARY];
 

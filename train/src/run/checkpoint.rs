@@ -40,6 +40,9 @@ const SCHEMA: u32 = 4;
 /// Settings that may differ: a run may be taken further than it was meant to go.
 const EXTENDABLE: [&str; 2] = ["run.steps", "run.eval_every"];
 
+/// Settings that decide no record: how long environments that hang are waited for.
+const WAITS: [&str; 2] = ["env.timeout", "env.reset_timeout"];
+
 /// Replaces the checkpoint of the record in `dir`, which becomes the one before.
 pub(super) fn write(dir: &Path, config: &str, state: &mut State) -> Result<(), TrainError> {
     state.put("schema", &[SCHEMA]);
@@ -134,14 +137,16 @@ fn text(dir: &Path, state: &State, name: &str) -> Result<String, RunError> {
     String::from_utf8(bytes).map_err(|error| refused(dir, error))
 }
 
-/// Whether the record in `dir` is that of a run with these very settings which was killed before
+/// Whether the record in `dir` is that of a run with these very settings which was ended before
 /// its first checkpoint, that is within its first rollout: it is begun anew.
 pub fn nothing_to_lose(dir: &Path, config: &RunConfig) -> bool {
     let read = |name: &str| fs::read_to_string(dir.join(name)).ok();
     let same = read(CONFIG).is_none_or(|text| config.is_that_of(&text));
     // Its header and the evaluation before training.
     let n_rows = read(CURVE).map_or(0, |text| text.lines().count());
-    same && n_rows <= 2 && ![SUMMARY, CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
+    // Its environments may have gone before it was stopped.
+    let is_open = !dir.join(SUMMARY).exists() || Record::read(dir).is_ok_and(|record| !record.is_over());
+    same && n_rows <= 2 && is_open && ![CHECKPOINT, PREVIOUS].iter().any(|name| dir.join(name).exists())
 }
 
 /// What the record in `dir` holds that keeps a run with these settings from being begun there.
@@ -196,6 +201,10 @@ fn difference(saved: &str, wanted: &str, may_extend: bool) -> Option<String> {
             saved.remove(key);
             wanted.remove(key);
         }
+    }
+    for key in WAITS {
+        saved.remove(key);
+        wanted.remove(key);
     }
     // A setting that one of them leaves out is a difference, too. The number of steps first: others
     // follow from it.

@@ -17,7 +17,8 @@ use crate::{
     machine::{memory::check_memory, resources::peak_rss_bytes},
     record::{
         contents::{Ended, Evaluation, Summary},
-        layout::{CONFIG, SCHEMA, record_dir},
+        error::RecordError,
+        layout::{CONFIG, PYTHON_LOG, SCHEMA, record_dir},
         writer::is_partial,
     },
     run::{
@@ -34,6 +35,7 @@ use crate::{
         evaluation::{EvaluationError, greedy_returns, summarize},
         setup::{Interval, Trainer, build_agent},
         trained::Trained,
+        training::is_stopped_soon,
     },
 };
 
@@ -157,6 +159,8 @@ pub fn run_in(
         initial: initial.as_ref().map(Initial::networks),
         checkpoint_every: Some(execution.checkpoint_every),
     };
+    let printed = dir.join(PYTHON_LOG);
+    environments.keep_printed(&printed).map_err(|source| RecordError::io("write", &printed, source))?;
     // The log comes last: it writes the checkpoint, to which the others add.
     let trained = trainer.train(&mut [watch, &mut events, &mut log]);
     let mut summary = Summary {
@@ -180,11 +184,17 @@ pub fn run_in(
         restarted: Vec::new(),
         extended_from: log.extended_from().to_vec(),
     };
+    environments.take_warnings().iter().for_each(|warning| watch.on_warning(warning));
     match trained {
-        Ok(trained) => conclude(&mut summary, config, environments, trained, &dir),
+        Ok(trained) => conclude(&mut summary, config, environments, trained, &dir, execution.stop),
         // The record is still that of the run which was to go on.
         Err(error) if saved.is_some() => return Err(error.into()),
-        Err(error) => summary.error = Some(error.to_string()),
+        Err(error) => {
+            if error.is_of_environment() && is_stopped_soon(execution.stop) {
+                summary.ended = Ended::Stopped;
+            }
+            summary.error = Some(error.to_string());
+        }
     }
     (summary.cpu_seconds, summary.wall_seconds) = log.seconds();
     summary.peak_rss_bytes = peak_rss_bytes();
@@ -215,7 +225,14 @@ fn begin_logs(dir: &Path, config: &RunConfig, force: bool) -> Result<(Log, Event
 
 /// Enters in `summary` what came of a run, saves its policies, and evaluates those of a finished
 /// one.
-fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Environments, trained: Trained, dir: &Path) {
+fn conclude(
+    summary: &mut Summary,
+    config: &RunConfig,
+    environments: &dyn Environments,
+    trained: Trained,
+    dir: &Path,
+    stop: &AtomicBool,
+) {
     (summary.ended, summary.threshold) = (trained.ended, trained.threshold);
     summary.restarted.clone_from(&trained.restarted);
     (summary.env_steps, summary.updates, summary.updates_failed) =
@@ -231,7 +248,8 @@ fn conclude(summary: &mut Summary, config: &RunConfig, environments: &dyn Enviro
         Ok(Some([last, best])) => (summary.final_evaluation, summary.best) = (last, best),
         Ok(None) => {}
         Err(error) => {
-            summary.ended = Ended::Failed;
+            let is_stopped = summary.ended == Ended::Finished && is_stopped_soon(stop);
+            summary.ended = if is_stopped { Ended::Stopped } else { Ended::Failed };
             summary.error.get_or_insert(error);
         }
     }

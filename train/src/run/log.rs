@@ -16,6 +16,7 @@ use crate::{
     record::{
         contents::{CurvePoint, EpisodeOutcome, EpisodeRow, Summary},
         error::RecordError,
+        layout::PYTHON_LOG,
         writer::RecordWriter,
     },
     run::{
@@ -69,7 +70,7 @@ impl Log {
         let mut writer = RecordWriter::create(dir, force)?;
         let text = config.to_toml();
         writer.config(&text)?;
-        for stale in POLICY_FILES.into_iter().chain([CHECKPOINT, PREVIOUS]).map(|name| dir.join(name)) {
+        for stale in POLICY_FILES.into_iter().chain([CHECKPOINT, PREVIOUS, PYTHON_LOG]).map(|name| dir.join(name)) {
             match fs::remove_file(&stale) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(RunError::Folder { path: stale, source });

@@ -47,6 +47,9 @@ pub trait Callback {
         Ok(())
     }
 
+    /// Called with a warning that an environment printed, once for each.
+    fn on_warning(&mut self, _warning: &str) {}
+
     /// Called now and then, when the run can be resumed from `state`; adds to `state` what the
     /// callback needs itself.
     ///

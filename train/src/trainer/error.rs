@@ -53,6 +53,11 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// Whether an environment failed.
+    pub(crate) fn is_of_environment(&self) -> bool {
+        matches!(self, Self::Worker(_) | Self::Evaluation(EvaluationError::Env { .. }))
+    }
+
     /// Whether the error is wrong usage: a person asked for what cannot be.
     pub fn is_usage(&self) -> bool {
         match self {

@@ -2,9 +2,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
+    sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use egn_agents::{AgentError, Clock, Learned, NormalizedAgent, TrainedPolicy};
@@ -131,9 +131,17 @@ impl<'a> Training<'a> {
                 self.advance(workers, callbacks)?
             };
             self.checkpoint(workers, callbacks, flow)?;
+            self.tell_warnings(callbacks);
         }
         let tried = self.updates + self.updates_failed;
         if tried > 0 || flow.is_break() { Ok(flow) } else { Err(TrainError::Idle { env_steps: self.clock.env_steps }) }
+    }
+
+    /// Tells the callbacks what environments warned of.
+    fn tell_warnings(&self, callbacks: &mut [&mut dyn Callback]) {
+        for warning in self.trainer.environments.take_warnings() {
+            callbacks.iter_mut().for_each(|callback| callback.on_warning(&warning));
+        }
     }
 
     /// Hands the state of the run to the callbacks where that is due.
@@ -345,6 +353,10 @@ impl<'a> Training<'a> {
         let (ended, error) = match result {
             Ok(Flow::Continue(())) => (Ended::Finished, None),
             Ok(Flow::Break(())) => (Ended::Stopped, None),
+            // What is to stop with us may be faster, as where all processes of a job are told to.
+            Err(error) if error.is_of_environment() && is_stopped_soon(self.trainer.stop) => {
+                (Ended::Stopped, Some(format!("while it was being stopped, {error}")))
+            }
             Err(error) => (Ended::Failed, Some(error.to_string())),
         };
         Ok(Trained {
@@ -362,6 +374,15 @@ impl<'a> Training<'a> {
             restarted: self.restarted.into_iter().collect(),
         })
     }
+}
+
+/// Whether a run, an environment of which has failed, is to stop, or will be told so in a moment.
+pub(crate) fn is_stopped_soon(stop: &AtomicBool) -> bool {
+    let begun = Instant::now();
+    while !stop.load(Ordering::Relaxed) && begun.elapsed() < Duration::from_millis(300) {
+        thread::sleep(Duration::from_millis(10));
+    }
+    stop.load(Ordering::Relaxed)
 }
 
 /// Environment steps, optimizer steps and failed ones, in a saved state.
