@@ -63,8 +63,15 @@ fn verify_record(args: &VerifyArgs, dir: &Path) -> Result<u8> {
         Verdict::Differs(files) => {
             writeln!(stdout(), "not reproduced: {} differ", files.join(", "))?;
             let ours = env!("CARGO_PKG_VERSION");
-            if let Some(theirs) = record.summary.map(|summary| summary.version).filter(|theirs| theirs != ours) {
-                writeln!(stdout(), "it is of version {theirs}, and this program is {ours}")?;
+            if let Some(recorded) = record.summary {
+                if recorded.version != ours {
+                    writeln!(stdout(), "it is of version {}, and this program is {ours}", recorded.version)?;
+                }
+                if recorded.simulator != summary.simulator {
+                    let [theirs, here] =
+                        [recorded.simulator, summary.simulator].map(|name| name.unwrap_or("none".into()));
+                    writeln!(stdout(), "its simulator was {theirs}, and here it is {here}")?;
+                }
             }
             // A record that was edited or extended says so.
             for warning in record.warnings {

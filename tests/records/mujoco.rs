@@ -72,6 +72,7 @@ fn ant_and_humanoid_go_on_in_contact_as_if_never_stopped_whatever_the_workers() 
             }
             let summary = go(&config, folder.path(), n_workers, u64::MAX);
             assert_eq!((summary.ended, summary.error), (Ended::Finished, None));
+            assert!(summary.simulator.is_some_and(|name| name.starts_with("MuJoCo 4.")));
             let dir = dir_of(&config, folder.path());
             (without_clock_fields(&dir).unwrap(), std::fs::read(dir.join(LAST_POLICY)).unwrap())
         };

@@ -14,6 +14,7 @@ pub fn example_summary(seconds: f64) -> Summary {
         env: "CartPole-v1".into(),
         agent: "dqn".into(),
         optimizer: "egn".into(),
+        simulator: None,
         seed: 3,
         env_steps: 2000,
         updates: 7,

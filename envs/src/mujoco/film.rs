@@ -39,7 +39,7 @@ impl View {
     }
 
     /// The camera, looking straight down.
-    pub const fn from_above(self) -> Self {
+    pub const fn seen_from_above(self) -> Self {
         View { elevation: -90.0, ..self }
     }
 }

@@ -1,14 +1,22 @@
 //! The environment that a configuration names, and how to get at it.
 
-use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+    str::FromStr,
+};
 
-use egn_envs::{EnvError, EnvId, LqrProblem, SettingValue, Space};
+use egn_envs::{EnvError, EnvId, LqrProblem, Mujoco, SettingValue, Space};
 use egn_solver::{SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{config::suggest::did_you_mean, environments::group::Environments};
+use crate::{
+    config::suggest::did_you_mean,
+    environments::group::{Draws, EnvGroup, Environments, GroupError},
+};
 
 /// What stands before the id of an environment that Python runs.
 pub const GYMNASIUM: &str = "gymnasium:";
@@ -121,7 +129,7 @@ impl EnvName {
                     observation_space: env.observation_space().clone(),
                     action_space: env.action_space().clone(),
                     reward_threshold: id.spec().reward_threshold,
-                    environments: Box::new(move |_| id.make_with(&values, python.as_deref())),
+                    environments: Box::new(Registered { id, values, python }),
                 })
             }
             Self::Gymnasium(id) => open_gymnasium(id, settings, python),
@@ -167,6 +175,29 @@ pub(super) fn nearest_env(name: &str) -> String {
     match OF_GYMNASIUM.iter().find(|id| found.contains(&format!("'{id}'"))) {
         Some(id) => format!("; did you mean '{GYMNASIUM}{id}'?"),
         None => found,
+    }
+}
+
+/// One of our environments, with its settings.
+struct Registered {
+    id: EnvId,
+    values: Vec<(String, SettingValue)>,
+    python: Option<PathBuf>,
+}
+
+impl Environments for Registered {
+    fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError> {
+        let make = |_| self.id.make_with(&self.values, self.python.as_deref());
+        make.group(first_env, draws)
+    }
+
+    fn simulator(&self) -> Option<String> {
+        match self.id {
+            EnvId::Mujoco(_) => {
+                Mujoco::find(self.python.as_deref()).ok().map(|mujoco| format!("MuJoCo {}", mujoco.version()))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -123,6 +123,12 @@ pub trait Environments: Sync {
     /// When one cannot be made.
     fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError>;
 
+    /// The program beyond this one that computes the environments, and its version, where there is
+    /// one that a record depends on.
+    fn simulator(&self) -> Option<String> {
+        None
+    }
+
     /// Keeps in the file at `path` what the environments print from now on, and what they have
     /// printed; those of this process print where they please.
     ///

@@ -119,6 +119,10 @@ pub struct Summary {
     pub agent: String,
     /// Optimizer, as `egn list optimizers` names it.
     pub optimizer: String,
+    /// Program beyond this one that computes the environment, and its version, such as `MuJoCo
+    /// 4.0.0`, where the record depends on one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulator: Option<String>,
     /// Seed that every random stream of the run comes from.
     pub seed: u64,
     /// Environment steps trained.

@@ -169,6 +169,7 @@ pub fn run_in(
         env: settings.env.to_string(),
         agent: config.agent.to_string(),
         optimizer: config.optimizers().to_string(),
+        simulator: environments.simulator(),
         seed: settings.seed,
         env_steps: 0,
         updates: 0,

@@ -43,7 +43,7 @@ impl Task for Reacher {
         n_observations: 10,
         actions: (2, 1.0),
         outputs: &["xpos"],
-        view: View::free(0.9).from_above(),
+        view: View::free(0.9).seen_from_above(),
     };
 
     fn new(settings: &mut Settings<'_>, model: &Model) -> Result<Self, EnvError> {
