@@ -13,5 +13,6 @@ mod faults;
 mod gymnasium_host;
 mod gymnasium_run;
 mod imports;
+mod mujoco;
 mod onnx;
 mod settings;

@@ -7,8 +7,9 @@ use crate::env::{Env, Step};
 use crate::episode::EpisodePhase;
 use crate::error::EnvError;
 use crate::frame::Frame;
+use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::{View, picture};
-use crate::mujoco::library::{Mujoco, MujocoError};
+use crate::mujoco::library::Mujoco;
 use crate::mujoco::model::Model;
 use crate::mujoco::simulation::Simulation;
 use crate::numpy::pcg64::uniform;
@@ -173,10 +174,8 @@ impl<T: Task> MujocoEnv<T> {
     fn from_settings(settings: &mut Settings<'_>) -> Result<Self, EnvError> {
         let facts = T::FACTS;
         let mujoco = Mujoco::find(settings.python())?;
-        let model = match settings.file("xml_file")? {
-            Some(path) => Model::read(&mujoco, &path)?,
-            None => Model::parse(&mujoco, facts.model.0, facts.model.1)?,
-        };
+        let (name, text) = facts.model;
+        let model = mujoco.model(name, text, settings.file("xml_file")?.as_deref())?;
         let frame_skip = settings.count("frame_skip", Some(facts.frame_skip))?.unwrap_or(facts.frame_skip);
         let task = T::new(settings, &model)?;
         let world = World::new(&model, facts.outputs, frame_skip)?;

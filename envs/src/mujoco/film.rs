@@ -1,8 +1,8 @@
 //! Pictures of a simulation, from where Gymnasium looks on it.
 
 use crate::frame::Frame;
+use crate::mujoco::error::MujocoError;
 use crate::mujoco::geom::{Geom, Shape};
-use crate::mujoco::library::MujocoError;
 use crate::mujoco::model::Fields;
 use crate::mujoco::scene::{Camera, draw};
 use crate::mujoco::simulation::Simulation;

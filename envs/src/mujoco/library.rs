@@ -7,16 +7,15 @@
 
 use std::collections::HashMap;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-use std::ffi::{CStr, c_char, c_int, c_void};
-use std::io::Write;
+use std::ffi::{c_char, c_int};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use libloading::Library;
-use thiserror::Error;
 
+use crate::mujoco::error::MujocoError;
+use crate::mujoco::functions::{Functions, symbol, text};
 use crate::mujoco::model::Model;
 use crate::mujoco::simulation::Simulation;
 use crate::python::interpreter;
@@ -26,123 +25,10 @@ const FIRST_VERSION: c_int = 4_000_000;
 /// The variable that names the library.
 const VARIABLE: &str = "EGN_MUJOCO";
 
-/// Why a task of MuJoCo cannot be made or stepped.
-#[derive(Debug, Clone, Error)]
-pub enum MujocoError {
-    /// There is no library where one is looked for.
-    #[error(
-        "this environment needs the library of MuJoCo 4, which was not found; install it with {install}, or name \
-         the file by {VARIABLE}. Looked for: {}", .looked_for.join("; ")
-    )]
-    NotFound {
-        /// The command that installs it.
-        install: String,
-        /// Every place, and what was wrong with it.
-        looked_for: Vec<String>,
-    },
-    /// What was found is no library of MuJoCo 4.
-    #[error("{} cannot be used as the library of MuJoCo 4: {problem}; install it with: pip install mujoco-core", .path.display())]
-    Unusable {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// A model was refused.
-    #[error("MuJoCo refuses the model {model}: {message}")]
-    Model {
-        /// Name or file of the model.
-        model: String,
-        /// What MuJoCo says.
-        message: String,
-    },
-    /// A model lacks what the task needs of it.
-    #[error("the model {model} has no {what}, which this task needs")]
-    Lacks {
-        /// Name or file of the model.
-        model: String,
-        /// What is missing.
-        what: String,
-    },
-    /// A simulation failed.
-    #[error("MuJoCo failed: {0}")]
-    Simulation(String),
-}
-
-/// `mjModel`, of which only MuJoCo knows the layout.
-pub(super) type ModelPointer = *mut c_void;
-/// `mjBatch`.
-pub(super) type BatchPointer = *mut c_void;
-/// A function that a batch runs on one simulation: of a model and its data, and two arguments that
-/// those used here do not have, which the calling conventions of C allow.
-pub(super) type BatchFunction = unsafe extern "C" fn(*const c_void, *mut c_void, c_int, *mut c_void);
-
-/// `mjBatchConfig`.
-#[repr(C)]
-pub(super) struct BatchConfig {
-    pub n_threads: c_int,
-    pub persistent: bool,
-}
-
-/// `mjfLogHandler`.
-type LogHandler = unsafe extern "C" fn(*const LogMessage);
-
-/// The beginning of `mjLogMessage`.
-#[repr(C)]
-struct LogMessage {
-    level: c_int,
-    topic: c_int,
-    subject: [c_char; 1024],
-}
-
-/// `mjLOG_WARNING`.
-const WARNING: c_int = 2;
-
-/// Writes MuJoCo's first warnings to stderr; its own handler would also write a file where the
-/// program runs. What is deprecated in Gymnasium's models is no news to who trains on them.
-unsafe extern "C" fn log(message: *const LogMessage) {
-    /// Messages that are shown; an unstable simulation has one an episode.
-    const SHOWN: usize = 10;
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    // SAFETY: MuJoCo hands in a message, whose subject ends with a zero.
-    let (level, subject) = unsafe { ((*message).level, text((&raw const (*message).subject).cast())) };
-    if level >= WARNING && !subject.contains("deprecated") && COUNT.fetch_add(1, Ordering::Relaxed) < SHOWN {
-        // Nothing can be done for a closed stderr.
-        let _ = writeln!(std::io::stderr(), "MuJoCo: {subject}");
-    }
-}
-
-/// Functions of MuJoCo, under its own names.
-#[derive(Debug)]
-#[allow(non_snake_case)]
-pub(super) struct Functions {
-    pub mj_parseXMLString: unsafe extern "C" fn(*const c_char, *const c_void, *mut c_char, c_int) -> *mut c_void,
-    pub mj_compile: unsafe extern "C" fn(*mut c_void, *const c_void) -> ModelPointer,
-    pub mj_deleteSpec: unsafe extern "C" fn(*mut c_void),
-    pub mjs_getError: unsafe extern "C" fn(*mut c_void) -> *const c_char,
-    pub mj_loadXML: unsafe extern "C" fn(*const c_char, *const c_void, *mut c_char, c_int) -> ModelPointer,
-    pub mj_deleteModel: unsafe extern "C" fn(ModelPointer),
-    pub mj_name2id: unsafe extern "C" fn(ModelPointer, c_int, *const c_char) -> c_int,
-    pub mj_rnePostConstraint: BatchFunction,
-    pub mjb_makeBatch:
-        unsafe extern "C" fn(ModelPointer, c_int, *const BatchConfig, *mut c_char, c_int) -> BatchPointer,
-    pub mjb_deleteBatch: unsafe extern "C" fn(BatchPointer),
-    pub mjb_stateComponent: unsafe extern "C" fn(BatchPointer, c_int, *mut c_int) -> *mut f64,
-    pub mjb_step: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, c_int, c_int) -> c_int,
-    pub mjb_forward: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, c_int) -> c_int,
-    pub mjb_reset: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, *const c_int, c_int) -> c_int,
-    pub mjb_apply: unsafe extern "C" fn(BatchPointer, *const c_int, c_int, BatchFunction, *mut c_void, c_int) -> c_int,
-    pub mjb_error: unsafe extern "C" fn(BatchPointer, c_int) -> *const c_char,
-    pub mjb_output: unsafe extern "C" fn(BatchPointer, *const c_char, *mut c_int, *mut c_int) -> *mut c_void,
-    pub mjb_expand: unsafe extern "C" fn(BatchPointer, *const c_char, *mut c_int, *mut c_int) -> *mut c_void,
-    /// Keeps the functions where they are.
-    _library: Library,
-}
-
 /// MuJoCo, loaded.
 #[derive(Debug, Clone)]
 pub struct Mujoco {
-    pub(super) functions: Arc<Functions>,
+    functions: Arc<Functions>,
     path: PathBuf,
     version: String,
 }
@@ -194,15 +80,21 @@ impl Mujoco {
             return Err(unusable(format!("it is version {text}, and the batch interface came with 4.0.0")));
         }
         // SAFETY: as above.
-        let functions = unsafe {
-            let set_log_handler: unsafe extern "C" fn(LogHandler) -> *const c_void =
-                symbol(&library, "mju_setLogHandler").map_err(unusable)?;
-            set_log_handler(log);
-            Functions::new(library).map_err(unusable)?
-        };
+        let functions = unsafe { Functions::new(library) }.map_err(unusable)?;
         let mujoco = Mujoco { functions: Arc::new(functions), path: path.to_owned(), version: text };
         mujoco.try_out().map_err(|problem| unusable(format!("version {}, {problem}", mujoco.version)))?;
         Ok(mujoco)
+    }
+
+    /// A model of XML, its text or its file.
+    ///
+    /// # Errors
+    /// [`MujocoError::Model`] with MuJoCo's message.
+    pub(super) fn model(&self, name: &str, text: &str, file: Option<&Path>) -> Result<Model, MujocoError> {
+        match file {
+            Some(path) => Model::read(&self.functions, path),
+            None => Model::parse(&self.functions, name, text),
+        }
     }
 
     /// The file that was loaded.
@@ -221,7 +113,7 @@ impl Mujoco {
             <body><joint type="hinge" axis="0 1 0"/><inertial pos="0 0 -1" mass="1" diaginertia="1 1 1"/></body>
             </worldbody></mujoco>"#;
         let fails = |error: MujocoError| error.to_string();
-        let model = Model::parse(self, "a pendulum", PENDULUM).map_err(fails)?;
+        let model = Model::parse(&self.functions, "a pendulum", PENDULUM).map_err(fails)?;
         let mut simulation = Simulation::new(&model, &["xipos"]).map_err(fails)?;
         let angle: f64 = 0.5;
         simulation.reset(|qpos, _| qpos[0] = angle).map_err(fails)?;
@@ -238,61 +130,6 @@ impl Mujoco {
         }
         Ok(())
     }
-}
-
-impl Functions {
-    /// Looks up every function.
-    ///
-    /// # Safety
-    /// The library must be MuJoCo of a version that has these signatures.
-    unsafe fn new(library: Library) -> Result<Self, String> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            Ok(Functions {
-                mj_parseXMLString: symbol(&library, "mj_parseXMLString")?,
-                mj_compile: symbol(&library, "mj_compile")?,
-                mj_deleteSpec: symbol(&library, "mj_deleteSpec")?,
-                mjs_getError: symbol(&library, "mjs_getError")?,
-                mj_loadXML: symbol(&library, "mj_loadXML")?,
-                mj_deleteModel: symbol(&library, "mj_deleteModel")?,
-                mj_name2id: symbol(&library, "mj_name2id")?,
-                mj_rnePostConstraint: symbol(&library, "mj_rnePostConstraint")?,
-                mjb_makeBatch: symbol(&library, "mjb_makeBatch")?,
-                mjb_deleteBatch: symbol(&library, "mjb_deleteBatch")?,
-                mjb_stateComponent: symbol(&library, "mjb_stateComponent")?,
-                mjb_step: symbol(&library, "mjb_step")?,
-                mjb_forward: symbol(&library, "mjb_forward")?,
-                mjb_reset: symbol(&library, "mjb_reset")?,
-                mjb_apply: symbol(&library, "mjb_apply")?,
-                mjb_error: symbol(&library, "mjb_error")?,
-                mjb_output: symbol(&library, "mjb_output")?,
-                mjb_expand: symbol(&library, "mjb_expand")?,
-                _library: library,
-            })
-        }
-    }
-}
-
-/// A function by its name.
-///
-/// # Safety
-/// `F` must be the type of that function.
-unsafe fn symbol<F: Copy>(library: &Library, name: &str) -> Result<F, String> {
-    // SAFETY: as the caller promises.
-    let found = unsafe { library.get::<F>(name) };
-    found.map(|symbol| *symbol).map_err(|_| format!("it has no function {name}"))
-}
-
-/// Text that MuJoCo returns.
-///
-/// # Safety
-/// The pointer must be null or that of a text that lives until it is copied here.
-pub(super) unsafe fn text(pointer: *const c_char) -> String {
-    if pointer.is_null() {
-        return String::new();
-    }
-    // SAFETY: as the caller promises.
-    unsafe { CStr::from_ptr(pointer) }.to_string_lossy().into_owned()
 }
 
 /// An error and what caused it.

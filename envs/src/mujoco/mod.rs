@@ -5,7 +5,7 @@
 //! It computes with the C library of the system, so that a trajectory may differ in its last digits
 //! between systems, and soon in more.
 //!
-//! *Design.* [`library`](Mujoco) has MuJoCo's functions, a model is compiled XML, a simulation a
+//! *Design.* A library gives functions ([`Mujoco`]), a model is compiled XML, a simulation a
 //! state of it. A file of the folder `tasks` says what its task draws, rewards, ends and observes,
 //! in the order of Gymnasium's file of the same name. Each environment is a simulation of its own:
 //! stepping several of them in one call was measured and is no faster in one thread.
@@ -14,7 +14,9 @@
 //! the name of a file of one's own.
 
 mod env;
+mod error;
 mod film;
+mod functions;
 mod geom;
 mod library;
 mod model;
@@ -24,7 +26,8 @@ mod tasks;
 
 use crate::registration::Registration;
 
-pub use library::{Mujoco, MujocoError};
+pub use error::MujocoError;
+pub use library::Mujoco;
 
 /// A task of MuJoCo that Gymnasium has, in its version 5.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,7 +6,8 @@ use std::ptr;
 use std::slice;
 use std::sync::Arc;
 
-use crate::mujoco::library::{BatchConfig, BatchPointer, ModelPointer, Mujoco, MujocoError, text};
+use crate::mujoco::error::MujocoError;
+use crate::mujoco::functions::{BatchConfig, BatchPointer, Functions, ModelPointer, text};
 
 /// `mjOBJ_BODY`.
 const BODY: c_int = 1;
@@ -22,7 +23,7 @@ pub(crate) struct Model {
 /// What MuJoCo compiled; freed with the last simulation.
 #[derive(Debug)]
 pub(super) struct Compiled {
-    pub mujoco: Mujoco,
+    pub functions: Arc<Functions>,
     pub pointer: ModelPointer,
     /// What it is called in messages.
     pub name: String,
@@ -36,7 +37,7 @@ unsafe impl Sync for Compiled {}
 impl Drop for Compiled {
     fn drop(&mut self) {
         // SAFETY: made by `mj_compile` or `mj_loadXML`, freed once.
-        unsafe { (self.mujoco.functions.mj_deleteModel)(self.pointer) }
+        unsafe { (self.functions.mj_deleteModel)(self.pointer) }
     }
 }
 
@@ -48,8 +49,7 @@ impl Model {
     ///
     /// # Errors
     /// [`MujocoError::Model`] with MuJoCo's message.
-    pub(crate) fn parse(mujoco: &Mujoco, name: &str, xml: &str) -> Result<Self, MujocoError> {
-        let functions = &mujoco.functions;
+    pub(crate) fn parse(functions: &Arc<Functions>, name: &str, xml: &str) -> Result<Self, MujocoError> {
         let refused = |message: String| MujocoError::Model { model: name.to_owned(), message };
         let xml = CString::new(xml).map_err(|_| refused("the text has a zero byte".to_owned()))?;
         let mut message = [0 as c_char; MESSAGE];
@@ -62,7 +62,7 @@ impl Model {
             let pointer = (functions.mj_compile)(spec, ptr::null());
             let problem = text((functions.mjs_getError)(spec));
             (functions.mj_deleteSpec)(spec);
-            Self::compiled(mujoco, name, pointer).ok_or_else(|| refused(problem))
+            Self::compiled(functions, name, pointer).ok_or_else(|| refused(problem))
         }
     }
 
@@ -70,22 +70,21 @@ impl Model {
     ///
     /// # Errors
     /// [`MujocoError::Model`] with MuJoCo's message.
-    pub(crate) fn read(mujoco: &Mujoco, path: &Path) -> Result<Self, MujocoError> {
+    pub(crate) fn read(functions: &Arc<Functions>, path: &Path) -> Result<Self, MujocoError> {
         let name = path.display().to_string();
         let refused = |message: String| MujocoError::Model { model: name.clone(), message };
         let file = CString::new(path.as_os_str().as_encoded_bytes())
             .map_err(|_| refused("the name has a zero byte".to_owned()))?;
         let mut message = [0 as c_char; MESSAGE];
         // SAFETY: pointers live as long as the call.
-        let pointer = unsafe {
-            (mujoco.functions.mj_loadXML)(file.as_ptr(), ptr::null(), message.as_mut_ptr(), MESSAGE as c_int)
-        };
+        let pointer =
+            unsafe { (functions.mj_loadXML)(file.as_ptr(), ptr::null(), message.as_mut_ptr(), MESSAGE as c_int) };
         // SAFETY: MuJoCo ends the message with a zero.
-        Self::compiled(mujoco, &name, pointer).ok_or_else(|| refused(unsafe { text(message.as_ptr()) }))
+        Self::compiled(functions, &name, pointer).ok_or_else(|| refused(unsafe { text(message.as_ptr()) }))
     }
 
-    fn compiled(mujoco: &Mujoco, name: &str, pointer: ModelPointer) -> Option<Self> {
-        let compiled = || Compiled { mujoco: mujoco.clone(), pointer, name: name.to_owned() };
+    fn compiled(functions: &Arc<Functions>, name: &str, pointer: ModelPointer) -> Option<Self> {
+        let compiled = || Compiled { functions: functions.clone(), pointer, name: name.to_owned() };
         (!pointer.is_null()).then(|| Model { inner: Arc::new(compiled()) })
     }
 
@@ -111,7 +110,7 @@ impl Model {
     fn id(&self, kind: c_int, name: &str) -> Option<usize> {
         let name = CString::new(name).ok()?;
         // SAFETY: the model lives, and the name as long as the call.
-        let id = unsafe { (self.inner.mujoco.functions.mj_name2id)(self.inner.pointer, kind, name.as_ptr()) };
+        let id = unsafe { (self.inner.functions.mj_name2id)(self.inner.pointer, kind, name.as_ptr()) };
         usize::try_from(id).ok()
     }
 
@@ -142,7 +141,7 @@ impl Fields {
         let Batch { model, pointer } = &self.0;
         let c_name = CString::new(name).map_err(|_| model.lacks(name))?;
         let (mut size, mut width) = (0, 0);
-        let expand = model.inner.mujoco.functions.mjb_expand;
+        let expand = model.inner.functions.mjb_expand;
         // SAFETY: the batch lives until the field is copied, and MuJoCo tells how long it is.
         unsafe {
             let start = expand(*pointer, c_name.as_ptr(), &raw mut size, &raw mut width);
@@ -171,7 +170,7 @@ impl Batch {
         let mut message = [0 as c_char; MESSAGE];
         // SAFETY: pointers live as long as the call.
         let pointer = unsafe {
-            (model.inner.mujoco.functions.mjb_makeBatch)(
+            (model.inner.functions.mjb_makeBatch)(
                 model.inner.pointer,
                 1,
                 &raw const config,
@@ -190,6 +189,6 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         // SAFETY: made by `mjb_makeBatch`, freed once.
-        unsafe { (self.model.inner.mujoco.functions.mjb_deleteBatch)(self.pointer) }
+        unsafe { (self.model.inner.functions.mjb_deleteBatch)(self.pointer) }
     }
 }

@@ -4,7 +4,8 @@ use std::ffi::{CString, c_int};
 use std::ptr;
 use std::slice;
 
-use crate::mujoco::library::{MujocoError, text};
+use crate::mujoco::error::MujocoError;
+use crate::mujoco::functions::text;
 use crate::mujoco::model::{Batch, Model};
 
 // Bits of `mjtState`.
@@ -48,7 +49,7 @@ impl Simulation {
         let component = |bit| {
             let mut len = 0;
             // SAFETY: the batch lives.
-            let start = unsafe { (model.inner.mujoco.functions.mjb_stateComponent)(batch.pointer, bit, &raw mut len) };
+            let start = unsafe { (model.inner.functions.mjb_stateComponent)(batch.pointer, bit, &raw mut len) };
             Numbers { start, len: len as usize }
         };
         let [qpos, qvel, ctrl] = [QPOS, QVEL, CTRL].map(component);
@@ -56,7 +57,7 @@ impl Simulation {
             let lacks = || model.lacks(&format!("field {name}"));
             let c_name = CString::new(*name).map_err(|_| lacks())?;
             let (mut len, mut width) = (0, 0);
-            let functions = &model.inner.mujoco.functions;
+            let functions = &model.inner.functions;
             // SAFETY: the batch lives, and the name as long as the call.
             let start = unsafe { (functions.mjb_output)(batch.pointer, c_name.as_ptr(), &raw mut len, &raw mut width) };
             let right = width as usize == size_of::<f64>() && (len == 0 || !start.is_null());
@@ -101,7 +102,7 @@ impl Simulation {
     /// # Errors
     /// [`MujocoError::Simulation`].
     pub(crate) fn reset(&mut self, draw: impl FnOnce(&mut [f64], &mut [f64])) -> Result<(), MujocoError> {
-        let functions = self.batch.model.inner.mujoco.functions.clone();
+        let functions = self.batch.model.inner.functions.clone();
         // SAFETY: the batch lives; positions and velocities do not overlap.
         let failed = unsafe { (functions.mjb_reset)(self.batch.pointer, ptr::null(), 0, ptr::null(), NO_STAGE) };
         self.check(failed)?;
@@ -120,7 +121,7 @@ impl Simulation {
         // SAFETY: nobody else looks at the controls.
         let ctrl = unsafe { self.ctrl.slice_mut() };
         ctrl.iter_mut().zip(controls).for_each(|(to, &from)| *to = f64::from(from));
-        let step = self.batch.model.inner.mujoco.functions.mjb_step;
+        let step = self.batch.model.inner.functions.mjb_step;
         // SAFETY: the batch lives.
         let failed = unsafe { step(self.batch.pointer, ptr::null(), 0, n as c_int, NO_STAGE) };
         self.check(failed)
@@ -131,7 +132,7 @@ impl Simulation {
     /// # Errors
     /// [`MujocoError::Simulation`].
     pub(crate) fn compute_forces(&mut self) -> Result<(), MujocoError> {
-        let functions = self.batch.model.inner.mujoco.functions.clone();
+        let functions = self.batch.model.inner.functions.clone();
         let (batch, forces) = (self.batch.pointer, functions.mj_rnePostConstraint);
         // SAFETY: the batch lives; the function is MuJoCo's, of a model and its data.
         let failed = unsafe { (functions.mjb_apply)(batch, ptr::null(), 0, forces, ptr::null_mut(), 0) };
@@ -147,7 +148,7 @@ impl Simulation {
             return Ok(());
         }
         // SAFETY: the batch lives, and has a simulation 0.
-        let message = unsafe { text((self.batch.model.inner.mujoco.functions.mjb_error)(self.batch.pointer, 0)) };
+        let message = unsafe { text((self.batch.model.inner.functions.mjb_error)(self.batch.pointer, 0)) };
         Err(MujocoError::Simulation(message))
     }
 

@@ -8,8 +8,8 @@ use rand::RngCore;
 
 use crate::error::EnvError;
 use crate::mujoco::env::{Facts, Task, World, perturb, skipped, squares, within};
+use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
-use crate::mujoco::library::MujocoError;
 use crate::mujoco::model::Model;
 use crate::settings::Settings;
 

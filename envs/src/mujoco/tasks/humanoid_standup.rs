@@ -7,8 +7,8 @@ use rand::RngCore;
 
 use crate::error::EnvError;
 use crate::mujoco::env::{Facts, Task, World, perturb};
+use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
-use crate::mujoco::library::MujocoError;
 use crate::mujoco::model::Model;
 use crate::mujoco::tasks::humanoid::{CFRC_EXT, OUTPUTS, Observed, sum_of_squares};
 use crate::settings::Settings;

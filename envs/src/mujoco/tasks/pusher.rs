@@ -7,8 +7,8 @@ use rand::RngCore;
 
 use crate::error::EnvError;
 use crate::mujoco::env::{Facts, Task, World, difference, norm, perturb, squares};
+use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
-use crate::mujoco::library::MujocoError;
 use crate::mujoco::model::Model;
 use crate::numpy::pcg64::uniform;
 use crate::settings::Settings;
