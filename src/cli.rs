@@ -70,8 +70,8 @@ pub struct SettingArgs {
     /// Any setting, as section.key=value: optimizer.lr=3e-4, agent.gamma=0.98; `none` unsets.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
-    /// or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo;
+    /// EGN_PYTHON or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Root folder of the records.
@@ -342,8 +342,8 @@ pub struct EvaluateArgs {
     /// Which policy: the last one or the one that was best in training.
     #[arg(long, value_enum, default_value_t = Which::Last)]
     pub which: Which,
-    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
-    /// or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo;
+    /// EGN_PYTHON or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
     /// Write an animation of the first greedy episodes.
@@ -381,8 +381,8 @@ pub struct ExportArgs {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
-    /// or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo;
+    /// EGN_PYTHON or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
 }
@@ -426,8 +426,8 @@ pub struct VerifyArgs {
     /// Threads that step environments; no result depends on it.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1024))]
     pub workers: u64,
-    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo; EGN_PYTHON
-    /// or python3 unless given.
+    /// Python interpreter for `gymnasium:` environments, and whose package may have MuJoCo;
+    /// EGN_PYTHON or python3 unless given.
     #[arg(long, value_name = "FILE")]
     pub python: Option<PathBuf>,
 }

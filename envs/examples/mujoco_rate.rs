@@ -3,8 +3,8 @@
 //!     EGN_PYTHON=… cargo run --release -p egn-envs --example mujoco_rate [id] [threads]
 //!     [environments a thread] [seconds]
 //!
-//! Prints `<id> <threads> <environments a thread> <steps per second> <steps per CPU second> <peak MB>`;
-//! `envs/scripts/mujoco_rate.py` prints what Python does by itself beside it.
+//! Prints id, threads, environments a thread, steps per second, steps per CPU second and peak
+//! memory (MB); `envs/scripts/mujoco_rate.py` prints what Python does by itself beside it.
 
 use std::time::{Duration, Instant};
 

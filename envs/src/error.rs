@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::mujoco::MujocoError;
+use crate::mujoco::error::MujocoError;
 use crate::settings::SettingValue;
 
 /// Why an environment could not be made, reset or stepped.

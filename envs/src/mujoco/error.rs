@@ -19,7 +19,10 @@ pub enum MujocoError {
         looked_for: Vec<String>,
     },
     /// What was found is no library of MuJoCo 4.
-    #[error("{} cannot be used as the library of MuJoCo 4: {problem}; install it with: pip install mujoco-core", .path.display())]
+    #[error(
+        "{} cannot be used as the library of MuJoCo 4: {problem}; install it with: pip install mujoco-core",
+        .path.display()
+    )]
     Unusable {
         /// The file.
         path: PathBuf,

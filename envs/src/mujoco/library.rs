@@ -43,7 +43,7 @@ impl Mujoco {
     /// [`MujocoError::NotFound`] with all places, [`MujocoError::Unusable`] for what was found.
     pub fn find(python: Option<&Path>) -> Result<Self, MujocoError> {
         type Answers = HashMap<Option<PathBuf>, Result<Mujoco, MujocoError>>;
-        // A process has one copy of a shared library whatever we do; this spares asking Python again.
+        // A process has one copy of a shared library anyhow; this spares asking Python again.
         static ANSWERS: Mutex<Option<Answers>> = Mutex::new(None);
         let mut answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = answers.get_or_insert_default();

@@ -14,7 +14,7 @@
 //! the name of a file of one's own.
 
 mod env;
-mod error;
+pub(crate) mod error;
 mod film;
 mod functions;
 mod geom;

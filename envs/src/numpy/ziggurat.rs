@@ -232,8 +232,8 @@ mod tests {
 
     #[test]
     fn a_million_draws_equal_those_of_numpy() {
-        // numpy.random.default_rng(7).standard_normal(1_000_000) of NumPy 2.4.6, 247 of them from the
-        // tail; bits rotated and mixed in order, then the next uniform draw.
+        // numpy.random.default_rng(7).standard_normal(1_000_000) of NumPy 2.4.6, 247 of them from
+        // the tail; bits rotated and mixed in order, then the next uniform draw.
         let mut rng = Pcg64::seed_from(7);
         let first = standard_normal(&mut rng);
         assert_eq!(first, 0.001_230_153_357_482_574_2);

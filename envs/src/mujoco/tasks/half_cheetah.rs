@@ -1,7 +1,7 @@
 //! HalfCheetah-v5: a planar cheetah runs forward.
 //!
-//! Equal to `half_cheetah_v5.py` of Gymnasium 1.4.0. Traps: positions are drawn uniformly and velocities
-//! from the normal distribution; the cost of control is made in float32.
+//! Equal to `half_cheetah_v5.py` of Gymnasium 1.4.0. Traps: positions are drawn uniformly and
+//! velocities from the normal distribution; the cost of control is made in float32.
 
 use rand::RngCore;
 

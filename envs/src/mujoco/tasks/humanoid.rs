@@ -1,8 +1,8 @@
 //! Humanoid-v5: a body with arms and legs walks forward.
 //!
-//! Equal to `humanoid_v5.py` of Gymnasium 1.4.0. Traps: the speed is that of the center of mass, in
-//! positions that a step of MuJoCo leaves where they were before the last integration; the cost of
-//! contacts is clipped as a whole.
+//! Equal to `humanoid_v5.py` of Gymnasium 1.4.0. Traps: the speed is that of the center of mass,
+//! in positions that a step of MuJoCo leaves where they were before the last integration; the cost
+//! of contacts is clipped as a whole.
 
 use rand::RngCore;
 

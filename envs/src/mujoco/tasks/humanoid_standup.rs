@@ -1,7 +1,7 @@
 //! HumanoidStandup-v5: a body with arms and legs stands up from lying.
 //!
-//! Equal to `humanoidstandup_v5.py` of Gymnasium 1.4.0. Traps: height is divided by the time of one
-//! step of the simulation, not of the task; the task never ends.
+//! Equal to `humanoidstandup_v5.py` of Gymnasium 1.4.0. Traps: height is divided by the time of
+//! one step of the simulation, not of the task; the task never ends.
 
 use rand::RngCore;
 

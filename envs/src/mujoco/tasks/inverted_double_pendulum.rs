@@ -1,8 +1,8 @@
 //! InvertedDoublePendulum-v5: a cart balances a pole upon a pole.
 //!
 //! Equal to `inverted_double_pendulum_v5.py` of Gymnasium 1.4.0. Traps: the tip is a site, whose
-//! position a step of MuJoCo leaves where it was before the last integration; only the first of the
-//! forces of constraint is observed.
+//! position a step of MuJoCo leaves where it was before the last integration; only the first of
+//! the forces of constraint is observed.
 
 use rand::RngCore;
 

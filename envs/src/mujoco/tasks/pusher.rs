@@ -1,7 +1,7 @@
 //! Pusher-v5: an arm pushes a cylinder to a place.
 //!
-//! Equal to `pusher_v5.py` of Gymnasium 1.4.0. Trap: the cylinder is drawn until it lies far enough
-//! from its goal.
+//! Equal to `pusher_v5.py` of Gymnasium 1.4.0. Trap: the cylinder is drawn until it lies far
+//! enough from its goal.
 
 use rand::RngCore;
 
