@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::mujoco::error::MujocoError;
-use crate::settings::SettingValue;
+use crate::setting_value::SettingValue;
 
 /// Why an environment could not be made, reset or stepped.
 #[derive(Debug, Error)]

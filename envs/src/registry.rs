@@ -16,7 +16,8 @@ use crate::lqr::id::LqrId;
 use crate::minatar::MinAtarGame;
 use crate::mujoco::MujocoTask;
 use crate::registration::Registration;
-use crate::settings::{SettingValue, Settings};
+use crate::setting_value::SettingValue;
+use crate::settings::Settings;
 use crate::space::Space;
 use crate::toy_text::frozen_lake::FrozenLakeMap;
 

@@ -146,8 +146,8 @@ impl Sent {
 #[test]
 fn a_signal_to_all_there_is_stops_the_run_which_then_goes_on_as_if_nothing_had_been() {
     let stops = [
-        ("CartPole-v1", "", "--steps 500000 --eval-every 5000", Sent::ToGroup(libc::SIGHUP)),
-        ("CartPole-v1", "", "--steps 500000 --eval-every 5000", Sent::Twice(libc::SIGTERM)),
+        ("CartPole-v1", "", "--steps 250000 --eval-every 5000", Sent::ToGroup(libc::SIGHUP)),
+        ("CartPole-v1", "", "--steps 250000 --eval-every 5000", Sent::Twice(libc::SIGTERM)),
         ("gymnasium:CartPole-v1", "", "--steps 6000 --eval-every 1000", Sent::ToGroup(libc::SIGINT)),
         ("gymnasium:CartPole-v1", "", "--steps 6000 --eval-every 1000", Sent::Twice(libc::SIGTERM)),
         ("gymnasium:CartPole-v1", "", "--steps 6000 --eval-every 1000", Sent::ToAll(libc::SIGHUP)),

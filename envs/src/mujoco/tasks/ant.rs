@@ -14,7 +14,8 @@ use crate::mujoco::film::View;
 use crate::mujoco::model::Model;
 use crate::numpy::sum::sum;
 use crate::numpy::ziggurat::standard_normal;
-use crate::settings::{SettingValue, Settings};
+use crate::setting_value::SettingValue;
+use crate::settings::Settings;
 
 /// The ant.
 pub(in crate::mujoco) struct Ant {
