@@ -32,6 +32,7 @@ pub mod analysis;
 pub mod cli;
 pub mod commands;
 pub mod compare;
+mod digits;
 mod exit_code;
 pub mod pictures;
 pub mod progress;

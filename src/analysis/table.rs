@@ -9,6 +9,7 @@ use crate::analysis::{
     cohort::Cohort,
     statistics::{Bootstrap, Estimate, ScoreMatrix, bootstrap_estimate, interquartile_mean, median},
 };
+use crate::digits::{decimals, shown};
 
 /// Seed of the bootstrap's draws, the same for every number so that rows do not depend on others.
 const BOOTSTRAP_SEED: u64 = 0x0065_676e_7461_626c;
@@ -234,7 +235,10 @@ pub fn cells(row: &Row, several_envs: bool) -> Vec<String> {
         _ => "–".to_owned(),
     };
     let interval = |estimate: Option<Estimate>| {
-        estimate.map_or("–".to_owned(), |e| format!("{:.1} [{:.1}, {:.1}]", e.value, e.low, e.high))
+        estimate.map_or("–".to_owned(), |Estimate { value, low, high }| {
+            let digits = decimals(&[value, low, high]);
+            format!("{value:.digits$} [{low:.digits$}, {high:.digits$}]")
+        })
     };
     let name = name(row);
     vec![
@@ -244,7 +248,7 @@ pub fn cells(row: &Row, several_envs: bool) -> Vec<String> {
         steps,
         or_dash(row.cpu_seconds_to_threshold.median, 2),
         interval(row.final_return),
-        row.worst.map_or("–".to_owned(), |worst| format!("{:.1} ({})", worst.seed_return, worst.seed)),
+        row.worst.map_or("–".to_owned(), |worst| format!("{} ({})", shown(worst.seed_return), worst.seed)),
         interval(row.best_return),
         row.failed.len().to_string(),
     ]

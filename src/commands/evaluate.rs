@@ -14,6 +14,7 @@ use egn_train::{
     trainer::evaluation::{greedy_returns, summarize},
 };
 
+use crate::digits::shown;
 use crate::{
     cli::EvaluateArgs,
     commands::{open_policy::open_policy, out_file::check_file_writable},
@@ -48,12 +49,12 @@ pub(super) fn evaluate(args: &EvaluateArgs) -> Result<u8> {
     } else {
         writeln!(
             stdout(),
-            "{} greedy episodes: mean {:.2}, std {:.2}, min {:.1}, max {:.1}",
+            "{} greedy episodes: mean {}, std {}, min {}, max {}",
             verdict.episodes,
-            verdict.mean,
-            verdict.std,
-            verdict.min,
-            verdict.max
+            shown(verdict.mean),
+            shown(verdict.std),
+            shown(verdict.min),
+            shown(verdict.max)
         )?;
     }
     Ok(SUCCESS)

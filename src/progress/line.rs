@@ -7,6 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::digits::shown;
 use crate::progress::standing::Standing;
 
 /// One line for one run: bar, environment steps per second, last return, time left.
@@ -43,7 +44,7 @@ impl Line {
     /// Moves the line to where the run stands.
     pub fn show(&self, standing: Standing) {
         let rate = standing.env_steps as f64 / self.started.elapsed().as_secs_f64().max(1e-3);
-        let last = standing.last_return.map_or_else(|| "–".to_owned(), |last| format!("{last:.1}"));
+        let last = standing.last_return.map_or_else(|| "–".to_owned(), shown);
         self.bar.set_message(format!("{:>7} steps/s  return {last:>7}", thousands(rate)));
         self.bar.set_position(standing.env_steps);
     }

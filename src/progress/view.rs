@@ -21,6 +21,7 @@ use egn_train::{
     },
 };
 
+use crate::digits::shown;
 use crate::progress::{
     line::{Line, thousands},
     standing::{INTERVAL, warn},
@@ -172,7 +173,7 @@ impl View {
 }
 
 fn decimal(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |value| format!("{value:.1}"))
+    value.map_or_else(|| "–".to_owned(), shown)
 }
 
 /// What an optimizer did last: whatever it has of λ, gain ratio and α, and its loss.

@@ -13,6 +13,7 @@ use plotters::{
     },
 };
 
+use crate::digits::decimals;
 use crate::{
     analysis::learning_curve::LearningCurve,
     pictures::chart::figure::{Chart, Line, Panel},
@@ -236,7 +237,7 @@ fn tick_label(value: f64, thousands: f64) -> String {
         size if size >= thousands => (value / 1e3, "k"),
         _ => (value, ""),
     };
-    let digits = format!("{scaled:.3}");
+    let digits = format!("{scaled:.*}", decimals(&[scaled]).max(3));
     let digits = digits.trim_end_matches('0').trim_end_matches('.');
     let sign = if digits.starts_with('-') && digits != "-0" { "\u{2212}" } else { "" };
     format!("{sign}{}{unit}", digits.trim_start_matches('-'))

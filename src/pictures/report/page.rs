@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Error, Result};
 use egn_train::record::contents::{Ended, Record};
 
+use crate::digits::shown;
 use crate::{
     analysis::{
         cohort::{Cohort, reward_threshold_of},
@@ -157,7 +158,7 @@ fn every_seed(cohorts: &[Cohort], threshold: Option<f64>) -> String {
 fn seed(name: &str, record: &Record, threshold: Option<f64>) -> Row {
     let summary = record.summary.as_ref();
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    let number = |value: Option<f64>| or_dash(value.map(|value| format!("{value:.1}")));
+    let number = |value: Option<f64>| or_dash(value.map(shown));
     let ended = match summary.map(|summary| summary.ended) {
         None => "unfinished",
         Some(Ended::Finished) => "finished",
