@@ -228,7 +228,7 @@ mod tests {
         assert_eq!(unknown, "this environment has no setting \"gravity\"; accepted: max_episode_steps, g");
         assert!(message(EnvId::Pendulum, "g", f64::NAN).contains("a finite number"));
         assert!(message(EnvId::Pendulum, "max_episode_steps", 0.5).contains("a whole number from 1"));
-        assert!(message(EnvId::CartPole, "sutton_barto_reward", 2.0).contains("0 or 1"));
+        assert!(message(EnvId::CartPole, "sutton_barto_reward", 2.0).contains("true or false, or 1 or 0"));
         assert!(message(EnvId::MinAtar(MinAtarGame::Breakout), "sticky_action_prob", 1.5).contains("0 to 1"));
         assert!(message(EnvId::Lqr(LqrId::new(0)), "process_noise", -1.0).contains("from 0"));
     }

@@ -60,7 +60,7 @@ impl<'a> Settings<'a> {
             None => Ok(default),
             Some(SettingValue::Number(0.0)) => Ok(false),
             Some(SettingValue::Number(1.0)) => Ok(true),
-            Some(value) => Err(refused(setting, value, "0 or 1")),
+            Some(value) => Err(refused(setting, value, "true or false, or 1 or 0")),
         }
     }
 
@@ -78,11 +78,20 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Takes the name of a file, where one is given.
-    pub(crate) fn file(&mut self, setting: &'static str) -> Result<Option<PathBuf>, EnvError> {
+    /// Takes a finite number from 0 on, or `default` where it is not given.
+    pub(crate) fn magnitude(&mut self, setting: &'static str, default: f64) -> Result<f64, EnvError> {
+        match self.number(setting, default)? {
+            value if value >= 0.0 => Ok(value),
+            value => Err(refused(setting, &value.into(), "a finite number, 0 or more")),
+        }
+    }
+
+    /// Takes the name of a file, where one is given that is not the `own` one.
+    pub(crate) fn file(&mut self, setting: &'static str, own: &str) -> Result<Option<PathBuf>, EnvError> {
         match self.take(setting) {
             None => Ok(None),
             Some(SettingValue::Text(text)) if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
+            Some(SettingValue::Text(text)) if text == own => Ok(None),
             Some(value) => Err(refused(setting, value, "the name of a file that exists")),
         }
     }

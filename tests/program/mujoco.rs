@@ -26,8 +26,7 @@ fn a_library_that_is_missing_or_none_is_told_in_a_line_and_nothing_is_recorded()
     for (library, parts) in [
         (
             Path::new("/nowhere/libmujoco.so"),
-            &["MuJoCo 4", "/nowhere/python -m pip install mujoco-core", "EGN_MUJOCO=/nowhere/libmujoco.so", "--python"]
-                [..],
+            &["MuJoCo 4", "/nowhere/python -m pip install mujoco-core", "EGN_MUJOCO=/nowhere/libmujoco.so"][..],
         ),
         (&text, &["libmujoco.so cannot be used as the library of MuJoCo 4", "pip install mujoco-core"]),
     ] {

@@ -31,6 +31,8 @@ pub(super) struct Facts {
     pub frame_skip: usize,
     /// Gymnasium's `render_fps` with this `frame_skip`.
     pub frames_per_second: f64,
+    /// Positions and velocities that the task reads, which a model of one's own must have, too.
+    pub needs: (usize, usize),
     /// Entries of an observation with default settings.
     pub n_observations: usize,
     /// Entries of an action, and their greatest magnitude.
@@ -155,6 +157,9 @@ pub(super) fn registration<T: Task>() -> Registration {
     }
 }
 
+/// Steps of the simulation that one step of a task may have: a run can be stopped between steps.
+const MAX_FRAME_SKIP: usize = 1000;
+
 fn observation_space(n: usize) -> Space {
     Space::symmetric(vec![f32::INFINITY; n])
 }
@@ -175,10 +180,22 @@ impl<T: Task> MujocoEnv<T> {
         let facts = T::FACTS;
         let mujoco = Mujoco::find(settings.python())?;
         let (name, text) = facts.model;
-        let model = mujoco.model(name, text, settings.file("xml_file")?.as_deref())?;
+        let model = mujoco.model(name, text, settings.file("xml_file", name)?.as_deref())?;
         let frame_skip = settings.count("frame_skip", Some(facts.frame_skip))?.unwrap_or(facts.frame_skip);
+        if frame_skip > MAX_FRAME_SKIP {
+            let (setting, accepted) = ("frame_skip", "a whole number from 1 to 1000");
+            return Err(EnvError::Setting { setting, value: (frame_skip as f64).into(), accepted });
+        }
         let task = T::new(settings, &model)?;
         let world = World::new(&model, facts.outputs, frame_skip)?;
+        let (n_positions, n_velocities) = facts.needs;
+        if world.qpos().len() < n_positions || world.qvel().len() < n_velocities || world.ctrl().is_empty() {
+            let what = format!("{n_positions} positions, {n_velocities} velocities and an actuator");
+            return Err(model.lacks(&what).into());
+        }
+        if let Some(empty) = (0..facts.outputs.len()).find(|&i| world.output(i).is_empty()) {
+            return Err(model.lacks(facts.outputs[empty]).into());
+        }
         // Least and greatest in turns, an actuator each.
         let bounds: Vec<f64> = model.fields()?.get("actuator_ctrlrange")?;
         let every_other = |first: usize| bounds.iter().skip(first).step_by(2).map(|&x| x as f32).collect();

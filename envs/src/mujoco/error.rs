@@ -20,7 +20,8 @@ pub enum MujocoError {
     },
     /// What was found is no library of MuJoCo 4.
     #[error(
-        "{} cannot be used as the library of MuJoCo 4: {problem}; install it with: pip install mujoco-core",
+        "{} cannot be used as the library of MuJoCo 4: {problem}; install another with: \
+         pip install mujoco-core, or name one by EGN_MUJOCO",
         .path.display()
     )]
     Unusable {

@@ -143,14 +143,18 @@ fn chain(error: &dyn std::error::Error) -> String {
 /// The file of the library.
 fn find(python: Option<&Path>) -> Result<PathBuf, MujocoError> {
     let mut looked_for = Vec::new();
-    match std::env::var_os(VARIABLE).map(PathBuf::from) {
-        Some(path) if path.is_file() => return Ok(path),
-        Some(path) if !path.as_os_str().is_empty() => {
-            looked_for.push(format!("{VARIABLE}={}, which is no file", path.display()));
-        }
-        Some(_) | None => looked_for.push(format!("{VARIABLE}, which is not set")),
-    }
     let python = interpreter(python);
+    let not_found = |looked_for| {
+        let install = format!("{} -m pip install mujoco-core", python.display());
+        MujocoError::NotFound { install, looked_for }
+    };
+    match std::env::var_os(VARIABLE).filter(|name| !name.is_empty()).map(PathBuf::from) {
+        // A name without a slash would be looked for in the system's folders.
+        Some(path) if path.is_file() => return Ok(std::path::absolute(&path).unwrap_or(path)),
+        // Whoever names a library wants no other.
+        Some(path) => return Err(not_found(vec![format!("{VARIABLE}={}, which is no file", path.display())])),
+        None => looked_for.push(format!("{VARIABLE}, which is not set")),
+    }
     for folder in package_folders(&python, &mut looked_for) {
         match newest_library(&folder) {
             Some(path) => return Ok(path),
@@ -164,7 +168,7 @@ fn find(python: Option<&Path>) -> Result<PathBuf, MujocoError> {
             None => looked_for.push(format!("beside the program, in {}", folder.display())),
         }
     }
-    Err(MujocoError::NotFound { install: format!("{} -m pip install mujoco-core", python.display()), looked_for })
+    Err(not_found(looked_for))
 }
 
 /// Folders of an interpreter's package `mujoco`, which is looked up and not imported.

@@ -94,6 +94,10 @@ fn settings_of_mujoco_reach_the_task() {
     let message = refused(MujocoTask::Hopper, "healthy_z_range", 0.7.into());
     assert_eq!(message, "healthy_z_range is 0.7; accepted: two numbers, [least, greatest]");
     assert!(refused(MujocoTask::Hopper, "gravity", 1.0.into()).contains("ctrl_cost_weight"));
+    assert!(refused(MujocoTask::Ant, "frame_skip", 1e9.into()).contains("from 1 to 1000"));
+    assert!(refused(MujocoTask::Ant, "reset_noise_scale", (-1.0).into()).contains("0 or more"));
+    let of_gymnasium = made(MujocoTask::Ant, "xml_file", SettingValue::Text("ant.xml".to_owned()));
+    assert_eq!(of_gymnasium.expect("Gymnasium's own").observation_space().len(), 105);
     let nowhere = SettingValue::Text("/nowhere.xml".to_owned());
     assert!(refused(MujocoTask::Ant, "xml_file", nowhere).contains("a file that exists"));
     let torso = SettingValue::Text("wings".to_owned());
@@ -117,6 +121,13 @@ fn a_model_of_ones_own_is_read_from_its_file() {
     assert!(model.contains("ctrlrange=\"-1 1\""));
     let strong = made(&model.replace("ctrlrange=\"-1 1\"", "ctrlrange=\"-3 2\"")).expect("made");
     assert_eq!(strong.action_space(), &Space::Box { low: vec![-3.0; 2], high: vec![2.0; 2] });
+    let empty = "<mujoco><worldbody><geom type='plane' size='1 1 .1'/></worldbody></mujoco>";
+    std::fs::write(&file, empty).expect("written");
+    for &task in MujocoTask::ALL {
+        let settings = [("xml_file".to_owned(), SettingValue::Text(file.display().to_string()))];
+        let refused = EnvId::Mujoco(task).make_with(&settings, None).err().expect("refused").to_string();
+        assert!(refused.contains("swimmer.xml has no"), "{task:?}: {refused}");
+    }
     let broken = made("<mujoco><worldbody><body/></worldbody>").err().expect("refused").to_string();
     assert!(broken.contains("swimmer.xml") && broken.contains("XML"), "{broken}");
     std::fs::remove_dir_all(&folder).expect("cleaned up");

@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(opened.action_space, Space::Discrete { n: 6 });
         let refused = |text| freeway.open(&kwargs(text), None).err().unwrap().to_string();
         assert!(refused("sticky = 1").contains("sticky_action_prob"), "{}", refused("sticky = 1"));
-        assert!(refused("difficulty_ramping = 'no'").contains("0 or 1"));
+        assert!(refused("difficulty_ramping = 'no'").contains("true or false"));
         assert!(refused("difficulty_ramping = {a = 1}").contains("true or false"));
     }
 }

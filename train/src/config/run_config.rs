@@ -461,7 +461,10 @@ mod tests {
             ("env.clip_reward=0", &["env.clip_reward must be above 0, not 0"]),
             ("env.normalise_reward=true", &["env", "unknown field", "did you mean 'normalize_reward'"]),
             ("env.kwargs.g=1", &["env.kwargs", "no setting \"g\"", "sutton_barto_reward"]),
-            ("env.kwargs.sutton_barto_reward=yes", &["env.kwargs", "sutton_barto_reward is \"yes\"; accepted: 0 or 1"]),
+            (
+                "env.kwargs.sutton_barto_reward=yes",
+                &["env.kwargs", "sutton_barto_reward is \"yes\"; accepted: true or false"],
+            ),
             ("run.env=LunarLander-v3", &["unknown env", "; Python runs it as 'gymnasium:LunarLander-v3'"]),
             ("agent.hidden=-3", &["agent.hidden", "a width or a list of widths"]),
             ("agent.hidden=[3.5]", &["agent.hidden", "expected a whole number, 0 or more"]),

@@ -59,6 +59,7 @@ impl Task for Ant {
         model: ("ant.xml", include_str!("../models/ant.xml")),
         frame_skip: 5,
         frames_per_second: 20.0,
+        needs: (3, 1),
         n_observations: 105,
         actions: (8, 1.0),
         outputs: &["xpos", "cfrc_ext"],
@@ -75,7 +76,7 @@ impl Task for Ant {
             terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
             healthy_z_range: settings.range("healthy_z_range", [0.2, 1.0])?,
             contact_force_range: settings.range("contact_force_range", [-1.0, 1.0])?,
-            reset_noise_scale: settings.number("reset_noise_scale", 0.1)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
             skipped_positions: skipped(settings, 2)?,
             include_cfrc_ext: settings.flag("include_cfrc_ext_in_observation", true)?,
         })

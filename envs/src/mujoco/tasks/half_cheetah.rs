@@ -29,6 +29,7 @@ impl Task for HalfCheetah {
         model: ("half_cheetah.xml", include_str!("../models/half_cheetah.xml")),
         frame_skip: 5,
         frames_per_second: 20.0,
+        needs: (1, 1),
         n_observations: 17,
         actions: (6, 1.0),
         outputs: &[],
@@ -39,7 +40,7 @@ impl Task for HalfCheetah {
         Ok(HalfCheetah {
             forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
             ctrl_cost_weight: settings.number("ctrl_cost_weight", 0.1)?,
-            reset_noise_scale: settings.number("reset_noise_scale", 0.1)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
             skipped_positions: skipped(settings, 1)?,
         })
     }

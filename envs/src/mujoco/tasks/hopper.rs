@@ -44,6 +44,7 @@ impl Task for Hopper {
         model: ("hopper.xml", include_str!("../models/hopper.xml")),
         frame_skip: 4,
         frames_per_second: 125.0,
+        needs: (3, 1),
         n_observations: 11,
         actions: (3, 1.0),
         outputs: &[],
@@ -59,7 +60,7 @@ impl Task for Hopper {
             healthy_state_range: settings.range("healthy_state_range", [-100.0, 100.0])?,
             healthy_z_range: settings.range("healthy_z_range", [0.7, f64::INFINITY])?,
             healthy_angle_range: settings.range("healthy_angle_range", [-0.2, 0.2])?,
-            reset_noise_scale: settings.number("reset_noise_scale", 5e-3)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 5e-3)?,
             skipped_positions: skipped(settings, 1)?,
         })
     }

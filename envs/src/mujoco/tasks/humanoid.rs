@@ -88,6 +88,7 @@ impl Task for Humanoid {
         model: ("humanoid.xml", include_str!("../models/humanoid.xml")),
         frame_skip: 5,
         frames_per_second: 67.0,
+        needs: (3, 6),
         n_observations: 348,
         actions: (17, 0.4),
         outputs: OUTPUTS,
@@ -103,7 +104,7 @@ impl Task for Humanoid {
             healthy_reward: settings.number("healthy_reward", 5.0)?,
             terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
             healthy_z_range: settings.range("healthy_z_range", [1.0, 2.0])?,
-            reset_noise_scale: settings.number("reset_noise_scale", 1e-2)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 1e-2)?,
             observed: Observed::new(settings)?,
             masses: model.fields()?.get("body_mass")?,
         })

@@ -30,6 +30,7 @@ impl Task for HumanoidStandup {
         model: ("humanoidstandup.xml", include_str!("../models/humanoidstandup.xml")),
         frame_skip: 5,
         frames_per_second: 67.0,
+        needs: (3, 6),
         n_observations: 348,
         actions: (17, 0.4),
         outputs: OUTPUTS,
@@ -43,7 +44,7 @@ impl Task for HumanoidStandup {
             ctrl_cost_weight: settings.number("ctrl_cost_weight", 0.1)?,
             impact_cost_weight: settings.number("impact_cost_weight", 0.5e-6)?,
             impact_cost_range: settings.range("impact_cost_range", [f64::NEG_INFINITY, 10.0])?,
-            reset_noise_scale: settings.number("reset_noise_scale", 1e-2)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 1e-2)?,
             observed: Observed::new(settings)?,
         })
     }

@@ -31,6 +31,7 @@ impl Task for InvertedDoublePendulum {
         model: ("inverted_double_pendulum.xml", include_str!("../models/inverted_double_pendulum.xml")),
         frame_skip: 5,
         frames_per_second: 20.0,
+        needs: (2, 3),
         n_observations: 9,
         actions: (1, 1.0),
         outputs: &["site_xpos", "qfrc_constraint"],
@@ -40,7 +41,7 @@ impl Task for InvertedDoublePendulum {
     fn new(settings: &mut Settings<'_>, _: &Model) -> Result<Self, EnvError> {
         Ok(InvertedDoublePendulum {
             healthy_reward: settings.number("healthy_reward", 10.0)?,
-            reset_noise_scale: settings.number("reset_noise_scale", 0.1)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
         })
     }
 

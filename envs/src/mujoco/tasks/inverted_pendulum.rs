@@ -24,6 +24,7 @@ impl Task for InvertedPendulum {
         model: ("inverted_pendulum.xml", include_str!("../models/inverted_pendulum.xml")),
         frame_skip: 2,
         frames_per_second: 25.0,
+        needs: (2, 1),
         n_observations: 4,
         actions: (1, 3.0),
         outputs: &[],
@@ -31,7 +32,7 @@ impl Task for InvertedPendulum {
     };
 
     fn new(settings: &mut Settings<'_>, _: &Model) -> Result<Self, EnvError> {
-        Ok(InvertedPendulum { reset_noise_scale: settings.number("reset_noise_scale", 0.01)? })
+        Ok(InvertedPendulum { reset_noise_scale: settings.magnitude("reset_noise_scale", 0.01)? })
     }
 
     fn draw_start(&self, rng: &mut dyn RngCore, qpos: &mut [f64], qvel: &mut [f64]) {

@@ -33,6 +33,7 @@ impl Task for Pusher {
         model: ("pusher_v5.xml", include_str!("../models/pusher_v5.xml")),
         frame_skip: 5,
         frames_per_second: 20.0,
+        needs: (7, 7),
         n_observations: 23,
         actions: (7, 2.0),
         outputs: &["xpos"],

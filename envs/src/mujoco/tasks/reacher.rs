@@ -40,6 +40,7 @@ impl Task for Reacher {
         model: ("reacher.xml", include_str!("../models/reacher.xml")),
         frame_skip: 2,
         frames_per_second: 50.0,
+        needs: (4, 2),
         n_observations: 10,
         actions: (2, 1.0),
         outputs: &["xpos"],

@@ -27,6 +27,7 @@ impl Task for Swimmer {
         model: ("swimmer.xml", include_str!("../models/swimmer.xml")),
         frame_skip: 4,
         frames_per_second: 25.0,
+        needs: (2, 1),
         n_observations: 8,
         actions: (2, 1.0),
         outputs: &[],
@@ -37,7 +38,7 @@ impl Task for Swimmer {
         Ok(Swimmer {
             forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
             ctrl_cost_weight: settings.number("ctrl_cost_weight", 1e-4)?,
-            reset_noise_scale: settings.number("reset_noise_scale", 0.1)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
             skipped_positions: skipped(settings, 2)?,
         })
     }

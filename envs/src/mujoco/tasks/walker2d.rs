@@ -38,6 +38,7 @@ impl Task for Walker2d {
         model: ("walker2d_v5.xml", include_str!("../models/walker2d_v5.xml")),
         frame_skip: 4,
         frames_per_second: 125.0,
+        needs: (3, 1),
         n_observations: 17,
         actions: (6, 1.0),
         outputs: &[],
@@ -52,7 +53,7 @@ impl Task for Walker2d {
             terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
             healthy_z_range: settings.range("healthy_z_range", [0.8, 2.0])?,
             healthy_angle_range: settings.range("healthy_angle_range", [-1.0, 1.0])?,
-            reset_noise_scale: settings.number("reset_noise_scale", 5e-3)?,
+            reset_noise_scale: settings.magnitude("reset_noise_scale", 5e-3)?,
             skipped_positions: skipped(settings, 1)?,
         })
     }
