@@ -52,6 +52,14 @@ impl Stay {
         let guests = Path::new(env!("CARGO_MANIFEST_DIR")).join("envs/tests/environments");
         command.args(&self.args).args(more).env("PYTHONPATH", guests).env("PYTHONDONTWRITEBYTECODE", "1");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Whoever runs the tests under `nohup` hands its ignored SIGHUP on.
+        let by_default = || {
+            // SAFETY: between fork and exec this may be called, and it touches no memory of ours.
+            unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
+            Ok(())
+        };
+        // SAFETY: see above.
+        unsafe { command.pre_exec(by_default) };
         command
     }
 
