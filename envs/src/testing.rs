@@ -14,8 +14,24 @@ use rand::RngCore;
 use crate::action::Action;
 use crate::env::{Env, Step};
 use crate::error::EnvError;
+use crate::mujoco::library::Mujoco;
 use crate::numpy::pcg64::Pcg64;
 use crate::space::Space;
+
+/// The library of MuJoCo for a test that needs it, or a word on stderr that the test is skipped.
+///
+/// # Panics
+/// Where the variable `EGN_NEED_MUJOCO` is set and the library is not found.
+pub fn mujoco_or_skip() -> Option<Mujoco> {
+    match Mujoco::find(None) {
+        Ok(mujoco) => Some(mujoco),
+        Err(error) if std::env::var_os("EGN_NEED_MUJOCO").is_some() => panic!("{error}"),
+        Err(error) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+    }
+}
 
 /// All checks over `n_steps` random steps: what is emitted lies in the spaces, the same seed gives
 /// the same trajectory, steps out of turn and malformed actions are refused and change nothing,

@@ -5,7 +5,7 @@ use std::{
     process::{Command, Output},
 };
 
-use egn_envs::Mujoco;
+use egn_envs::testing;
 
 use crate::cli::{small, stderr, stdout};
 
@@ -45,20 +45,14 @@ fn a_library_that_is_missing_or_none_is_told_in_a_line_and_nothing_is_recorded()
 
 #[test]
 fn a_record_is_read_drawn_and_reported_without_the_library_that_made_it() {
-    let library = match Mujoco::find(None) {
-        Ok(mujoco) => mujoco.path().to_owned(),
-        Err(error) if std::env::var_os("EGN_NEED_MUJOCO").is_some() => panic!("{error}"),
-        Err(error) => {
-            eprintln!("SKIPPED: {error}");
-            return;
-        }
-    };
+    let Some(mujoco) = testing::mujoco_or_skip() else { return };
+    let library = mujoco.path();
     let folder = tempfile::tempdir().unwrap();
-    let trained = egn_with(&library, folder.path(), &small(&TRAIN));
+    let trained = egn_with(library, folder.path(), &small(&TRAIN));
     assert_eq!(trained.status.code(), Some(0), "{}", stderr(&trained));
     let record = "runs/records/Hopper-v5/ppo/adam/seed-0";
     let filmed = ["evaluate", record, "--episodes", "1", "--gif", "hopper.gif"];
-    let output = egn_with(&library, folder.path(), &filmed);
+    let output = egn_with(library, folder.path(), &filmed);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(std::fs::read(folder.path().join("hopper.gif")).unwrap().starts_with(b"GIF89a"));
 

@@ -8,24 +8,13 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use egn_envs::Mujoco;
+use egn_envs::testing;
 use egn_train::{
     config::RunConfig,
     record::{CurvePoint, Ended, Summary, without_clock_fields},
     run::{Execution, LAST_POLICY, dir_of, run},
     trainer::{Callback, Flow, RolloutEvent, TrainError},
 };
-
-fn mujoco_is_here() -> bool {
-    match Mujoco::find(None) {
-        Ok(_) => true,
-        Err(error) if std::env::var_os("EGN_NEED_MUJOCO").is_some() => panic!("{error}"),
-        Err(error) => {
-            eprintln!("SKIPPED: {error}");
-            false
-        }
-    }
-}
 
 /// Rollouts of 10 steps, so that a stop falls into the middle of episodes, feet on the ground.
 fn config(env: &str) -> RunConfig {
@@ -60,7 +49,7 @@ fn go(config: &RunConfig, records: &Path, n_workers: usize, rollouts: u64) -> Su
 
 #[test]
 fn ant_and_humanoid_go_on_in_contact_as_if_never_stopped_whatever_the_workers() {
-    if !mujoco_is_here() {
+    if testing::mujoco_or_skip().is_none() {
         return;
     }
     for env in ["Ant-v5", "Humanoid-v5"] {

@@ -18,7 +18,7 @@ pub(crate) mod error;
 mod film;
 mod functions;
 mod geom;
-mod library;
+pub(crate) mod library;
 mod model;
 mod scene;
 mod simulation;

@@ -2,12 +2,10 @@
 
 use egn_envs::{Action, Env, EnvId, MujocoTask, Pcg64, SettingValue, Space, testing};
 
-use crate::mujoco_here;
-
 /// Every environment that this machine has what is needed for; MuJoCo's are slow and checked over
 /// fewer steps.
 fn all() -> impl Iterator<Item = (EnvId, usize)> {
-    let mujoco = mujoco_here().is_some();
+    let mujoco = testing::mujoco_or_skip().is_some();
     let is_mujoco = |id: &EnvId| matches!(id, EnvId::Mujoco(_));
     let slow = move |id: EnvId| if is_mujoco(&id) { 20 } else { 1 };
     EnvId::ALL.iter().filter(move |id| mujoco || !is_mujoco(id)).map(move |&id| (id, slow(id)))
@@ -66,7 +64,7 @@ fn every_environment_has_a_picture_that_shows_its_state() {
 
 #[test]
 fn settings_of_mujoco_reach_the_task() {
-    if mujoco_here().is_none() {
+    if testing::mujoco_or_skip().is_none() {
         return;
     }
     let made = |task, name: &str, value: SettingValue| EnvId::Mujoco(task).make_with(&[(name.to_owned(), value)], None);
@@ -106,7 +104,7 @@ fn settings_of_mujoco_reach_the_task() {
 
 #[test]
 fn a_model_of_ones_own_is_read_from_its_file() {
-    if mujoco_here().is_none() {
+    if testing::mujoco_or_skip().is_none() {
         return;
     }
     let folder = std::env::temp_dir().join(format!("egn-envs-model-{}", std::process::id()));

@@ -5,10 +5,8 @@
 
 use std::path::PathBuf;
 
-use egn_envs::{Action, EnvId, Pcg64, Space};
+use egn_envs::{Action, EnvId, Pcg64, Space, testing};
 use serde::Deserialize;
-
-use crate::mujoco_here;
 
 #[derive(Deserialize)]
 struct Recording {
@@ -75,7 +73,7 @@ fn what_is_known_without_mujoco_equals_gymnasium() {
 
 #[test]
 fn episodes_equal_gymnasium() {
-    let Some(mujoco) = mujoco_here() else { return };
+    let Some(mujoco) = testing::mujoco_or_skip() else { return };
     for (path, recording) in recordings() {
         let id = recording.env.parse::<EnvId>().expect("known");
         let mut env = id.make().expect("made");

@@ -1,51 +1,20 @@
 //! The environment that a configuration names, and how to get at it.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-    str::FromStr,
-};
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
-use egn_envs::{EnvError, EnvId, LqrProblem, Mujoco, SettingValue, Space};
+use egn_envs::{EnvError, EnvId, LqrProblem, SettingValue, Space};
 use egn_solver::{SettingError, require};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::{
-    config::suggest::did_you_mean,
-    environments::group::{Draws, EnvGroup, Environments, GroupError},
-};
+use crate::environments::{group::Environments, registered::Registered};
 
 /// What stands before the id of an environment that Python runs.
 pub const GYMNASIUM: &str = "gymnasium:";
 
 /// What stands before the name of an environment or agent that a program of its own brings along.
 pub const CUSTOM: &str = "custom:";
-
-/// What Gymnasium 1.4.0 registers and is not here, so that who forgets the prefix is told.
-const OF_GYMNASIUM: &[&str] = &[
-    "LunarLander-v3",
-    "LunarLanderContinuous-v3",
-    "BipedalWalker-v3",
-    "BipedalWalkerHardcore-v3",
-    "CarRacing-v3",
-    "Blackjack-v1",
-    "CliffWalking-v1",
-    "Taxi-v3",
-    "Ant-v4",
-    "HalfCheetah-v4",
-    "Hopper-v4",
-    "Humanoid-v4",
-    "HumanoidStandup-v4",
-    "InvertedDoublePendulum-v4",
-    "InvertedPendulum-v4",
-    "Pusher-v4",
-    "Reacher-v4",
-    "Swimmer-v4",
-    "Walker2d-v4",
-];
 
 /// The name of an environment in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,53 +120,6 @@ impl EnvName {
     /// The name as part of a file's name.
     pub fn file_stem(&self) -> String {
         file_stem(&self.to_string())
-    }
-}
-
-/// The accepted names, in the length of a message.
-pub(super) fn accepted_envs() -> String {
-    let (plants, others): (Vec<EnvId>, Vec<EnvId>) = EnvId::ALL.iter().partition(|id| matches!(id, EnvId::Lqr(_)));
-    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
-    format!("{}, LQR/<one of {} plants>, {GYMNASIUM}<id>", others.join(", "), plants.len())
-}
-
-/// What a name that is not accepted may have meant.
-pub(super) fn nearest_env(name: &str) -> String {
-    if OF_GYMNASIUM.contains(&name) {
-        return format!("; Python runs it as '{GYMNASIUM}{name}'");
-    }
-    let of_gymnasium = OF_GYMNASIUM.iter().map(|id| format!("{GYMNASIUM}{id}"));
-    // Of names as near as each other, the last is taken: ours.
-    let all: Vec<String> = of_gymnasium.chain(EnvId::ALL.iter().map(ToString::to_string)).collect();
-    // A prefix that is wanting is no typing error.
-    let bare: Vec<&str> = all.iter().map(|id| id.trim_start_matches(GYMNASIUM)).collect();
-    let found = did_you_mean(name, &bare);
-    match OF_GYMNASIUM.iter().find(|id| found.contains(&format!("'{id}'"))) {
-        Some(id) => format!("; did you mean '{GYMNASIUM}{id}'?"),
-        None => found,
-    }
-}
-
-/// One of our environments, with its settings.
-struct Registered {
-    id: EnvId,
-    values: Vec<(String, SettingValue)>,
-    python: Option<PathBuf>,
-}
-
-impl Environments for Registered {
-    fn group(&self, first_env: usize, draws: Vec<Draws>) -> Result<Box<dyn EnvGroup>, GroupError> {
-        let make = |_| self.id.make_with(&self.values, self.python.as_deref());
-        make.group(first_env, draws)
-    }
-
-    fn simulator(&self) -> Option<String> {
-        match self.id {
-            EnvId::Mujoco(_) => {
-                Mujoco::find(self.python.as_deref()).ok().map(|mujoco| format!("MuJoCo {}", mujoco.version()))
-            }
-            _ => None,
-        }
     }
 }
 
@@ -310,10 +232,6 @@ mod tests {
         for name in ["gymnasium:", "gymnasium:../x", "gymnasium:/x", "custom:", "custom:a/../..", "Cart"] {
             assert!(name.parse::<EnvName>().is_err(), "{name}");
         }
-        assert_eq!(nearest_env("LunarLander-v3"), "; Python runs it as 'gymnasium:LunarLander-v3'");
-        assert_eq!(nearest_env("halfcheetah-v5"), "; did you mean 'HalfCheetah-v5'?");
-        assert_eq!(nearest_env("lunarlander-v2"), "; did you mean 'gymnasium:LunarLander-v3'?");
-        assert!(accepted_envs().len() < 800 && accepted_envs().contains("Ant-v5, HalfCheetah-v5"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use egn_envs::EnvError;
 use egn_solver::SettingError;
 
 use crate::config::{
-    env_name::{accepted_envs, nearest_env},
+    known_envs::{accepted_envs, nearest_env},
     suggest::did_you_mean,
 };
 

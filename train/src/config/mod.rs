@@ -13,6 +13,7 @@ pub mod agent_choice;
 mod described;
 pub mod env_name;
 pub mod error;
+mod known_envs;
 pub mod optimizer_names;
 pub mod run_config;
 pub mod run_settings;

@@ -5,8 +5,9 @@ use egn_solver::OptimizerName;
 use toml::{Table, Value};
 
 use crate::config::{
-    env_name::{CUSTOM, EnvName, accepted_envs, is_folder},
+    env_name::{CUSTOM, EnvName, is_folder},
     error::ConfigError,
+    known_envs::accepted_envs,
     optimizer_names::OptimizerNames,
 };
 

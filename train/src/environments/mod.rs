@@ -3,3 +3,4 @@
 #[cfg(unix)]
 mod child_group;
 pub mod group;
+pub mod registered;

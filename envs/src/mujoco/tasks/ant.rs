@@ -12,6 +12,7 @@ use crate::mujoco::env::{Facts, Task, World, perturb, skipped, squares};
 use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
 use crate::mujoco::model::Model;
+use crate::mujoco::tasks::runner::Health;
 use crate::numpy::sum::sum;
 use crate::numpy::ziggurat::standard_normal;
 use crate::setting_value::SettingValue;
@@ -22,9 +23,8 @@ pub(in crate::mujoco) struct Ant {
     forward_reward_weight: f64,
     ctrl_cost_weight: f64,
     contact_cost_weight: f64,
-    healthy_reward: f64,
+    health: Health,
     main_body: usize,
-    terminate_when_unhealthy: bool,
     healthy_z_range: [f64; 2],
     contact_force_range: [f64; 2],
     reset_noise_scale: f64,
@@ -71,9 +71,8 @@ impl Task for Ant {
             forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
             ctrl_cost_weight: settings.number("ctrl_cost_weight", 0.5)?,
             contact_cost_weight: settings.number("contact_cost_weight", 5e-4)?,
-            healthy_reward: settings.number("healthy_reward", 1.0)?,
+            health: Health::new(settings, 1.0)?,
             main_body: main_body(settings, model)?,
-            terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
             healthy_z_range: settings.range("healthy_z_range", [0.2, 1.0])?,
             contact_force_range: settings.range("contact_force_range", [-1.0, 1.0])?,
             reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
@@ -91,14 +90,13 @@ impl Task for Ant {
         let before = self.x(world);
         world.advance_with_forces(action)?;
         let velocity = (self.x(world) - before) / world.dt();
-        let is_healthy = self.is_healthy(world);
-        let healthy_reward = if is_healthy { self.healthy_reward } else { 0.0 };
+        let (healthy_reward, terminated) = self.health.judge(self.is_healthy(world));
         let control_cost = self.ctrl_cost_weight as f32 * squares(action);
         let forces: Vec<f64> = self.contact_forces(world).map(|force| force * force).collect();
         let contact_cost = self.contact_cost_weight * sum(&forces);
         let costs = f64::from(control_cost) + contact_cost;
         let reward = velocity * self.forward_reward_weight + healthy_reward - costs;
-        Ok((reward, !is_healthy && self.terminate_when_unhealthy))
+        Ok((reward, terminated))
     }
 
     fn observe(&self, world: &World, entries: &mut Vec<f64>) {

@@ -7,23 +7,20 @@
 use rand::RngCore;
 
 use crate::error::EnvError;
-use crate::mujoco::env::{Facts, Task, World, perturb, skipped, squares, within};
+use crate::mujoco::env::{Facts, Task, World, perturb, within};
 use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
 use crate::mujoco::model::Model;
+use crate::mujoco::tasks::runner::{Defaults, Health, Runner};
 use crate::settings::Settings;
 
 /// The hopper.
 pub(in crate::mujoco) struct Hopper {
-    forward_reward_weight: f64,
-    ctrl_cost_weight: f64,
-    healthy_reward: f64,
-    terminate_when_unhealthy: bool,
+    runner: Runner,
+    health: Health,
     healthy_state_range: [f64; 2],
     healthy_z_range: [f64; 2],
     healthy_angle_range: [f64; 2],
-    reset_noise_scale: f64,
-    skipped_positions: usize,
 }
 
 impl Hopper {
@@ -52,37 +49,29 @@ impl Task for Hopper {
     };
 
     fn new(settings: &mut Settings<'_>, _: &Model) -> Result<Self, EnvError> {
+        let defaults = Defaults { ctrl_cost_weight: 1e-3, reset_noise_scale: 5e-3, skipped_positions: 1 };
         Ok(Hopper {
-            forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
-            ctrl_cost_weight: settings.number("ctrl_cost_weight", 1e-3)?,
-            healthy_reward: settings.number("healthy_reward", 1.0)?,
-            terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
+            runner: Runner::new(settings, &defaults)?,
+            health: Health::new(settings, 1.0)?,
             healthy_state_range: settings.range("healthy_state_range", [-100.0, 100.0])?,
             healthy_z_range: settings.range("healthy_z_range", [0.7, f64::INFINITY])?,
             healthy_angle_range: settings.range("healthy_angle_range", [-0.2, 0.2])?,
-            reset_noise_scale: settings.magnitude("reset_noise_scale", 5e-3)?,
-            skipped_positions: skipped(settings, 1)?,
         })
     }
 
     fn draw_start(&self, rng: &mut dyn RngCore, qpos: &mut [f64], qvel: &mut [f64]) {
-        perturb(qpos, self.reset_noise_scale, rng);
-        perturb(qvel, self.reset_noise_scale, rng);
+        perturb(qpos, self.runner.reset_noise_scale, rng);
+        perturb(qvel, self.runner.reset_noise_scale, rng);
     }
 
     fn step(&self, world: &mut World, action: &[f32]) -> Result<(f64, bool), MujocoError> {
-        let before = world.qpos()[0];
-        world.advance(action)?;
-        let velocity = (world.qpos()[0] - before) / world.dt();
-        let is_healthy = self.is_healthy(world);
-        let healthy_reward = if is_healthy { self.healthy_reward } else { 0.0 };
-        let control_cost = self.ctrl_cost_weight as f32 * squares(action);
-        let reward = self.forward_reward_weight * velocity + healthy_reward - f64::from(control_cost);
-        Ok((reward, !is_healthy && self.terminate_when_unhealthy))
+        let (forward_reward, control_cost) = self.runner.step(world, action)?;
+        let (healthy_reward, terminated) = self.health.judge(self.is_healthy(world));
+        Ok((forward_reward + healthy_reward - control_cost, terminated))
     }
 
     fn observe(&self, world: &World, entries: &mut Vec<f64>) {
-        entries.extend(&world.qpos()[self.skipped_positions..]);
+        entries.extend(self.runner.positions(world));
         entries.extend(world.qvel().iter().map(|x| x.clamp(-10.0, 10.0)));
     }
 }

@@ -11,6 +11,7 @@ use crate::mujoco::env::{Facts, Task, World, perturb, skipped, within};
 use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
 use crate::mujoco::model::Model;
+use crate::mujoco::tasks::runner::Health;
 use crate::numpy::sum::sum;
 use crate::settings::Settings;
 
@@ -20,8 +21,7 @@ pub(in crate::mujoco) struct Humanoid {
     ctrl_cost_weight: f64,
     contact_cost_weight: f64,
     contact_cost_range: [f64; 2],
-    healthy_reward: f64,
-    terminate_when_unhealthy: bool,
+    health: Health,
     healthy_z_range: [f64; 2],
     reset_noise_scale: f64,
     observed: Observed,
@@ -101,8 +101,7 @@ impl Task for Humanoid {
             ctrl_cost_weight: settings.number("ctrl_cost_weight", 0.1)?,
             contact_cost_weight: settings.number("contact_cost_weight", 5e-7)?,
             contact_cost_range: settings.range("contact_cost_range", [f64::NEG_INFINITY, 10.0])?,
-            healthy_reward: settings.number("healthy_reward", 5.0)?,
-            terminate_when_unhealthy: settings.flag("terminate_when_unhealthy", true)?,
+            health: Health::new(settings, 5.0)?,
             healthy_z_range: settings.range("healthy_z_range", [1.0, 2.0])?,
             reset_noise_scale: settings.magnitude("reset_noise_scale", 1e-2)?,
             observed: Observed::new(settings)?,
@@ -119,13 +118,12 @@ impl Task for Humanoid {
         let before = self.x(world);
         world.advance_with_forces(action)?;
         let velocity = (self.x(world) - before) / world.dt();
-        let is_healthy = within(world.qpos()[2], self.healthy_z_range);
-        let healthy_reward = if is_healthy { self.healthy_reward } else { 0.0 };
+        let (healthy_reward, terminated) = self.health.judge(within(world.qpos()[2], self.healthy_z_range));
         let control_cost = self.ctrl_cost_weight * sum_of_squares(world.ctrl());
         let [low, high] = self.contact_cost_range;
         let contact_cost = (self.contact_cost_weight * sum_of_squares(world.output(CFRC_EXT))).clamp(low, high);
         let reward = self.forward_reward_weight * velocity + healthy_reward - (control_cost + contact_cost);
-        Ok((reward, !is_healthy && self.terminate_when_unhealthy))
+        Ok((reward, terminated))
     }
 
     fn observe(&self, world: &World, entries: &mut Vec<f64>) {

@@ -9,5 +9,6 @@ pub(super) mod inverted_double_pendulum;
 pub(super) mod inverted_pendulum;
 pub(super) mod pusher;
 pub(super) mod reacher;
+mod runner;
 pub(super) mod swimmer;
 pub(super) mod walker2d;

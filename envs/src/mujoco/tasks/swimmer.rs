@@ -5,18 +5,16 @@
 use rand::RngCore;
 
 use crate::error::EnvError;
-use crate::mujoco::env::{Facts, Task, World, perturb, skipped, squares};
+use crate::mujoco::env::{Facts, Task, World, perturb};
 use crate::mujoco::error::MujocoError;
 use crate::mujoco::film::View;
 use crate::mujoco::model::Model;
+use crate::mujoco::tasks::runner::{Defaults, Runner};
 use crate::settings::Settings;
 
 /// The swimmer.
 pub(in crate::mujoco) struct Swimmer {
-    forward_reward_weight: f64,
-    ctrl_cost_weight: f64,
-    reset_noise_scale: f64,
-    skipped_positions: usize,
+    runner: Runner,
 }
 
 impl Task for Swimmer {
@@ -35,29 +33,22 @@ impl Task for Swimmer {
     };
 
     fn new(settings: &mut Settings<'_>, _: &Model) -> Result<Self, EnvError> {
-        Ok(Swimmer {
-            forward_reward_weight: settings.number("forward_reward_weight", 1.0)?,
-            ctrl_cost_weight: settings.number("ctrl_cost_weight", 1e-4)?,
-            reset_noise_scale: settings.magnitude("reset_noise_scale", 0.1)?,
-            skipped_positions: skipped(settings, 2)?,
-        })
+        let defaults = Defaults { ctrl_cost_weight: 1e-4, reset_noise_scale: 0.1, skipped_positions: 2 };
+        Ok(Swimmer { runner: Runner::new(settings, &defaults)? })
     }
 
     fn draw_start(&self, rng: &mut dyn RngCore, qpos: &mut [f64], qvel: &mut [f64]) {
-        perturb(qpos, self.reset_noise_scale, rng);
-        perturb(qvel, self.reset_noise_scale, rng);
+        perturb(qpos, self.runner.reset_noise_scale, rng);
+        perturb(qvel, self.runner.reset_noise_scale, rng);
     }
 
     fn step(&self, world: &mut World, action: &[f32]) -> Result<(f64, bool), MujocoError> {
-        let before = world.qpos()[0];
-        world.advance(action)?;
-        let velocity = (world.qpos()[0] - before) / world.dt();
-        let control_cost = self.ctrl_cost_weight as f32 * squares(action);
-        Ok((self.forward_reward_weight * velocity - f64::from(control_cost), false))
+        let (forward_reward, control_cost) = self.runner.step(world, action)?;
+        Ok((forward_reward - control_cost, false))
     }
 
     fn observe(&self, world: &World, entries: &mut Vec<f64>) {
-        entries.extend(&world.qpos()[self.skipped_positions..]);
+        entries.extend(self.runner.positions(world));
         entries.extend(world.qvel());
     }
 }
