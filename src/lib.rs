@@ -7,7 +7,7 @@
 //!
 //! | folder | what it holds |
 //! |---|---|
-//! | [`cli`], [`commands`] | what a person types, and what comes of it |
+//! | [`cli`], [`values`], [`commands`] | what a person types, and what comes of it |
 //! | [`compare`] | many runs side by side, and published ones |
 //! | [`progress`] | where a run stands, on the screen |
 //! | [`analysis`] | seeds of one kind, and what they say together |
@@ -37,3 +37,4 @@ mod exit_code;
 pub mod pictures;
 pub mod progress;
 mod usage;
+pub mod values;

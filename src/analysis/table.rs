@@ -5,11 +5,13 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::analysis::{
-    cohort::Cohort,
-    statistics::{Bootstrap, Estimate, ScoreMatrix, bootstrap_estimate, interquartile_mean, median},
+use crate::{
+    analysis::{
+        cohort::Cohort,
+        statistics::{Bootstrap, Estimate, ScoreMatrix, bootstrap_estimate, interquartile_mean, median},
+    },
+    digits::{decimals, shown},
 };
-use crate::digits::{decimals, shown};
 
 /// Seed of the bootstrap's draws, the same for every number so that rows do not depend on others.
 const BOOTSTRAP_SEED: u64 = 0x0065_676e_7461_626c;

@@ -14,10 +14,10 @@ use egn_train::{
     trainer::evaluation::{greedy_returns, summarize},
 };
 
-use crate::digits::shown;
 use crate::{
     cli::EvaluateArgs,
     commands::{open_policy::open_policy, out_file::check_file_writable},
+    digits::shown,
     exit_code::SUCCESS,
     pictures::film::{
         animation::gif,

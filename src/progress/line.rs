@@ -7,8 +7,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::digits::shown;
-use crate::progress::standing::Standing;
+use crate::{digits::shown, progress::standing::Standing};
 
 /// One line for one run: bar, environment steps per second, last return, time left.
 ///

@@ -21,10 +21,12 @@ use egn_train::{
     },
 };
 
-use crate::digits::shown;
-use crate::progress::{
-    line::{Line, thousands},
-    standing::{INTERVAL, warn},
+use crate::{
+    digits::shown,
+    progress::{
+        line::{Line, thousands},
+        standing::{INTERVAL, warn},
+    },
 };
 
 /// Parts of a run that have a place in the sparkline.

@@ -3,8 +3,9 @@
 use crate::frame::Frame;
 use crate::mujoco::error::MujocoError;
 use crate::mujoco::geom::{Geom, Shape};
+use crate::mujoco::lens::Camera;
 use crate::mujoco::model::Fields;
-use crate::mujoco::scene::{Camera, draw};
+use crate::mujoco::scene::draw;
 use crate::mujoco::simulation::Simulation;
 
 /// Pixels of a picture.

@@ -194,6 +194,13 @@ pub(super) fn normalized(v: Vector) -> Vector {
     v.map(|x| x * inverse)
 }
 
+/// That two numbers differ by no more than `tolerance`, for the tests of pictures.
+#[cfg(test)]
+#[track_caller]
+pub(super) fn assert_near(a: f64, b: f64, tolerance: f64) {
+    assert!((a - b).abs() <= tolerance, "{a} is not {b} ± {tolerance}");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,11 +219,6 @@ mod tests {
 
     fn at_origin(shape: Shape, size: [f64; 3], rotation: [f64; 9]) -> Geom {
         Geom { shape, size, position: [0.0; 3], rotation, color: [0.0, 0.0, 0.0, 1.0] }
-    }
-
-    #[track_caller]
-    fn assert_near(a: f64, b: f64, tolerance: f64) {
-        assert!((a - b).abs() <= tolerance, "{a} is not {b} ± {tolerance}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub(crate) mod error;
 mod film;
 mod functions;
 mod geom;
+mod lens;
 pub(crate) mod library;
 mod model;
 mod scene;

@@ -13,9 +13,9 @@ use plotters::{
     },
 };
 
-use crate::digits::decimals;
 use crate::{
     analysis::learning_curve::LearningCurve,
+    digits::decimals,
     pictures::chart::figure::{Chart, Line, Panel},
 };
 

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use anyhow::{Error, Result};
 use egn_train::record::contents::{Ended, Record};
 
-use crate::digits::shown;
 use crate::{
     analysis::{
         cohort::{Cohort, reward_threshold_of},
         table,
     },
+    digits::shown,
     pictures::{
         chart::figure::{Chart, ChartError},
         report::{
