@@ -19,7 +19,7 @@ const NO_COLOR: [f32; 4] = [0.5, 0.5, 0.5, 1.0];
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct View {
     distance: f64,
-    /// What it looks at; the middle of the geoms unless given.
+    /// What it looks at; the middle of the geoms, where the model begins, unless given.
     lookat: Option<[f64; 3]>,
     /// Degrees above the horizon, the camera being above where this is negative.
     elevation: f64,
@@ -50,6 +50,8 @@ pub(super) fn picture(simulation: &Simulation, view: &View) -> Result<Frame, Muj
     let model = simulation.model();
     // A simulation of its own, since a step leaves the positions of bodies where they were before.
     let mut still = Simulation::new(model, &["geom_xpos", "geom_xmat", "cam_xpos", "cam_xmat"])?;
+    // Where the model begins, so that the camera stands still.
+    let lookat = view.lookat.unwrap_or_else(|| middle(still.output(0)));
     still.reset(|qpos, qvel| {
         qpos.copy_from_slice(simulation.qpos());
         qvel.copy_from_slice(simulation.qvel());
@@ -67,10 +69,7 @@ pub(super) fn picture(simulation: &Simulation, view: &View) -> Result<Frame, Muj
                 field_of_view: fields.get::<f64>("cam_fovy")?[i],
             }
         }
-        None => {
-            let lookat = view.lookat.unwrap_or_else(|| middle(positions));
-            Camera::looking_at(lookat, view.distance, 90.0, view.elevation)
-        }
+        None => Camera::looking_at(lookat, view.distance, 90.0, view.elevation),
     };
     Ok(draw(&geoms, &camera, SIZE[0], SIZE[1]))
 }

@@ -37,7 +37,8 @@ impl Task for Pusher {
         n_observations: 23,
         actions: (7, 2.0),
         outputs: &["xpos"],
-        view: View::free(4.0),
+        // Gymnasium stands twice as far away, and has half as many pixels again.
+        view: View::free(2.0),
     };
 
     fn new(settings: &mut Settings<'_>, model: &Model) -> Result<Self, EnvError> {
